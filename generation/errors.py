@@ -1,0 +1,55 @@
+"""What can go wrong with an answer.
+
+EmptyQuestion, QuestionTooLong
+NothingToSearch      no collection that the asker may see
+ContextTooLong       the question alone does not fit the model
+ModelUnavailable     the model server does not answer
+├── ModelBusy        its queue is full
+└── ModelLost        it went away in mid-answer
+"""
+
+from __future__ import annotations
+
+from rag_site.errors import Conflict, Unavailable, ValidationFailed
+
+
+class EmptyQuestion(ValidationFailed):
+    """Type a question first."""
+
+    code = "empty_question"
+
+
+class QuestionTooLong(ValidationFailed):
+    """The question is longer than the limit. Shorten it, or add the text as a document."""
+
+    code = "question_too_long"
+
+
+class NothingToSearch(Conflict):
+    """There is no document to search yet. Add documents, or ask a manager to share some."""
+
+    code = "nothing_to_search"
+
+
+class ContextTooLong(ValidationFailed):
+    """The question does not fit into the model's context. Shorten it."""
+
+    code = "context_too_long"
+
+
+class ModelUnavailable(Unavailable):
+    """The model is not answering. It may be starting; try again in a moment."""
+
+    code = "model_unavailable"
+
+
+class ModelBusy(ModelUnavailable):
+    """Too many questions are waiting. Try again in a moment."""
+
+    code = "model_busy"
+
+
+class ModelLost(ModelUnavailable):
+    """The model stopped in the middle of the answer. What it wrote is kept; try again."""
+
+    code = "model_lost"

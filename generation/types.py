@@ -1,0 +1,146 @@
+"""Events of an answer, and the values that make one.
+
+The same events reach the page, the REST stream, the shell and the saved row;
+``kind`` and ``data()`` are the names and payloads of the public API.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationConfig:
+    """How an answer is made; tokens by the model's own tokenizer.
+
+    Attributes:
+        context_tokens: prompt and answer together.
+        max_answer_tokens: of the answer.
+        source_tokens: of all passages in the prompt.
+        max_sources: passages in the prompt.
+        refusal_threshold: evidence below which nothing is asked of the model, 0 to 1.
+        temperature: 0 is greedy and repeatable.
+        wall_s: seconds after which an answer is ended.
+    """
+
+    context_tokens: int = 4096
+    max_answer_tokens: int = 400
+    source_tokens: int = 1400
+    max_sources: int = 6
+    refusal_threshold: float = 0.3
+    temperature: float = 0.0
+    seed: int = 1
+    wall_s: int = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRef:
+    """A numbered passage. ``quote`` is the passage as stored, word for word."""
+
+    n: int
+    document_id: UUID
+    version_id: UUID
+    document: str
+    heading: str
+    page: int
+    start: int
+    end: int
+    quote: str
+    score: float
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
+    in_prompt: bool = True
+
+    def __repr__(self) -> str:
+        return f"SourceRef([{self.n}] {self.document!r} p. {self.page})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of the events; subclasses set ``kind``."""
+
+    kind: ClassVar[str] = ""
+
+    def data(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searching(Event):
+    kind: ClassVar[str] = "searching"
+    collections: int
+    question: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources(Event):
+    kind: ClassVar[str] = "sources"
+    sources: tuple[SourceRef, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued(Event):
+    """Place in the model server's line, 1 is next; ``estimate_s`` None if unknown."""
+
+    kind: ClassVar[str] = "queued"
+    position: int
+    estimate_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token(Event):
+    kind: ClassVar[str] = "token"
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitationFound(Event):
+    """A sentence of the answer: its span in the text, the sources it names, a verdict."""
+
+    kind: ClassVar[str] = "citation"
+    start: int
+    end: int
+    sentence: str
+    sources: tuple[int, ...]
+    verdict: Literal["supported", "partly", "unsupported"]
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "start": self.start,
+            "end": self.end,
+            "sentence": self.sentence,
+            "sources": list(self.sources),
+            "supported": self.verdict == "supported",
+            "verdict": self.verdict,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Event):
+    kind: ClassVar[str] = "notice"
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done(Event):
+    """The end. ``text`` is the finished answer; ``stopped`` if a person ended it."""
+
+    kind: ClassVar[str] = "done"
+    answer_id: UUID | None
+    text: str
+    refused: bool
+    stopped: bool = False
+    timings: dict[str, float] = field(default_factory=dict)
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(Event):
+    kind: ClassVar[str] = "error"
+    code: str
+    message: str
+    reference: str
+    retryable: bool = True

@@ -1,0 +1,93 @@
+"""What can go wrong with a document.
+
+UploadRejected            the file is refused before it is stored
+├── EmptyFile, FileTooLarge, UnsupportedType, WrongExtension, DiskFull
+ParseFailed               the file is stored but cannot be read
+├── Encrypted, Corrupt, NoText, LimitExceeded, ParserCrashed
+LeaseLost                 another worker holds the document now
+"""
+
+from __future__ import annotations
+
+from rag_site.errors import InvalidInput, RagError, TooLarge, Unavailable
+
+
+class UploadRejected(InvalidInput):
+    """This file cannot be added."""
+
+    code = "upload_rejected"
+
+
+class EmptyFile(UploadRejected):
+    """The file is empty. Check that it was saved, then add it again."""
+
+    code = "empty_file"
+
+
+class UnsupportedType(UploadRejected):
+    """This type of file cannot be read here."""
+
+    code = "unsupported_type"
+    http_status = 415
+
+
+class WrongExtension(UploadRejected):
+    """The content does not match the extension. Rename the file to what it is."""
+
+    code = "wrong_extension"
+
+
+class FileTooLarge(TooLarge):
+    """The file is larger than the limit. Split it, or ask your administrator."""
+
+    code = "document_too_large"
+
+
+class DiskFull(Unavailable):
+    """There is too little disk space to store this. Your administrator can free some."""
+
+    code = "disk_full"
+    http_status = 507
+
+
+class ParseFailed(RagError):
+    """The file could not be read."""
+
+    code = "parse_failed"
+    http_status = 422
+
+
+class Encrypted(ParseFailed):
+    """The file is protected with a password. Remove the password and add it again."""
+
+    code = "encrypted"
+
+
+class Corrupt(ParseFailed):
+    """The file is damaged. Open it in its program, save it again and add that copy."""
+
+    code = "corrupt"
+
+
+class NoText(ParseFailed):
+    """No text was found. If these are scanned pages, text recognition is needed."""
+
+    code = "no_text"
+
+
+class LimitExceeded(ParseFailed):
+    """Reading the file would take more than a limit allows."""
+
+    code = "limit_exceeded"
+
+
+class ParserCrashed(ParseFailed):
+    """Reading the file failed in a way that only this file causes. Save it in another format."""
+
+    code = "parser_crashed"
+
+
+class LeaseLost(RagError):
+    """Another worker has taken over this document."""
+
+    code = "lease_lost"

@@ -1,0 +1,91 @@
+"""What one asker may read: one definition, in SQL, evaluated when asked.
+
+The Postgres function ``visible_collections(user_id, role)`` (migration 0002) is
+the only place that knows owners, members, groups and visibility. Everything
+that reaches a collection, document, page, chunk or vector goes through it.
+An administrator has no silent reading rights: being staff is not a membership.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
+
+from ingestion.models import Collection, Document, Role
+from rag_site.asking import Asker
+from rag_site.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visible:
+    """A reader's reach, narrowed by a key or by the question.
+
+    Attributes:
+        user_id: whose rights apply.
+        collections: only these, or None for all within the rights. Narrows,
+            never widens.
+        documents: only these, or None.
+    """
+
+    user_id: int
+    collections: frozenset[UUID] | None = None
+    documents: frozenset[UUID] | None = None
+
+    def documents_sql(self) -> tuple[str, list[Any]]:
+        """Return a subquery of the ids of readable documents, and its parameters."""
+        sql = (
+            "SELECT d.id FROM ingestion_document d WHERE d.collection_id IN "
+            "(SELECT visible_collections(%s, 'reader'))"
+        )
+        params: list[Any] = [self.user_id]
+        if self.collections is not None:
+            sql += " AND d.collection_id = ANY(%s)"
+            params.append(list(self.collections))
+        if self.documents is not None:
+            sql += " AND d.id = ANY(%s)"
+            params.append(list(self.documents))
+        return sql, params
+
+
+def visible_to(asker: Asker, collections: frozenset[UUID] | None = None) -> Visible:
+    return Visible(user_id=asker.user_id, collections=asker.narrowed(collections))
+
+
+def collections_visible_to(
+    asker: Asker, role: Role = Role.READER
+) -> QuerySet[Collection]:
+    rows = Collection.objects.filter(
+        id__in=RawSQL("SELECT visible_collections(%s, %s)", [asker.user_id, role.value])
+    )
+    if asker.key_collections is not None:
+        rows = rows.filter(id__in=asker.key_collections)
+    return rows
+
+
+def documents_visible_to(asker: Asker, role: Role = Role.READER) -> QuerySet[Document]:
+    return Document.objects.filter(collection__in=collections_visible_to(asker, role))
+
+
+def get_collection_for(asker: Asker, pk: UUID, role: Role = Role.READER) -> Collection:
+    """Return the collection, or raise NotFound: a stranger learns nothing."""
+    row = collections_visible_to(asker, role).filter(pk=pk).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def get_document_for(asker: Asker, pk: UUID, role: Role = Role.READER) -> Document:
+    """Return the document, or raise NotFound: a stranger learns nothing."""
+    row = (
+        documents_visible_to(asker, role)
+        .select_related("collection", "current_version")
+        .filter(pk=pk)
+        .first()
+    )
+    if row is None:
+        raise NotFound
+    return row

@@ -1,0 +1,36 @@
+"""Who is asking (a leaf): one value for a browser session, a key or a shell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+Scope = Literal["read", "ask", "ingest", "manage"]
+ALL_SCOPES: frozenset[Scope] = frozenset({"read", "ask", "ingest", "manage"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """An authenticated person and what the credential in hand allows.
+
+    Attributes:
+        user_id: primary key of the user; rights are looked up by it in SQL.
+        scopes: what this credential may do; a session has all of them.
+        key_collections: collections that an API key is limited to, or None
+            for no limit. It only ever narrows what the user may see.
+        via: the door, for the audit log and rate limits.
+        key_id: primary key of the API key, or None.
+    """
+
+    user_id: int
+    scopes: frozenset[Scope] = ALL_SCOPES
+    key_collections: frozenset[UUID] | None = None
+    via: Literal["web", "api", "shell"] = "web"
+    key_id: UUID | None = None
+
+    def narrowed(self, wanted: frozenset[UUID] | None) -> frozenset[UUID] | None:
+        """Intersect the collections asked for with the key's limit."""
+        if wanted is None or self.key_collections is None:
+            return self.key_collections if wanted is None else wanted
+        return wanted & self.key_collections

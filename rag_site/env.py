@@ -1,0 +1,98 @@
+"""Typed access to environment variables that fails loudly.
+
+Every helper raises ``ImproperlyConfigured`` naming the variable and what it
+allows, so that a typing error in a deployment is found at start-up and not by
+the first reader.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+# Values that appear in tutorials, in this repository and in its examples.
+_PUBLISHED_SECRETS = {"secret", "changeme", "change-me", "django-insecure", "password"}
+MIN_SECRET_CHARS = 32
+
+
+def env_str(name: str, default: str = "") -> str:
+    return os.environ.get(name, default).strip()
+
+
+def env_bool(name: str, default: bool) -> bool:
+    raw = env_str(name)
+    if not raw:
+        return default
+    if raw.lower() in _TRUE:
+        return True
+    if raw.lower() in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name}={raw!r}: use one of 1, 0, true, false.")
+
+
+def env_int(
+    name: str, default: int, *, minimum: int = 0, maximum: int | None = None
+) -> int:
+    raw = env_str(name)
+    if not raw:
+        return default
+    try:
+        value = int(raw)
+    except ValueError as exc:
+        raise ImproperlyConfigured(f"{name}={raw!r}: use a whole number.") from exc
+    if value < minimum or (maximum is not None and value > maximum):
+        upper = f" to {maximum}" if maximum is not None else " or more"
+        raise ImproperlyConfigured(f"{name}={value}: use {minimum}{upper}.")
+    return value
+
+
+def env_float(name: str, default: float, *, minimum: float, maximum: float) -> float:
+    raw = env_str(name)
+    if not raw:
+        return default
+    try:
+        value = float(raw)
+    except ValueError as exc:
+        raise ImproperlyConfigured(f"{name}={raw!r}: use a number.") from exc
+    # Written so that NaN fails too.
+    if not minimum <= value <= maximum:
+        raise ImproperlyConfigured(f"{name}={raw}: use {minimum} to {maximum}.")
+    return value
+
+
+def env_path(name: str, default: Path) -> Path:
+    raw = env_str(name)
+    return Path(raw).expanduser().resolve() if raw else default
+
+
+def env_list(name: str, default: list[str]) -> list[str]:
+    raw = env_str(name)
+    return [item.strip() for item in raw.split(",") if item.strip()] if raw else default
+
+
+def env_secret(name: str) -> str:
+    """Return the secret in ``NAME`` or in the file that ``NAME_FILE`` names.
+
+    Raises:
+        ImproperlyConfigured: missing, shorter than ``MIN_SECRET_CHARS``, or a
+            published example.
+    """
+    file_name = env_str(f"{name}_FILE")
+    value = Path(file_name).read_text().strip() if file_name else env_str(name)
+    if not value:
+        raise ImproperlyConfigured(
+            f"{name} is not set. Set {name} or {name}_FILE to a random string of at "
+            f"least {MIN_SECRET_CHARS} characters, for example from "
+            "`python3 -c 'import secrets; print(secrets.token_urlsafe(48))'`."
+        )
+    lowered = value.lower()
+    if len(value) < MIN_SECRET_CHARS or any(p in lowered for p in _PUBLISHED_SECRETS):
+        raise ImproperlyConfigured(
+            f"{name} is too short or a published example: use a random string of at "
+            f"least {MIN_SECRET_CHARS} characters."
+        )
+    return value

@@ -1,0 +1,56 @@
+"""The surroundings of a local run: embedded services and generated secrets.
+
+With DATABASE_URL and REDIS_URL set, nothing here starts anything, and
+SECRET_KEY must be set as well.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rag_site import embedded
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def var_dir() -> Path:
+    return Path(os.environ.get("PLUMBLINE_VAR") or BASE_DIR / "var").resolve()
+
+
+@contextmanager
+def prepared() -> Iterator[None]:
+    """Set DATABASE_URL, REDIS_URL and SECRET_KEY for as long as the block runs."""
+    for folder in ("run", "uploads", "files"):
+        (var_dir() / folder).mkdir(parents=True, exist_ok=True)
+    wants_postgres = not os.environ.get("DATABASE_URL")
+    wants_valkey = not os.environ.get("REDIS_URL")
+    if wants_postgres:
+        _generate_secret_key()
+    if not (wants_postgres or wants_valkey):
+        yield
+        return
+    services = embedded.acquire(var_dir(), postgres=wants_postgres, valkey=wants_valkey)
+    try:
+        if wants_postgres:
+            os.environ["DATABASE_URL"] = services.database_url
+        if wants_valkey:
+            os.environ["REDIS_URL"] = services.redis_url
+        yield
+    finally:
+        services.release()
+
+
+def _generate_secret_key() -> None:
+    """Make a random SECRET_KEY once for a local run, readable by its user only."""
+    if os.environ.get("SECRET_KEY") or os.environ.get("SECRET_KEY_FILE"):
+        return
+    path = var_dir() / "secret_key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    os.environ["SECRET_KEY_FILE"] = str(path)

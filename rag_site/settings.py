@@ -1,0 +1,344 @@
+"""Every setting of the site, grouped by stage, each with its unit and default.
+
+Values come from the environment only; docs/configuration.md lists them and a
+test keeps that list complete. Nothing outside this file and the ``from_settings``
+constructors of the stage configurations reads ``django.conf.settings``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+from psycopg.conninfo import conninfo_to_dict
+
+from rag_site.env import (
+    env_bool,
+    env_float,
+    env_int,
+    env_list,
+    env_path,
+    env_secret,
+    env_str,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- The run ---------------------------------------------------------------
+
+# True while developing: friendlier errors, no secure-cookie requirement.
+DEBUG = env_bool("PLUMBLINE_DEBUG", False)
+# Signs sessions and links; no default. `make run` makes one for itself.
+SECRET_KEY = env_secret("SECRET_KEY")
+# Host names served, separated by commas.
+ALLOWED_HOSTS = env_list("PLUMBLINE_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+# Origins trusted for cross-site posts, each with its scheme.
+CSRF_TRUSTED_ORIGINS = env_list("PLUMBLINE_TRUSTED_ORIGINS", [])
+# True when the site is reached over TLS: secure cookies, HSTS, __Host- names.
+HTTPS = env_bool("PLUMBLINE_HTTPS", False)
+# Folder for everything the site writes: files, run state, embedded services.
+VAR_DIR = env_path("PLUMBLINE_VAR", BASE_DIR / "var")
+# Uploaded files, each named by its SHA-256.
+FILES_DIR = env_path("PLUMBLINE_FILES", VAR_DIR / "files")
+# Weight files, each named by its SHA-256; may be shared between checkouts.
+WEIGHTS_DIR = env_path(
+    "PLUMBLINE_WEIGHTS", Path.home() / ".cache" / "plumbline" / "weights"
+)
+# Free disk space below which uploads are refused, in MB.
+MIN_FREE_DISK_MB = env_int("PLUMBLINE_MIN_FREE_DISK_MB", 500)
+
+# --- Django ----------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.postgres",
+    "rag_site.apps.RagSiteConfig",
+    "generation.apps.GenerationConfig",
+    "retrieval.apps.RetrievalConfig",
+    "ingestion.apps.IngestionConfig",
+    "rag_site.apps.PlumblineAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_htmx",
+    "csp",
+    "ninja",
+]
+MIDDLEWARE = [
+    "rag_site.middleware.reference",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "rag_site.middleware.errors",
+]
+ROOT_URLCONF = "rag_site.urls"
+ASGI_APPLICATION = "rag_site.asgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "rag_site.context.site",
+            ],
+        },
+    },
+]
+AUTH_USER_MODEL = "rag_site.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+USE_TZ = True
+TIME_ZONE = env_str("PLUMBLINE_TIME_ZONE", "UTC")
+LOGIN_URL = "/sign-in"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/sign-in"
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+        if not DEBUG
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- Postgres and Redis ----------------------------------------------------
+
+# postgresql://user:password@host:port/name. Unset: an embedded server.
+DATABASE_URL = env_str("DATABASE_URL")
+# redis://:password@host:port/0. Unset: an embedded Valkey.
+REDIS_URL = env_str("REDIS_URL")
+# Connections of the web process's pool; other processes open their own.
+DATABASE_POOL_SIZE = env_int("PLUMBLINE_DATABASE_POOL_SIZE", 10, minimum=2)
+# True in the web process only: a pool survives neither a fork nor a thread pool
+# that closes its own connections.
+DATABASE_POOL = env_bool("PLUMBLINE_DATABASE_POOL", False)
+
+_dsn = conninfo_to_dict(DATABASE_URL) if DATABASE_URL else {}
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": _dsn.get("dbname", "plumbline"),
+        "USER": _dsn.get("user", ""),
+        "PASSWORD": _dsn.get("password", ""),
+        "HOST": _dsn.get("host", ""),
+        "PORT": str(_dsn.get("port", "")),
+        # Persistent connections leak under ASGI (Django ticket 33497).
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "options": "-c statement_timeout=30s "
+            "-c idle_in_transaction_session_timeout=30s",
+            **(
+                {"pool": {"min_size": 2, "max_size": DATABASE_POOL_SIZE, "timeout": 5}}
+                if DATABASE_POOL
+                else {"connect_timeout": 5}
+            ),
+        },
+    }
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL or "redis://127.0.0.1:1/0",
+        "KEY_PREFIX": "plumbline",
+    }
+}
+
+# --- The gateway -----------------------------------------------------------
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "plumbline_session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "plumbline_csrf"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_SSL_REDIRECT = False
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "manifest-src": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+# Addresses of proxies whose X-Forwarded-For is believed, separated by commas.
+TRUSTED_PROXIES = env_list("PLUMBLINE_TRUSTED_PROXIES", [])
+# Largest uploaded file, in MB.
+MAX_UPLOAD_MB = env_int("PLUMBLINE_MAX_UPLOAD_MB", 100, minimum=1)
+# Largest body of any request that uploads nothing, in kB.
+MAX_BODY_KB = env_int("PLUMBLINE_MAX_BODY_KB", 1024, minimum=16)
+# Files in one upload.
+MAX_FILES_PER_UPLOAD = env_int("PLUMBLINE_MAX_FILES_PER_UPLOAD", 50, minimum=1)
+# Seconds without a byte of the body before a slow sender is cut off.
+BODY_TIMEOUT_S = env_int("PLUMBLINE_BODY_TIMEOUT_S", 30, minimum=1)
+# Requests a minute for one person or one key, over all doors.
+REQUESTS_PER_MINUTE = env_int("PLUMBLINE_REQUESTS_PER_MINUTE", 300, minimum=1)
+# Questions a minute for one person or one key.
+QUESTIONS_PER_MINUTE = env_int("PLUMBLINE_QUESTIONS_PER_MINUTE", 20, minimum=1)
+# Failed sign-ins in 15 minutes for one account or one address.
+SIGN_IN_ATTEMPTS = env_int("PLUMBLINE_SIGN_IN_ATTEMPTS", 10, minimum=1)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_KB * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+DATA_UPLOAD_MAX_NUMBER_FILES = MAX_FILES_PER_UPLOAD
+FILE_UPLOAD_TEMP_DIR = VAR_DIR / "uploads"
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+# --- Ingestion -------------------------------------------------------------
+
+# Name in the weights catalogue of the model that embeds passages and questions.
+EMBEDDER = env_str("PLUMBLINE_EMBEDDER", "all-minilm-l6-v2")
+# auto, float32 or bfloat16. auto: bfloat16 where this CPU computes in it.
+EMBEDDING_PRECISION = env_str("PLUMBLINE_EMBEDDING_PRECISION", "auto")
+# Texts in one batch; small batches of similar length are fastest on a CPU.
+EMBEDDING_BATCH = env_int("PLUMBLINE_EMBEDDING_BATCH", 8, minimum=1)
+# Threads of torch in a worker; 0: half of the cores, at least 1.
+EMBEDDING_THREADS = env_int("PLUMBLINE_EMBEDDING_THREADS", 0)
+# Tokens of one chunk, special tokens and heading included (at most the
+# window of the embedder, 256 for the default).
+CHUNK_TOKENS = env_int("PLUMBLINE_CHUNK_TOKENS", 200, minimum=32, maximum=8192)
+# Lease on a document being read, in seconds; a heartbeat renews it.
+LEASE_S = env_int("PLUMBLINE_LEASE_S", 60, minimum=5)
+# Attempts before a document is quarantined.
+MAX_ATTEMPTS = env_int("PLUMBLINE_MAX_ATTEMPTS", 3, minimum=1)
+# Pages of one document.
+MAX_PAGES = env_int("PLUMBLINE_MAX_PAGES", 10_000, minimum=1)
+# Characters extracted from one document.
+MAX_TEXT_CHARS = env_int("PLUMBLINE_MAX_TEXT_CHARS", 50_000_000, minimum=1000)
+# Wall clock, CPU seconds and memory of one parser child.
+PARSER_WALL_S = env_int("PLUMBLINE_PARSER_WALL_S", 120, minimum=1)
+PARSER_CPU_S = env_int("PLUMBLINE_PARSER_CPU_S", 60, minimum=1)
+PARSER_MEMORY_MB = env_int("PLUMBLINE_PARSER_MEMORY_MB", 1024, minimum=128)
+
+# --- Celery ----------------------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL or "redis://127.0.0.1:1/0"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_RETRY_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_SOFT_TIME_LIMIT = 3600
+CELERY_TASK_TIME_LIMIT = 3900
+# A publish must fail within seconds when Redis is away: the row is the truth
+# and the sweeper sends what was not sent.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 43_200,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 3,
+}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_DEFAULT_QUEUE = "small"
+CELERY_TASK_ROUTES = {"ingestion.tasks.ingest_large": {"queue": "large"}}
+# Files above this size wait in the queue for large ones, in MB.
+LARGE_FILE_MB = env_int("PLUMBLINE_LARGE_FILE_MB", 5, minimum=1)
+
+# --- Retrieval -------------------------------------------------------------
+
+# Candidates taken from each ranking before fusion.
+CANDIDATES = env_int("PLUMBLINE_CANDIDATES", 100, minimum=10, maximum=1000)
+# Visible chunks up to which an exact scan replaces the HNSW index.
+EXACT_SCAN_CHUNKS = env_int("PLUMBLINE_EXACT_SCAN_CHUNKS", 20_000)
+# hnsw.ef_search of an index scan.
+HNSW_EF_SEARCH = env_int("PLUMBLINE_HNSW_EF_SEARCH", 100, minimum=10, maximum=1000)
+
+# --- Generation ------------------------------------------------------------
+
+# Name in the weights catalogue of the GGUF model that answers.
+MODEL = env_str("PLUMBLINE_MODEL", "qwen2.5-coder-1.5b-instruct-q4_k_m")
+# Address of an OpenAI-compatible server; `make run` starts its own.
+MODEL_SERVER_URL = env_str("PLUMBLINE_MODEL_SERVER_URL")
+# Bearer token for that server.
+MODEL_SERVER_KEY = env_str("PLUMBLINE_MODEL_SERVER_KEY")
+# Context of one request in tokens: prompt and answer together.
+CONTEXT_TOKENS = env_int("PLUMBLINE_CONTEXT_TOKENS", 4096, minimum=512)
+# Tokens of one answer.
+MAX_ANSWER_TOKENS = env_int("PLUMBLINE_MAX_ANSWER_TOKENS", 400, minimum=16)
+# Tokens of all passages in one prompt.
+SOURCE_TOKENS = env_int("PLUMBLINE_SOURCE_TOKENS", 1400, minimum=100)
+# Passages in one prompt.
+MAX_SOURCES = env_int("PLUMBLINE_MAX_SOURCES", 6, minimum=1, maximum=50)
+# Evidence below which the answer is "Not in your documents", 0 to 1.
+REFUSAL_THRESHOLD = env_float(
+    "PLUMBLINE_REFUSAL_THRESHOLD", 0.3, minimum=0.0, maximum=1.0
+)
+# Characters of one question.
+MAX_QUESTION_CHARS = env_int("PLUMBLINE_MAX_QUESTION_CHARS", 4000, minimum=100)
+# Layers on the GPU: -1 all that fit, 0 none.
+GPU_LAYERS = env_int("PLUMBLINE_GPU_LAYERS", -1, minimum=-1)
+# Threads of llama.cpp; 0: all cores.
+MODEL_THREADS = env_int("PLUMBLINE_MODEL_THREADS", 0)
+# Requests that may wait at the model server before it answers 503.
+MODEL_QUEUE = env_int("PLUMBLINE_MODEL_QUEUE", 16, minimum=1)
+# Wall clock of one answer, in seconds.
+ANSWER_WALL_S = env_int("PLUMBLINE_ANSWER_WALL_S", 300, minimum=10)
+
+# --- Logs ------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"reference": {"()": "rag_site.logs.ReferenceFilter"}},
+    "formatters": {
+        "line": {
+            "format": "%(asctime)s %(levelname)-7s [%(reference)s] %(name)s: %(message)s"
+        }
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "filters": ["reference"],
+            "formatter": "line",
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": env_str("PLUMBLINE_LOG_LEVEL", "INFO")},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "sentence_transformers": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,28 @@
+"""One embedded Postgres and Valkey a test process, thrown away afterwards.
+
+With DATABASE_URL and REDIS_URL set, the tests use those servers instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+# Before Django reads its settings. Each pytest-xdist worker gets servers of its own.
+_FOLDER = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
+_FOLDER.chmod(0o755)  # Postgres may run as another user and must reach its data.
+os.environ["PLUMBLINE_VAR"] = str(_FOLDER)
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rag_site.settings")
+os.environ["PLUMBLINE_DEBUG"] = "0"
+
+from rag_site.local_run import prepared  # noqa: E402
+
+_SURROUNDINGS = prepared()
+_SURROUNDINGS.__enter__()
+
+
+def pytest_unconfigure() -> None:
+    _SURROUNDINGS.__exit__(None, None, None)
+    shutil.rmtree(_FOLDER, ignore_errors=True)
