@@ -5,11 +5,19 @@ UploadRejected            the file is refused before it is stored
 ParseFailed               the file is stored but cannot be read
 ├── Encrypted, Corrupt, NoText, LimitExceeded, ParserCrashed
 LeaseLost                 another worker holds the document now
+EmbedderUnavailable       no vectors can be made just now
+EmbedderChanged           the vectors stored are of another embedder
 """
 
 from __future__ import annotations
 
-from rag_site.errors import InvalidInput, RagError, TooLarge, Unavailable
+from rag_site.errors import (
+    InvalidInput,
+    RagError,
+    TooLarge,
+    TransientError,
+    Unavailable,
+)
 
 
 class UploadRejected(InvalidInput):
@@ -91,3 +99,16 @@ class LeaseLost(RagError):
     """Another worker has taken over this document."""
 
     code = "lease_lost"
+
+
+class EmbedderUnavailable(TransientError):
+    """Search is not available right now. Try again in a moment."""
+
+    code = "embedder_unavailable"
+
+
+class EmbedderChanged(RagError):
+    """The documents were indexed with another embedding model. Set PLUMBLINE_EMBEDDER back to it."""
+
+    code = "embedder_changed"
+    http_status = 409

@@ -1,0 +1,266 @@
+"""Turning text into vectors: the same weights for passages and for questions.
+
+Two implementations of one protocol: in this process (workers, shell), or over
+HTTP from the model server (web, which must not import torch).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import httpx
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from ingestion.errors import EmbedderUnavailable
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Vectors = NDArray[np.float32]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+# CPU flags under which bfloat16 matrix products run in hardware: x86 names,
+# then the ARM one. Without them torch emulates bfloat16, slower than float32.
+_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+# A question is one short text; a server that needs longer is not answering.
+_HTTP_TIMEOUT = httpx.Timeout(15.0, connect=3.0)
+
+
+class Embedder(Protocol):
+    """What ingestion and search ask of an embedding model.
+
+    Vectors are float32 and L2-normalised, so that the inner product of two is
+    their cosine similarity. A text beyond ``max_tokens`` counts only up to there.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name in the weights catalogue."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights, which identifies the embedding space."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Window of the model in tokens, special tokens included."""
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Return the vectors of ``texts`` in their order, (n, dimension)."""
+
+    def embed_question(self, text: str) -> Vectors:
+        """Return one vector, (dimension,)."""
+
+
+def get_embedder() -> Embedder:
+    """Return the embedder for questions: the model server's if there is one.
+
+    A process that writes vectors uses ``load_embedder`` instead.
+    """
+    if settings.MODEL_SERVER_URL:
+        return http_embedder(settings.MODEL_SERVER_URL, settings.MODEL_SERVER_KEY)
+    return load_embedder()
+
+
+def load_embedder(name: str | None = None) -> SentenceTransformerEmbedder:
+    """Return the in-process embedder of ``name``, or of the settings' one.
+
+    It is loaded once a process. Raises ``WeightsMissing`` if it was not fetched.
+    """
+    return _load(name or settings.EMBEDDER)
+
+
+def tokenizer_for(name: str) -> Tokenizer:
+    """Return the embedder's own tokenizer, without loading torch or weights."""
+    from rag_site.weights import locate
+
+    return _read_tokenizer(locate(name) / "tokenizer.json")
+
+
+def unit(vectors: NDArray[Any]) -> Vectors:
+    """Scale rows to length 1 in float32; a zero row becomes the first axis.
+
+    pgvector leaves zero vectors out of its index: such a chunk could never be
+    found, not even by an exact scan.
+    """
+    rows = np.array(vectors, dtype=np.float32)
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    rows[..., 0] = np.where(norms[..., 0] > 0, rows[..., 0], 1.0)
+    return rows / np.where(norms > 0, norms, np.float32(1.0))
+
+
+def computes_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 matrices in hardware (Linux only)."""
+    try:
+        info = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return not _BFLOAT16_FLAGS.isdisjoint(info.split())
+
+
+class SentenceTransformerEmbedder:
+    """A sentence-transformers model in this process. Safe to share by threads."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        digest: str,
+        precision: Precision = "auto",
+        batch: int = 8,
+        threads: int = 0,
+    ) -> None:
+        self.name = name
+        self.digest = digest
+        self.precision = _resolve_precision(precision)
+        self._batch = batch
+        self._model = _load_model(folder, self.precision, threads)
+        # Fast tokenizers refuse to be used by two threads at a time.
+        self._lock = threading.Lock()
+        self.dimension = int(self._model.get_embedding_dimension() or 0)
+        self.max_tokens = int(self._model.max_seq_length or 0)
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        with self._lock:
+            # encode() sorts by length, so that a batch holds little padding,
+            # and returns the rows in the order given.
+            rows = self._model.encode_document(
+                list(texts), batch_size=self._batch, show_progress_bar=False
+            )
+        return unit(rows)
+
+    def embed_question(self, text: str) -> Vectors:
+        with self._lock:
+            row = self._model.encode_query(text, show_progress_bar=False)
+        return unit(row)
+
+
+class HttpEmbedder:
+    """The model server's embedder over the OpenAI embeddings protocol."""
+
+    def __init__(
+        self, url: str, key: str, *, name: str, digest: str, dimension: int, window: int
+    ) -> None:
+        self.name = name
+        self.digest = digest
+        self.dimension = dimension
+        self.max_tokens = window
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._client = httpx.Client(
+            base_url=url.rstrip("/").removesuffix("/v1"),
+            headers=headers,
+            timeout=_HTTP_TIMEOUT,
+            trust_env=False,
+        )
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        """Raises EmbedderUnavailable."""
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        return self._embed(list(texts))
+
+    def embed_question(self, text: str) -> Vectors:
+        """Raises EmbedderUnavailable."""
+        row: Vectors = self._embed([text])[0]
+        return row
+
+    def _embed(self, texts: list[str]) -> Vectors:
+        body = {"model": self.name, "input": texts, "encoding_format": "float"}
+        try:
+            reply = self._client.post("/v1/embeddings", json=body).raise_for_status()
+            rows = sorted(reply.json()["data"], key=lambda row: row["index"])
+            vectors = np.array([row["embedding"] for row in rows], np.float32)
+        except httpx.HTTPError as exc:
+            raise EmbedderUnavailable from exc
+        except (ValueError, KeyError, TypeError) as exc:
+            raise EmbedderUnavailable(
+                "The model server answered in a form that is not understood. "
+                "Check PLUMBLINE_MODEL_SERVER_URL."
+            ) from exc
+        self._check(reply.json(), vectors, len(texts))
+        return unit(vectors)
+
+    def _check(self, reply: dict[str, Any], vectors: Vectors, count: int) -> None:
+        """A question must meet the weights that wrote the vectors."""
+        served = reply.get("digest", self.digest)
+        if vectors.shape != (count, self.dimension) or served != self.digest:
+            raise EmbedderUnavailable(
+                f"The model server embeds with another model than {self.name}. "
+                "Give both the same PLUMBLINE_EMBEDDER."
+            )
+
+
+@lru_cache(maxsize=4)
+def http_embedder(url: str, key: str) -> HttpEmbedder:
+    """Return one client per address, so that its connections are kept."""
+    from rag_site.weights import CATALOGUE
+
+    weights = CATALOGUE[settings.EMBEDDER]
+    return HttpEmbedder(
+        url,
+        key,
+        name=settings.EMBEDDER,
+        digest=weights.digest,
+        dimension=weights.dimension,
+        window=weights.context_tokens,
+    )
+
+
+@lru_cache(maxsize=2)
+def _load(name: str) -> SentenceTransformerEmbedder:
+    from rag_site.weights import CATALOGUE, locate
+
+    return SentenceTransformerEmbedder(
+        locate(name),
+        name=name,
+        digest=CATALOGUE[name].digest,
+        precision=settings.EMBEDDING_PRECISION,
+        batch=settings.EMBEDDING_BATCH,
+        threads=settings.EMBEDDING_THREADS,
+    )
+
+
+@lru_cache(maxsize=4)
+def _read_tokenizer(path: Path) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(str(path))
+    # The file carries the limits of training: with them every count of a longer
+    # text would silently stop at 128.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _resolve_precision(precision: Precision) -> Literal["float32", "bfloat16"]:
+    if precision != "auto":
+        return precision
+    return "bfloat16" if computes_bfloat16() else "float32"
+
+
+def _load_model(folder: Path, precision: str, threads: int) -> SentenceTransformer:
+    # Before the import: the hub client reads them once.
+    os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) // 2))
+    model = SentenceTransformer(
+        str(folder),
+        trust_remote_code=False,
+        local_files_only=True,
+        model_kwargs={"use_safetensors": True, "dtype": getattr(torch, precision)},
+    )
+    return model.eval()
