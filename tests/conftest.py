@@ -22,6 +22,12 @@ from rag_site.local_run import prepared  # noqa: E402
 _SURROUNDINGS = prepared()
 _SURROUNDINGS.__enter__()
 
+# pytest-django would read the settings before this file is run, so the settings
+# module is not named in pyproject.toml and Django is set up here.
+import django  # noqa: E402
+
+django.setup()
+
 
 def pytest_unconfigure() -> None:
     _SURROUNDINGS.__exit__(None, None, None)
