@@ -1,5 +1,5 @@
-"""Composition root: wires the stages, decides nothing."""
+"""Composition root: wires the stages, decides nothing.
 
-from .celery import app as celery_app
-
-__all__ = ["celery_app"]
+Nothing is imported here: a parser child loads the leaf rag_site.errors and
+must start in a fraction of a second, without Django and Celery.
+"""
