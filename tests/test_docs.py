@@ -1,0 +1,70 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+_ENV_CALL = re.compile(r"env_(?:str|bool|int|float|path|list|secret)\(\s*\"([A-Z_]+)\"")
+
+
+def _variables() -> set[str]:
+    return set(_ENV_CALL.findall((ROOT / "rag_site" / "settings.py").read_text()))
+
+
+@pytest.mark.parametrize("document", ["docs/configuration.md", ".env.example"])
+def test_every_setting_is_listed_in(document: str) -> None:
+    text = (ROOT / document).read_text()
+    assert len(_variables()) > 30
+    assert sorted(name for name in _variables() if name not in text) == []
+
+
+def test_no_setting_is_documented_that_is_not_read() -> None:
+    table = (ROOT / "docs" / "configuration.md").read_text()
+    documented = set(re.findall(r"^\| `([A-Z_]+)`", table, flags=re.MULTILINE))
+    source = "".join(
+        path.read_text()
+        for package in ("rag_site", "ingestion", "retrieval", "generation")
+        for path in (ROOT / package).rglob("*.py")
+    )
+    assert documented
+    assert sorted(name for name in documented if name not in source) == []
+
+
+def test_every_error_code_is_documented() -> None:
+    import generation.errors
+    import ingestion.errors
+    import rag_site.errors
+
+    api = (ROOT / "docs" / "api.md").read_text()
+    codes = {
+        value.code
+        for module in (rag_site.errors, ingestion.errors, generation.errors)
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, rag_site.errors.RagError)
+    }
+    assert len(codes) > 15
+    assert sorted(code for code in codes if f"`{code}`" not in api) == []
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    broken = [
+        f"{page.relative_to(ROOT)} -> {target}"
+        for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_readme_commands_are_targets_of_the_makefile() -> None:
+    readme = (ROOT / "README.md").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^make ([a-z-]+)", readme, flags=re.MULTILINE))
+    assert {"run", "test"} <= targets
+    assert [
+        t for t in targets if not re.search(rf"^{t}:", makefile, re.MULTILINE)
+    ] == []
