@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from django.http import HttpRequest
+
 Scope = Literal["read", "ask", "ingest", "manage"]
 ALL_SCOPES: frozenset[Scope] = frozenset({"read", "ask", "ingest", "manage"})
 
@@ -34,3 +36,22 @@ class Asker:
         if wanted is None or self.key_collections is None:
             return self.key_collections if wanted is None else wanted
         return wanted & self.key_collections
+
+
+def asker_of_request(request: HttpRequest) -> Asker:
+    """Return who asks: the one pipeline for sessions and keys, run once a request.
+
+    A request with an Authorization header is judged by that header alone. A
+    session must prove its origin (CSRF) on every method that changes something,
+    also where Django itself does not check. Reads the database: from async code
+    call it through ``sync_to_async``.
+
+    Raises:
+        NotSignedIn: nobody, or a key that is unknown, expired or revoked, or
+            whose user is suspended.
+        Forbidden: a session without a CSRF token.
+        RateLimited: over the limit of this person or key.
+    """
+    from rag_site import credentials
+
+    return credentials.asker_of(request)

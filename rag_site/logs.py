@@ -27,11 +27,11 @@ def current_reference() -> str:
 
 
 @contextmanager
-def referenced(reference: str) -> Iterator[None]:
-    """Carry ``reference`` in every log line written inside the block."""
+def referenced(reference: str) -> Iterator[str]:
+    """Carry ``reference`` in every log line written inside the block; yield it."""
     token = _reference.set(reference)
     try:
-        yield
+        yield reference
     finally:
         _reference.reset(token)
 

@@ -71,7 +71,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "rag_site.middleware.reference",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "rag_site.middleware.static_files",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -102,6 +102,7 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 AUTH_USER_MODEL = "rag_site.User"
+AUTHENTICATION_BACKENDS = ["rag_site.sign_in.LimitedBackend"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
 USE_TZ = True
@@ -168,9 +169,14 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "rag_site.forgiving_cache.ForgivingCache",
         "LOCATION": REDIS_URL or "redis://127.0.0.1:1/0",
         "KEY_PREFIX": "plumbline",
+        "OPTIONS": {
+            "serializer": "rag_site.forgiving_cache.PlainSerializer",
+            "socket_timeout": 1,
+            "socket_connect_timeout": 1,
+        },
     }
 }
 
@@ -181,6 +187,7 @@ SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "plumbline_session"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "plumbline_csrf"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
+CSRF_FAILURE_VIEW = "rag_site.problems.csrf_failure"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_SSL_REDIRECT = False
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
@@ -215,13 +222,16 @@ BODY_TIMEOUT_S = env_int("PLUMBLINE_BODY_TIMEOUT_S", 30, minimum=1)
 REQUESTS_PER_MINUTE = env_int("PLUMBLINE_REQUESTS_PER_MINUTE", 300, minimum=1)
 # Questions a minute for one person or one key.
 QUESTIONS_PER_MINUTE = env_int("PLUMBLINE_QUESTIONS_PER_MINUTE", 20, minimum=1)
-# Failed sign-ins in 15 minutes for one account or one address.
+# Failed sign-ins in 15 minutes for one account from one address; five times as
+# many from one address over all accounts, ten times for one account from all.
 SIGN_IN_ATTEMPTS = env_int("PLUMBLINE_SIGN_IN_ATTEMPTS", 10, minimum=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_KB * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 DATA_UPLOAD_MAX_NUMBER_FILES = MAX_FILES_PER_UPLOAD
 FILE_UPLOAD_TEMP_DIR = VAR_DIR / "uploads"
 FILE_UPLOAD_PERMISSIONS = 0o600
+# Every file of a request lies on disk, so that a service can take it by its path.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 # --- Ingestion -------------------------------------------------------------
 

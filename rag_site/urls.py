@@ -1,6 +1,25 @@
+"""Every address of the site; each app names its own pages."""
+
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = [path("admin/", admin.site.urls)]
+from rag_site import api, health, metrics
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    path("api/v1/", api.urls),
+    path("api/docs", api.docs, name="api-docs"),
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path("metrics", metrics.metrics),
+    path("", include("rag_site.page_urls")),
+    path("", include("ingestion.urls")),
+    path("", include("generation.urls")),
+]
+
+handler400 = "rag_site.problems.bad_request"
+handler403 = "rag_site.problems.forbidden"
+handler404 = "rag_site.problems.not_found"
+handler500 = "rag_site.problems.server_error"

@@ -1,0 +1,98 @@
+"""From a request to who is asking: the one pipeline for sessions and keys."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.middleware.csrf import CsrfViewMiddleware
+
+from rag_site import keys
+from rag_site.addresses import current_address
+from rag_site.asking import Asker
+from rag_site.errors import Forbidden, NotSignedIn
+from rag_site.limits import RateState, check_rate
+
+# Wrong keys a minute from one address; a right key from there still works.
+WRONG_KEYS_PER_MINUTE = 30
+
+
+class CsrfFailed(Forbidden):
+    """This request did not come from a page of this site. Reload the page and try again."""
+
+    code = "csrf_failed"
+
+
+def asker_of(request: HttpRequest) -> Asker:
+    """Do what ``rag_site.asking.asker_of_request`` promises."""
+    known = getattr(request, "asker", None)
+    if known is not None:
+        return cast("Asker", known)
+    asker = _of_key(request) or _of_session(request)
+    remember_rate(
+        request,
+        check_rate(
+            "requests", subject_of(asker), per_minute=settings.REQUESTS_PER_MINUTE
+        ),
+    )
+    request.asker = asker  # type: ignore[attr-defined]  # this module's own field
+    return asker
+
+
+def check_questions(asker: Asker) -> RateState:
+    """Count one question: they cost far more than other requests.
+
+    Raises:
+        RateLimited: over the limit of this person or key.
+    """
+    return check_rate(
+        "questions", subject_of(asker), per_minute=settings.QUESTIONS_PER_MINUTE
+    )
+
+
+def subject_of(asker: Asker) -> str:
+    """Return what is counted: a key by itself, else the person."""
+    return f"key-{asker.key_id}" if asker.key_id else f"user-{asker.user_id}"
+
+
+def remember_rate(request: HttpRequest, state: RateState) -> None:
+    """Let the middleware send ``state`` with the response."""
+    request.rate_state = state  # type: ignore[attr-defined]  # read by rag_site.middleware
+
+
+def _of_key(request: HttpRequest) -> Asker | None:
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, secret = header.partition(" ")
+    if scheme.lower() != "bearer" or not secret.startswith(f"{keys.LABEL}_"):
+        raise NotSignedIn(
+            "Send the API key as `Authorization: Bearer plb_...`, or sign in."
+        )
+    try:
+        return keys.asker_of_key(secret.strip())
+    except NotSignedIn:
+        check_rate("wrong-keys", current_address(), per_minute=WRONG_KEYS_PER_MINUTE)
+        raise
+
+
+def _of_session(request: HttpRequest) -> Asker:
+    if not request.user.is_authenticated:
+        raise NotSignedIn
+    _check_origin(request)
+    return Asker(user_id=cast("int", request.user.pk))
+
+
+def _check_origin(request: HttpRequest) -> None:
+    """Check CSRF where Django's middleware did not, such as in exempt API views."""
+    if getattr(request, "csrf_processing_done", False):
+        return
+    check = CsrfViewMiddleware(lambda _: None)  # type: ignore[arg-type,return-value]  # never called
+    check.process_request(request)
+    if check.process_view(request, _no_view, (), {}) is not None:
+        raise CsrfFailed
+
+
+def _no_view() -> None:
+    """Stand in for a view without exemption from CSRF."""

@@ -1,0 +1,185 @@
+"""How often someone may do something (a leaf); counters live in Redis.
+
+Reading goes on when Redis is away: rates are a courtesy there. Sign-in does not:
+its failures are then counted in this process.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from rag_site.errors import RateLimited
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+SIGN_IN_WINDOW_S = 15 * 60
+# Seconds for which Redis is not tried again after it failed, so that an
+# unreachable server costs one time-out and not one a request.
+RETRY_AFTER_S = 5.0
+# An office shares one address, and an owner must not be locked out by others:
+# failures are counted closest for one account from one address, and further
+# out for an address over all accounts and an account over all addresses.
+ADDRESS_FACTOR = 5
+ACCOUNT_FACTOR = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateState:
+    """What is left: requests in the window of ``reset_s`` more seconds."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(self.remaining),
+            "RateLimit-Reset": str(self.reset_s),
+        }
+
+
+def check_rate(bucket: str, subject: str, *, per_minute: int) -> RateState:
+    """Count one request of ``subject``; with Redis away, let it pass.
+
+    Raises:
+        RateLimited: with the seconds to wait.
+    """
+    return _count(bucket, subject, limit=per_minute, window_s=60)
+
+
+def check_sign_in(account: str, address: str) -> None:
+    """Refuse before a password is even looked at.
+
+    Raises:
+        RateLimited: too many failures lately.
+    """
+    for subject, limit in _sign_in_subjects(account, address):
+        if _failures(subject) >= limit:
+            raise RateLimited(
+                "Too many failed attempts to sign in. Wait 15 minutes, then try again.",
+                retry_after_s=SIGN_IN_WINDOW_S,
+            )
+
+
+def note_failed_sign_in(account: str, address: str) -> None:
+    for subject, _ in _sign_in_subjects(account, address):
+        key = _key("sign-in", subject, SIGN_IN_WINDOW_S)
+        if _ask_redis(lambda client, key=key: _increase(client, key)) is None:
+            _count_here(key)
+
+
+def _sign_in_subjects(account: str, address: str) -> list[tuple[str, int]]:
+    limit = settings.SIGN_IN_ATTEMPTS
+    account = account.casefold()[:150]
+    return [
+        (f"{account}@{address}", limit),
+        (f"@{address}", limit * ADDRESS_FACTOR),
+        (f"{account}@", limit * ACCOUNT_FACTOR),
+    ]
+
+
+def _failures(subject: str) -> int:
+    key = _key("sign-in", subject, SIGN_IN_WINDOW_S)
+    found = _ask_redis(lambda client: int(client.get(key) or 0))
+    return max(found or 0, _here.get(key, 0))
+
+
+def _increase(client: redis.Redis, key: str) -> int:
+    with client.pipeline() as pipe:
+        pipe.incr(key)
+        pipe.expire(key, SIGN_IN_WINDOW_S)
+        return int(pipe.execute()[0])
+
+
+# Failures counted while Redis is away; bounded, and gone with the process.
+_here: dict[str, int] = {}
+_here_lock = threading.Lock()
+_HERE_MAX = 10_000
+
+
+def _count_here(key: str) -> None:
+    with _here_lock:
+        if len(_here) >= _HERE_MAX:
+            _here.clear()
+        _here[key] = _here.get(key, 0) + 1
+
+
+def _count(bucket: str, subject: str, *, limit: int, window_s: int) -> RateState:
+    """Count in a window that slides: the last one fades as this one fills.
+
+    The estimate is `previous * (1 - elapsed / window) + current`, which never
+    lets through the double burst that fixed windows allow at their border.
+    """
+    now = time.time()
+    elapsed = (now % window_s) / window_s
+    reset_s = max(1, round(window_s * (1 - elapsed)))
+    counts = _ask_redis(lambda client: _add_one(client, bucket, subject, window_s))
+    if counts is None:
+        return RateState(limit=limit, remaining=limit, reset_s=reset_s)
+    used = counts[0] + int(counts[1] * (1 - elapsed))
+    if used > limit:
+        _ask_redis(lambda client: client.decr(_key(bucket, subject, window_s)))
+        raise RateLimited(
+            f"Too many requests: {limit} in {window_s} seconds are allowed. "
+            f"Wait {reset_s} seconds and try again.",
+            detail={"limit": limit, "window_s": window_s},
+            retry_after_s=reset_s,
+        )
+    return RateState(limit=limit, remaining=limit - used, reset_s=reset_s)
+
+
+def _add_one(
+    client: redis.Redis, bucket: str, subject: str, window_s: int
+) -> tuple[int, int]:
+    """Return the counts of this window, with this request, and of the last one."""
+    key = _key(bucket, subject, window_s)
+    with client.pipeline(transaction=False) as pipe:
+        pipe.incr(key)
+        pipe.expire(key, 2 * window_s)
+        pipe.get(_key(bucket, subject, window_s, back=1))
+        current, _, previous = pipe.execute()
+    return int(current), int(previous or 0)
+
+
+def _key(bucket: str, subject: str, window_s: int, *, back: int = 0) -> str:
+    return f"plumbline:rate:{bucket}:{subject}:{int(time.time()) // window_s - back}"
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_URL or "redis://127.0.0.1:1/0",
+        socket_timeout=1,
+        socket_connect_timeout=1,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+_away_until = 0.0
+
+
+def _ask_redis(question: Callable[[redis.Redis], T]) -> T | None:
+    """Return the answer of Redis, or None while it is away."""
+    global _away_until  # noqa: PLW0603 - one clock for the process
+    if time.monotonic() < _away_until:
+        return None
+    try:
+        return question(_client())
+    except redis.RedisError as exc:
+        _away_until = time.monotonic() + RETRY_AFTER_S
+        logger.warning("redis is away, rates are not counted: %s", type(exc).__name__)
+        return None
