@@ -82,3 +82,26 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.user_name} {self.action}"
+
+
+class RepeatableRequest(models.Model):
+    """What a request with an Idempotency-Key made, kept for a day."""
+
+    user = models.ForeignKey(User, models.CASCADE)
+    key = models.CharField(max_length=200)
+    path = models.CharField(max_length=300)
+    # SHA-256 of the validated request.
+    digest = models.CharField(max_length=64)
+    # Ids and outcomes for the response; None while the first request is at work.
+    made = models.JSONField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "key", "path"], name="repeatable_request_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.path
