@@ -1,0 +1,302 @@
+"""The language model as the rest of the site sees it: one protocol, over HTTP.
+
+The same client speaks to the site's own model server, vLLM, llama-server or a
+rented API; what only the own server offers (place in line, token counts) is
+used where it is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import math
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import httpx
+from django.conf import settings
+
+from generation.errors import ContextTooLong, ModelBusy, ModelLost, ModelUnavailable
+
+logger = logging.getLogger(__name__)
+
+CONNECT_S = 3.0
+# A server that sends a beat each second and then none for this long is gone.
+BEAT_LOST_S = 10.0
+# Longest wait for a server without beats, as while it reads a long prompt.
+SILENCE_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingParams:
+    """How an answer is decoded; temperature 0 is greedy."""
+
+    max_tokens: int = 400
+    temperature: float = 0.0
+    seed: int = 1
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePlace:
+    """Place in line, 1 is next, 0 is being read; ``estimate_s`` None if unknown."""
+
+    position: int
+    estimate_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPiece:
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The end; token counts are None where the server does not tell."""
+
+    reason: Literal["stop", "length"] = "stop"
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+    reused_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """What answers: name, SHA-256 of its file and context, where known."""
+
+    name: str
+    digest: str = ""
+    context_tokens: int | None = None
+
+
+class LanguageModel(Protocol):
+    """Called by ``answering``; two implementations, HTTP and the tests' script."""
+
+    def stream(
+        self, messages: Sequence[Message], params: SamplingParams, *, user: str
+    ) -> AsyncIterator[QueuePlace | TextPiece | Finished]:
+        """Yield places in line, then pieces of text, then Finished.
+
+        Closing the iterator cancels. ``user`` is the scope of fairness and of
+        the reuse of evaluated tokens.
+
+        Raises:
+            ModelBusy, ModelUnavailable: before the first piece.
+            ModelLost: after it.
+            ContextTooLong: the server found the prompt too long.
+        """
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return the tokens of each text, or an upper estimate of them."""
+
+    async def info(self) -> ModelInfo: ...
+
+
+_override: ContextVar[LanguageModel | None] = ContextVar("model", default=None)
+
+
+def language_model() -> LanguageModel:
+    """Return the model that the settings name, or the one of ``using``."""
+    return _override.get() or HttpLanguageModel(
+        settings.MODEL_SERVER_URL, settings.MODEL_SERVER_KEY, name=settings.MODEL
+    )
+
+
+@contextlib.contextmanager
+def using(model: LanguageModel) -> Iterator[None]:
+    """Answer with ``model`` inside the block: evaluation, shell and tests."""
+    token = _override.set(model)
+    try:
+        yield
+    finally:
+        _override.reset(token)
+
+
+class HttpLanguageModel:
+    """An OpenAI-compatible server. Never retries once a request was sent."""
+
+    def __init__(self, url: str, key: str = "", *, name: str = "") -> None:
+        self.url = url.rstrip("/").removesuffix("/v1")
+        self.name = name
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._counts_tokens = True
+
+    def __repr__(self) -> str:
+        return f"HttpLanguageModel({self.url!r})"
+
+    def _client(self) -> httpx.AsyncClient:
+        if not self.url:
+            raise ModelUnavailable(
+                "No model server is configured. Start the site with `make run`, or set "
+                "PLUMBLINE_MODEL_SERVER_URL."
+            )
+        timeout = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
+        return httpx.AsyncClient(
+            base_url=self.url, headers=self._headers, timeout=timeout, trust_env=False
+        )
+
+    async def stream(
+        self, messages: Sequence[Message], params: SamplingParams, *, user: str
+    ) -> AsyncIterator[QueuePlace | TextPiece | Finished]:
+        body = self._body(messages, params, user)
+        has_begun = False
+        try:
+            async with (
+                self._client() as client,
+                client.stream("POST", "/v1/chat/completions", json=body) as reply,
+            ):
+                await _refuse(reply)
+                reading = _Reading()
+                async for line in _beating(reply.aiter_lines()):
+                    for item in reading.take(line):
+                        has_begun = has_begun or isinstance(item, TextPiece)
+                        yield item
+                yield reading.finish()
+        except (httpx.HTTPError, TimeoutError, ValueError, KeyError) as exc:
+            raise (ModelLost if has_begun else ModelUnavailable) from exc
+
+    def _body(
+        self, messages: Sequence[Message], params: SamplingParams, user: str
+    ) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "max_tokens": params.max_tokens,
+            "temperature": params.temperature,
+            "seed": params.seed,
+            "user": user,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if params.stop:
+            body["stop"] = list(params.stop)
+        return body
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        if self._counts_tokens:
+            try:
+                reply = await self._ask("POST", "/v1/tokenize", {"texts": list(texts)})
+                return [int(count) for count in reply["counts"]]
+            except (ModelUnavailable, KeyError, TypeError) as exc:
+                if not isinstance(exc.__cause__, httpx.HTTPStatusError | None):
+                    raise
+                # Another server: it counts with its own words or not at all.
+                self._counts_tokens = False
+        return [estimate_tokens(text) for text in texts]
+
+    async def info(self) -> ModelInfo:
+        reply = await self._ask("GET", "/v1/models")
+        rows = {row.get("id", ""): row for row in reply.get("data", [])}
+        row = rows.get(self.name) or next(iter(rows.values()), {})
+        facts = row.get("plumbline", {})
+        tokens = facts.get("context_tokens") or row.get("max_model_len")
+        return ModelInfo(
+            name=row.get("id", self.name),
+            digest=facts.get("digest", ""),
+            context_tokens=tokens,
+        )
+
+    async def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        try:
+            async with self._client() as client:
+                reply = await client.request(method, path, json=body, timeout=15)
+                found: dict[str, Any] = reply.raise_for_status().json()
+                return found
+        except (httpx.HTTPError, ValueError) as exc:
+            raise ModelUnavailable from exc
+
+
+class _Reading:
+    """Reads the lines of one stream; the end counts only if it was said."""
+
+    def __init__(self) -> None:
+        self._reason: str | None = None
+        self._usage: dict[str, Any] = {}
+        self._is_done = False
+
+    def take(self, line: str) -> list[QueuePlace | TextPiece]:
+        if not line.startswith("data:"):
+            return []
+        data = line[5:].strip()
+        if data == "[DONE]":
+            self._is_done = True
+            return []
+        return self._read(json.loads(data))
+
+    def _read(self, chunk: dict[str, Any]) -> list[QueuePlace | TextPiece]:
+        if "error" in chunk:
+            raise ValueError("the server reported an error in the stream")
+        self._usage = chunk.get("usage") or self._usage
+        place = chunk.get("plumbline", {})
+        if "queue_position" in place:
+            estimate = place.get("estimate_s")
+            return [QueuePlace(position=place["queue_position"], estimate_s=estimate)]
+        if not chunk.get("choices"):
+            return []
+        choice = chunk["choices"][0]
+        self._reason = choice.get("finish_reason") or self._reason
+        text = choice.get("delta", {}).get("content")
+        return [TextPiece(text=text)] if text else []
+
+    def finish(self) -> Finished:
+        """Return the end, or raise ValueError when the stream just broke off."""
+        if self._reason == "error" or not (self._is_done or self._reason):
+            raise ValueError("the stream ended before the answer did")
+        details = self._usage.get("prompt_tokens_details") or {}
+        return Finished(
+            reason="length" if self._reason == "length" else "stop",
+            prompt_tokens=self._usage.get("prompt_tokens"),
+            answer_tokens=self._usage.get("completion_tokens"),
+            reused_tokens=details.get("cached_tokens"),
+        )
+
+
+async def _beating(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Yield lines; once the server has sent a beat, hold it to its beat."""
+    limit = SILENCE_S
+    while True:
+        try:
+            async with asyncio.timeout(limit):
+                line = await anext(lines)
+        except StopAsyncIteration:
+            return
+        if line.startswith(":"):
+            limit = BEAT_LOST_S
+        yield line
+
+
+async def _refuse(reply: httpx.Response) -> None:
+    """Raise our own error for a status that is not a success."""
+    if reply.status_code in (429, 503):
+        after = reply.headers.get("Retry-After", "")
+        raise ModelBusy(retry_after_s=int(after) if after.isdigit() else 5)
+    if reply.status_code == 400:
+        await reply.aread()
+        if "context" in str(reply.json().get("error", {}).get("code", "")):
+            raise ContextTooLong
+    reply.raise_for_status()
+
+
+_SINGLE = re.compile(r"[\d\W_]")
+
+
+def estimate_tokens(text: str) -> int:
+    """Return an upper estimate for a tokenizer that is not known.
+
+    Byte-pair vocabularies give English words about one token for 4 letters;
+    digits and marks may take one each, other scripts about one for 3 bytes.
+    """
+    single = sum(1 for match in _SINGLE.finditer(text) if not match[0].isspace())
+    rest = len(_SINGLE.sub("", text).encode("utf-8", errors="replace"))
+    return single + math.ceil(rest / 3) + 1

@@ -1,0 +1,225 @@
+"""HTTP in front of the engine: the OpenAI protocol on loopback, behind a bearer key."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from generation.server import templates
+from generation.server.completing import complete, stream
+from generation.server.config import ServerConfig
+from generation.server.engine import Engine, Request
+from generation.server.metrics import render_metrics
+from generation.server.native import Sampling
+from generation.server.parameters import ChatRequest, EmbeddingRequest, TokenizeRequest
+from generation.server.protocol import problem
+from generation.server.questions import QuestionEmbedder
+from generation.server.queueing import QueueFull
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 4_000_000
+OPEN_PATHS = {"/health"}
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+class BadRequest(Exception):
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+
+def create_app(
+    config: ServerConfig, engine: Engine, embedder: QuestionEmbedder
+) -> Starlette:
+    """Return the ASGI application; the caller closes ``engine`` and ``embedder``."""
+    routes = [
+        Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/embeddings", embeddings, methods=["POST"]),
+        Route("/v1/tokenize", tokenize, methods=["POST"]),
+        Route("/v1/models", models),
+        Route("/health", health),
+        Route("/metrics", metrics),
+    ]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(BearerKey, key=config.key)],
+        exception_handlers={BadRequest: _bad_request, Exception: _failed},
+    )
+    app.state.config, app.state.engine, app.state.embedder = config, engine, embedder
+    app.state.template = templates.template_for(config.model)
+    return app
+
+
+class BearerKey:
+    """Refuses every request without the key; compared in constant time."""
+
+    def __init__(self, app: Any, key: str) -> None:
+        self.app = app
+        self.expected = f"Bearer {key}".encode()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            given = dict(scope["headers"]).get(b"authorization", b"")
+            if not hmac.compare_digest(given, self.expected):
+                refused = problem(401, "authentication_error", "Send the server's key.")
+                await refused(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+async def chat(request: HttpRequest) -> Response:
+    body = await _read(request, ChatRequest)
+    state = request.app.state
+    engine: Engine = state.engine
+    prompt = _tokens(engine, state.template, body)
+    room = engine.weights.context_tokens - len(prompt)
+    if room < 1:
+        return problem(
+            400,
+            "invalid_request_error",
+            f"The prompt has {len(prompt)} tokens and the context "
+            f"{engine.weights.context_tokens}. Shorten it.",
+            code="context_length_exceeded",
+            param="messages",
+        )
+    asked = Request(
+        # Nobody in particular shares with nobody.
+        person=body.user or secrets.token_hex(8),
+        tokens=tuple(prompt),
+        max_tokens=min(body.max_tokens, room),
+        wall_s=state.config.wall_s,
+        sampling=Sampling(
+            temperature=body.temperature,
+            top_k=body.top_k,
+            top_p=body.top_p,
+            min_p=body.min_p,
+            seed=body.seed,
+        ),
+        stops=(*body.stop, *state.template.stop),
+    )
+    try:
+        if body.stream:
+            return stream(engine, asked, body, model=state.config.model)
+        return await complete(engine, asked, request, model=state.config.model)
+    except QueueFull:
+        return _busy(engine)
+
+
+def _tokens(
+    engine: Engine, template: templates.ChatTemplate, body: ChatRequest
+) -> list[int]:
+    pieces = templates.render(template, [(m.role, m.content) for m in body.messages])
+    return [
+        token
+        for piece in pieces
+        for token in engine.weights.tokenize(piece.text, is_special=piece.is_special)
+    ]
+
+
+def _busy(engine: Engine) -> Response:
+    response = problem(
+        503,
+        "server_busy",
+        f"{engine.waiting} requests are waiting. Try again in a moment.",
+        code="queue_full",
+    )
+    response.headers["Retry-After"] = str(engine.retry_after_s())
+    return response
+
+
+async def embeddings(request: HttpRequest) -> Response:
+    body = await _read(request, EmbeddingRequest)
+    embedder: QuestionEmbedder = request.app.state.embedder
+    vectors = await embedder.embed(
+        body.input, as_question=body.input_type == "question"
+    )
+    rows = [
+        {"object": "embedding", "index": index, "embedding": vector}
+        for index, vector in enumerate(vectors)
+    ]
+    return JSONResponse(
+        {
+            "object": "list",
+            "data": rows,
+            "model": embedder.name,
+            "digest": embedder.digest,
+            "usage": {"prompt_tokens": 0, "total_tokens": 0},
+        }
+    )
+
+
+async def tokenize(request: HttpRequest) -> Response:
+    """Count tokens by the model's own tokenizer, special tokens taken as text."""
+    body = await _read(request, TokenizeRequest)
+    weights = request.app.state.engine.weights
+    return JSONResponse({"counts": [len(weights.tokenize(t)) for t in body.texts]})
+
+
+async def models(request: HttpRequest) -> Response:
+    config: ServerConfig = request.app.state.config
+    weights = request.app.state.engine.weights
+    facts = {
+        "digest": config.digest,
+        "quantization": config.quantization,
+        "context_tokens": weights.context_tokens,
+        "gpu_layers": weights.gpu_layers,
+    }
+    row = {"id": config.model, "object": "model", "owned_by": "plumbline"}
+    return JSONResponse({"object": "list", "data": [{**row, "plumbline": facts}]})
+
+
+async def health(request: HttpRequest) -> Response:
+    engine: Engine = request.app.state.engine
+    return JSONResponse(
+        {
+            "status": "ok",
+            "model": request.app.state.config.model,
+            "busy": engine.is_busy,
+            "waiting": engine.waiting,
+        }
+    )
+
+
+async def metrics(request: HttpRequest) -> Response:
+    text, media_type = render_metrics(request.app.state.engine)
+    return Response(text, media_type=media_type)
+
+
+async def _read(request: HttpRequest, schema: type[Schema]) -> Schema:
+    """Return the body as ``schema``; BadRequest with the field that is wrong."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            raise BadRequest(
+                problem(413, "invalid_request_error", "The request is too large.")
+            )
+    try:
+        return schema.model_validate_json(body)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        status = 400 if first["type"] == "json_invalid" else 422
+        response = problem(
+            status, "invalid_request_error", f"{field}: {first['msg']}", param=field
+        )
+        raise BadRequest(response) from exc
+
+
+async def _bad_request(_request: HttpRequest, exc: Exception) -> Response:
+    assert isinstance(exc, BadRequest)  # noqa: S101
+    return exc.response
+
+
+async def _failed(_request: HttpRequest, _exc: Exception) -> Response:
+    """The rim: Starlette logs the exception after this."""
+    return problem(500, "server_error", "The model server failed. See its log.")

@@ -1,0 +1,55 @@
+"""What the model server serves and how much, from the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from rag_site import weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """One set of weights and its bounds.
+
+    Attributes:
+        threads: of llama.cpp; 0 all cores.
+        gpu_layers: -1 all that fit, 0 none.
+        queue_depth: requests that may wait.
+        wall_s: seconds from submission after which an answer is ended.
+    """
+
+    model: str
+    path: Path
+    digest: str
+    key: str
+    quantization: str = ""
+    context_tokens: int = 4096
+    threads: int = 0
+    gpu_layers: int = -1
+    queue_depth: int = 16
+    wall_s: float = 300
+
+    @classmethod
+    def from_settings(cls, model: str = "") -> ServerConfig:
+        """Find and verify the weights.
+
+        Raises:
+            WeightsMissing, WeightsDamaged, UnknownWeights: nothing to serve.
+        """
+        name = model or settings.MODEL
+        entry = weights.weights_named(name)
+        return cls(
+            model=name,
+            path=weights.locate(name),
+            digest=weights.digest_of(entry),
+            key=settings.MODEL_SERVER_KEY,
+            quantization=entry.quantization,
+            context_tokens=settings.CONTEXT_TOKENS,
+            threads=settings.MODEL_THREADS,
+            gpu_layers=settings.GPU_LAYERS,
+            queue_depth=settings.MODEL_QUEUE,
+            wall_s=settings.ANSWER_WALL_S,
+        )
