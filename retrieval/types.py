@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
+Method = Literal["hybrid", "dense", "lexical"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalConfig:
@@ -15,19 +17,34 @@ class RetrievalConfig:
         k: hits returned.
         candidates: taken from each ranking before fusion.
         method: hybrid, or one ranking alone for comparison.
+        fusion: how hybrid joins the rankings (retrieval.fusion).
         exact_scan_chunks: visible chunks up to which every vector is compared.
         ef_search: hnsw.ef_search of an index scan.
     """
 
     k: int = 8
     candidates: int = 100
-    method: Literal["hybrid", "dense", "lexical"] = "hybrid"
+    method: Method = "hybrid"
+    fusion: Literal["scores", "ranks"] = "scores"
     exact_scan_chunks: int = 20_000
     ef_search: int = 100
 
     def __post_init__(self) -> None:
         if not 1 <= self.k <= self.candidates:
             raise ValueError("k must be between 1 and candidates")
+
+    @classmethod
+    def from_settings(cls, *, k: int = 8, method: Method = "hybrid") -> RetrievalConfig:
+        """Return the site's configuration for ``k`` hits."""
+        from django.conf import settings
+
+        return cls(
+            k=k,
+            method=method,
+            candidates=max(k, settings.CANDIDATES),
+            exact_scan_chunks=settings.EXACT_SCAN_CHUNKS,
+            ef_search=settings.HNSW_EF_SEARCH,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +54,9 @@ class Hit:
     Attributes:
         score: fused score, 0 to 1, higher is better; comparable within one
             search only.
-        similarity: cosine similarity of question and chunk, -1 to 1, None if
-            the dense ranking did not see the chunk.
-        bm25: BM25 score, 0 or more, None likewise.
+        similarity: cosine similarity of question and chunk, -1 to 1, whichever
+            ranking found it; None if the search used no vectors.
+        bm25: BM25 score, 0 or more, None if the search used no words.
         dense_rank, lexical_rank: 1-based, None where not among the candidates.
     """
 
@@ -69,7 +86,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """Hits in falling score, with milliseconds by stage and what was searched."""
+    """Hits in falling score, and what was searched.
+
+    Attributes:
+        timings: milliseconds of the stages reach, embed, find, fuse, and total.
+    """
 
     hits: tuple[Hit, ...]
     collections: int

@@ -1,0 +1,110 @@
+"""Both rankings and everything known of what they found, in one statement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from django.db import connection, transaction
+from numpy.typing import NDArray
+
+from ingestion.models import EmbeddingSpace
+from ingestion.visibility import Visible
+from retrieval import dense, lexical
+from retrieval.reach import Reach
+from retrieval.sql import Fragment, within_rights
+from retrieval.types import Hit, RetrievalConfig
+
+_NO_ROWS = Fragment("SELECT NULL::bigint AS chunk_id, 0.0 AS distance WHERE false", ())
+_NO_WORDS = Fragment("SELECT NULL::sparsevec AS vector", ())
+
+# Similarity and BM25 are computed for the chunks of either ranking: fusion of
+# scores needs both of each. Rights were applied inside the rankings.
+_STATEMENT = """
+WITH question AS MATERIALIZED ({question}),
+dense AS (
+    SELECT chunk_id, row_number() OVER (ORDER BY distance, chunk_id) AS rank
+    FROM ({dense}) nearest
+), lexical AS (
+    SELECT chunk_id, row_number() OVER (ORDER BY distance, chunk_id) AS rank
+    FROM ({lexical}) matching
+)
+SELECT c.id, d.id, c.version_id, d.collection_id, d.name, c.heading, c.text,
+       c.start, c."end", c.page_first, c.page_last, c.token_count, 0.0,
+       1 - (e.vector <=> %s::halfvec), -(c.bm25 <#> (SELECT vector FROM question)),
+       dense.rank, lexical.rank
+FROM dense FULL JOIN lexical USING (chunk_id)
+JOIN ingestion_chunk c ON c.id = chunk_id
+JOIN ingestion_document d ON d.current_version_id = c.version_id
+LEFT JOIN ingestion_embedding e ON e.chunk_id = c.id AND e.space_id = %s
+"""
+_FIELDS = (
+    *("chunk_id", "document_id", "version_id", "collection_id", "document"),
+    *("heading", "text", "start", "end", "page", "page_last", "token_count"),
+    *("score", "similarity", "bm25", "dense_rank", "lexical_rank"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A question as the database meets it.
+
+    Attributes:
+        space, vector: the question's vector in the live space; None for a
+            search by words alone.
+    """
+
+    visible: Visible
+    config: RetrievalConfig
+    reach: Reach
+    space: EmbeddingSpace | None
+    vector: NDArray[np.float32] | None
+
+
+def find_candidates(query: Query) -> list[Hit]:
+    """Return the chunks of the dense and of the lexical ranking, not yet fused.
+
+    A visible set of at most ``config.exact_scan_chunks`` is compared in full.
+    So is a larger one of which the index walk came back with too few rows: a
+    search never returns fewer than there are.
+    """
+    config, chunks = query.config, query.reach.chunks
+    is_small = chunks <= config.exact_scan_chunks
+    if is_small or query.vector is None:
+        return _run(_statement(query, is_small=is_small))
+    with transaction.atomic():
+        dense.prepare_index_scan(config)
+        hits = _run(_statement(query, is_small=False))
+    walked = sum(hit.dense_rank is not None for hit in hits)
+    if walked >= min(config.candidates, chunks):
+        return hits
+    return _run(_statement(query, is_small=True))
+
+
+def _statement(query: Query, *, is_small: bool) -> Fragment:
+    rights = within_rights(query.visible, is_small=is_small)
+    limit, lexemes = query.config.candidates, query.reach.lexemes
+    question, nearest, matching = _NO_WORDS, _NO_ROWS, _NO_ROWS
+    vector, space = None, query.space
+    if space is not None and query.vector is not None:
+        vector = dense.halfvec(query.vector)
+        rank = dense.exact_neighbours if is_small else dense.indexed_neighbours
+        nearest = rank(vector, space, rights, limit)
+    if lexemes and query.config.method != "dense":
+        question = lexical.question_vector(lexemes, query.reach.chunks, rights)
+        matching = lexical.best_matches(lexemes, rights, limit)
+    return Fragment(
+        _STATEMENT.format(
+            question=question.sql, dense=nearest.sql, lexical=matching.sql
+        ),
+        (
+            *(*question.params, *nearest.params, *matching.params),
+            *(vector, space.pk if space else None),
+        ),
+    )
+
+
+def _run(statement: Fragment) -> list[Hit]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement.sql, statement.params)
+        return [Hit(**dict(zip(_FIELDS, row, strict=True))) for row in cursor]
