@@ -207,14 +207,14 @@ class HttpEmbedder:
 @lru_cache(maxsize=4)
 def http_embedder(url: str, key: str) -> HttpEmbedder:
     """Return one client per address, so that its connections are kept."""
-    from rag_site.weights import CATALOGUE
+    from rag_site.weights import digest_of, weights_named
 
-    weights = CATALOGUE[settings.EMBEDDER]
+    weights = weights_named(settings.EMBEDDER)
     return HttpEmbedder(
         url,
         key,
         name=settings.EMBEDDER,
-        digest=weights.digest,
+        digest=digest_of(weights),
         dimension=weights.dimension,
         window=weights.context_tokens,
     )
@@ -222,12 +222,12 @@ def http_embedder(url: str, key: str) -> HttpEmbedder:
 
 @lru_cache(maxsize=2)
 def _load(name: str) -> SentenceTransformerEmbedder:
-    from rag_site.weights import CATALOGUE, locate
+    from rag_site.weights import digest_of, locate, weights_named
 
     return SentenceTransformerEmbedder(
         locate(name),
         name=name,
-        digest=CATALOGUE[name].digest,
+        digest=digest_of(weights_named(name)),
         precision=settings.EMBEDDING_PRECISION,
         batch=settings.EMBEDDING_BATCH,
         threads=settings.EMBEDDING_THREADS,

@@ -284,6 +284,23 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "small"
 CELERY_TASK_ROUTES = {"ingestion.tasks.ingest_large": {"queue": "large"}}
+# Each timer's message is worthless when the next one is due, and expires.
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "sweep": {
+        "task": "ingestion.tasks.sweep",
+        "schedule": 30.0,
+        "options": {"queue": "small", "expires": 25},
+    },
+    **{
+        f"heartbeat-{queue}": {
+            "task": "ingestion.tasks.heartbeat",
+            "schedule": 30.0,
+            "args": [queue],
+            "options": {"queue": queue, "expires": 25},
+        }
+        for queue in ("small", "large")
+    },
+}
 # Files above this size wait in the queue for large ones, in MB.
 LARGE_FILE_MB = env_int("PLUMBLINE_LARGE_FILE_MB", 5, minimum=1)
 

@@ -1,0 +1,233 @@
+"""Whose turn a document is: claims, heartbeats and the end of an attempt.
+
+A claim takes a row that nobody holds and counts ``attempt`` up. The number got
+is a fencing token: every later write of that worker demands it and must hit
+one row, so a worker that was thought dead, or whose document was cancelled,
+replaced or deleted meanwhile, changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+
+from ingestion.errors import LeaseLost
+from ingestion.models import Document, DocumentVersion
+from rag_site.errors import RagError
+from rag_site.logs import current_reference
+
+logger = logging.getLogger(__name__)
+
+State = Document.State
+#: States in which a worker has, or should have, the document.
+UNSETTLED = (State.QUEUED, State.PARSING, State.EMBEDDING)
+AT_WORK = (State.PARSING, State.EMBEDDING)
+
+# Seconds between two writes of progress: a page takes milliseconds.
+_PROGRESS_EVERY_S = 0.5
+# Seconds without any progress after which a heartbeat no longer renews: a hung
+# worker must lose its lease although its thread still runs.
+_STALL_S = 900
+# Seconds before another attempt after a fault that may pass, by attempt.
+_BACKOFF_S = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A document to read, and the token that every write of it must carry."""
+
+    document_id: UUID
+    attempt: int
+    version: DocumentVersion
+    name: str
+    language: str
+
+
+def free() -> Q:
+    """Match rows that no worker holds."""
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+
+
+def claim(document_id: UUID) -> Claim | None:
+    """Take the document if it waits, nobody holds it and tries are left."""
+    with transaction.atomic():
+        taken = Document.objects.filter(
+            free(),
+            pk=document_id,
+            state__in=UNSETTLED,
+            tries__lt=settings.MAX_ATTEMPTS,
+        ).update(
+            state=State.PARSING,
+            attempt=F("attempt") + 1,
+            tries=F("tries") + 1,
+            lease_until=_lease(),
+            progress_done=0,
+            progress_total=0,
+            started_at=Now(),
+            failure_code="",
+            failure_message="",
+            failure_reference="",
+            notices=[],
+            updated_at=Now(),
+        )
+        return _claim_of(document_id) if taken else None
+
+
+def _claim_of(document_id: UUID) -> Claim:
+    document = Document.objects.select_related("collection").get(pk=document_id)
+    version = document.versions.order_by("-number").first()
+    if version is None:
+        raise LeaseLost
+    return Claim(
+        document_id=document.pk,
+        attempt=document.attempt,
+        version=version,
+        name=document.name,
+        language=document.collection.language,
+    )
+
+
+def held_by(claim: Claim) -> QuerySet[Document]:
+    """Match the row only while this claim holds it and the work is still wanted."""
+    return Document.objects.filter(
+        pk=claim.document_id, attempt=claim.attempt, state__in=AT_WORK
+    )
+
+
+def renew(claim: Claim, **fields: object) -> None:
+    """Prolong the lease and set ``fields``. Raises LeaseLost."""
+    _write(claim, lease_until=_lease(), **fields)
+
+
+def mark_failed(claim: Claim, error: RagError) -> None:
+    """End with the reason that the person who uploaded reads. Raises LeaseLost."""
+    _settle(claim, State.FAILED, error)
+
+
+def give_back(claim: Claim, error: RagError) -> None:
+    """Put the document back in the queue, or aside when no tries are left.
+
+    Raises LeaseLost.
+    """
+    tries = held_by(claim).values_list("tries", flat=True).first() or 0
+    if tries >= settings.MAX_ATTEMPTS:
+        _settle(claim, State.QUARANTINED, error)
+        return
+    # Until then the lease keeps others away; the sweeper sends it afterwards.
+    pause = timedelta(seconds=_BACKOFF_S * 2 ** (tries - 1))
+    _write(claim, state=State.QUEUED, lease_until=Now() + pause)
+
+
+def _settle(claim: Claim, state: Document.State, error: RagError) -> None:
+    _write(
+        claim,
+        state=state,
+        lease_until=None,
+        failure_code=error.code,
+        failure_message=error.message[:500],
+        failure_reference=current_reference(),
+    )
+
+
+def _write(claim: Claim, **fields: object) -> None:
+    if held_by(claim).update(**fields, updated_at=Now()) != 1:
+        raise LeaseLost
+
+
+def _lease() -> object:
+    """Return the end of a lease from now, by the clock of the database."""
+    return Now() + timedelta(seconds=settings.LEASE_S)
+
+
+class Heartbeat:
+    """Renews a lease: with each progress, and from a thread in between.
+
+    ``check`` and ``progress`` raise LeaseLost once the claim no longer holds.
+    """
+
+    def __init__(self, claim: Claim, on_beat: Callable[[], None]) -> None:
+        self._claim = claim
+        self._on_beat = on_beat
+        self._lost = threading.Event()
+        self._ended = threading.Event()
+        self._written = self._moved = time.monotonic()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def progress(self, done: int, total: int) -> None:
+        """Note that ``done`` of ``total`` steps of the state at work are finished."""
+        self._moved = time.monotonic()
+        self.check()
+        if done < total and self._moved - self._written < _PROGRESS_EVERY_S:
+            return
+        self._written = self._moved
+        renew(self._claim, progress_done=done, progress_total=total)
+
+    def stage(self, state: Document.State, total: int) -> None:
+        """Enter the next state with ``total`` steps before it."""
+        self._moved = self._written = time.monotonic()
+        renew(self._claim, state=state, progress_done=0, progress_total=total)
+
+    def check(self) -> None:
+        if self._lost.is_set():
+            raise LeaseLost
+
+    def is_lost(self) -> bool:
+        """Whether the work is no longer wanted; asks the database at most each 0.5 s."""
+        now = time.monotonic()
+        if not self._lost.is_set() and now - self._written >= _PROGRESS_EVERY_S:
+            self._written = now
+            if not held_by(self._claim).exists():
+                self._lost.set()
+        return self._lost.is_set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join(timeout=5)
+
+    def _beat(self) -> None:
+        try:
+            while not self._ended.wait(settings.LEASE_S / 3):
+                if time.monotonic() - self._moved > _STALL_S:
+                    logger.error("no progress for %d s: the lease runs out", _STALL_S)
+                    return
+                self._renew_once()
+        finally:
+            connection.close()
+
+    def _renew_once(self) -> None:
+        try:
+            renew(self._claim)
+            self._on_beat()
+        except LeaseLost:
+            self._lost.set()
+            self._ended.set()
+        except DatabaseError:
+            # The lease outlives two missed beats; the database may be back by then.
+            logger.warning("the lease could not be renewed", exc_info=True)
+
+
+@contextmanager
+def kept_alive(
+    claim: Claim, on_beat: Callable[[], None] = lambda: None
+) -> Iterator[Heartbeat]:
+    """Hold the lease while the block runs; ``on_beat`` runs after each renewal."""
+    heartbeat = Heartbeat(claim, on_beat)
+    heartbeat.start()
+    try:
+        yield heartbeat
+    finally:
+        heartbeat.stop()

@@ -1,0 +1,387 @@
+"""What people do to collections and documents: every write, checked and recorded.
+
+Each function takes the asker first, finds the row inside their rights (NotFound
+otherwise) and writes the audit event in the same transaction as the deed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from ingestion import filing, sweeping
+from ingestion.leasing import UNSETTLED
+from ingestion.models import (
+    Chunk,
+    Collection,
+    Document,
+    DocumentVersion,
+    Membership,
+    Role,
+)
+from ingestion.storing import forget_passages
+from ingestion.uploads import Inspected, inspect_upload
+from ingestion.visibility import (
+    get_collection_for,
+    get_document_for,
+)
+from rag_site import audit
+from rag_site.asking import Asker
+from rag_site.errors import Conflict, NotFound, ValidationFailed
+
+Outcome = Literal["created", "duplicate", "new_version", "skipped"]
+OnSameName = Literal["replace", "keep", "skip", "ask"]
+State = Document.State
+_STOPPED = (State.FAILED, State.QUARANTINED, State.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What became of an upload, and the document that it is or already was."""
+
+    document: Document
+    outcome: Outcome
+
+
+# --- Collections -------------------------------------------------------------
+
+
+def create_collection(
+    asker: Asker,
+    *,
+    name: str,
+    description: str = "",
+    language: str = "english",
+    visibility: str = "members",
+) -> Collection:
+    """Raises ValidationFailed, or Conflict if the asker has one of that name."""
+    collection = Collection(owner_id=asker.user_id)
+    with transaction.atomic():
+        _change(
+            collection,
+            name=name,
+            description=description,
+            language=language,
+            visibility=visibility,
+        )
+        _record("collection.created", asker, collection, name=collection.name)
+    return collection
+
+
+def update_collection(asker: Asker, pk: UUID, **changes: str) -> Collection:
+    """Set any of name, description, language, visibility.
+
+    Raises NotFound, ValidationFailed or Conflict.
+    """
+    collection = get_collection_for(asker, pk, Role.MANAGER)
+    with transaction.atomic():
+        speaks_another = changes.get("language", "") not in ("", collection.language)
+        _change(collection, **changes)
+        if speaks_another:
+            _reindex_words(collection)
+        _record("collection.changed", asker, collection, fields=sorted(changes))
+    return collection
+
+
+def delete_collection(asker: Asker, pk: UUID) -> None:
+    """Delete it with all documents, at once, and then the files."""
+    collection = get_collection_for(asker, pk, Role.MANAGER)
+    with transaction.atomic():
+        _record("collection.deleted", asker, collection, name=collection.name)
+        _remove_documents(collection.documents.select_for_update())
+        collection.delete()
+
+
+def _change(collection: Collection, **fields: str) -> None:
+    allowed = {"name", "description", "language", "visibility"}
+    if not fields.keys() <= allowed:
+        raise ValidationFailed(f"Only these can be set: {', '.join(sorted(allowed))}.")
+    for field, value in fields.items():
+        setattr(collection, field, value.replace("\x00", "").strip())
+    _check(collection)
+    try:
+        with transaction.atomic():
+            collection.save()
+    except IntegrityError as exc:
+        raise Conflict(
+            f"You already have a collection named “{collection.name}”. "
+            "Choose another name.",
+            detail={"field": "name"},
+        ) from exc
+
+
+def _check(collection: Collection) -> None:
+    if not 1 <= len(collection.name) <= 120:
+        raise _invalid("name", "A name has 1 to 120 characters.")
+    if len(collection.description) > 2000:
+        raise _invalid("description", "A description has at most 2,000 characters.")
+    if collection.visibility not in Collection.Visibility.values:
+        raise _invalid("visibility", "Visibility is members or everyone.")
+    if collection.language not in languages():
+        raise _invalid("language", f"Choose one of: {', '.join(languages())}.")
+
+
+def languages() -> list[str]:
+    """Return the text-search configurations of this database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT cfgname FROM pg_ts_config "
+            "WHERE cfgnamespace = 'pg_catalog'::regnamespace ORDER BY 1"
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _reindex_words(collection: Collection) -> None:
+    """Write the language to the chunks, whose lexical columns follow by themselves."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '5min'")
+    Chunk.objects.filter(version__document__collection=collection).update(
+        language=collection.language
+    )
+
+
+# --- Members -----------------------------------------------------------------
+
+
+def set_member(
+    asker: Asker,
+    collection_id: UUID,
+    *,
+    user: Any = None,
+    group: Any = None,
+    role: Role | str,
+) -> Membership:
+    """Give one user or one group a role. Raises NotFound or ValidationFailed."""
+    collection = get_collection_for(asker, collection_id, Role.MANAGER)
+    if (user is None) == (group is None):
+        raise _invalid("user", "Name a user or a group, one of them.")
+    if role not in Role.values:
+        raise _invalid("role", f"A role is one of: {', '.join(Role.values)}.")
+    if user is not None and user.pk == collection.owner_id:
+        raise _invalid("user", "The owner already has every right here.")
+    with transaction.atomic():
+        membership, _ = Membership.objects.update_or_create(
+            collection=collection, user=user, group=group, defaults={"role": role}
+        )
+        whom = {"user": str(user)} if user is not None else {"group": str(group)}
+        _record("member.set", asker, collection, role=str(role), **whom)
+    return membership
+
+
+def remove_member(asker: Asker, membership_id: int) -> None:
+    """Take the role away; it ends at once. Raises NotFound."""
+    membership = Membership.objects.filter(pk=membership_id).first()
+    if membership is None:
+        raise NotFound
+    collection = get_collection_for(asker, membership.collection_id, Role.MANAGER)
+    with transaction.atomic():
+        _record("member.removed", asker, collection, who=str(membership))
+        membership.delete()
+
+
+# --- Documents ---------------------------------------------------------------
+
+
+def accept_upload(
+    asker: Asker,
+    collection_id: UUID,
+    *,
+    path: Path,
+    name: str,
+    on_same_name: OnSameName = "keep",
+) -> Accepted:
+    """Store a copy of the file at ``path`` and queue it to be read.
+
+    The same bytes in the same collection are one document. For other bytes
+    under a name that is there: ``replace`` makes a new version, which searches
+    see once it is read; ``keep`` makes another document; ``skip`` does nothing.
+
+    Raises:
+        NotFound: the asker may not add to this collection.
+        UploadRejected, FileTooLarge, DiskFull: with the reason.
+        Conflict: the name is there and ``on_same_name`` is ``ask``.
+    """
+    collection = get_collection_for(asker, collection_id, Role.WRITER)
+    found = inspect_upload(path, name, max_bytes=settings.MAX_UPLOAD_MB << 20)
+    filing.check_room(found.size_bytes)
+    copied = filing.copied_in(path)
+    try:
+        with transaction.atomic():
+            return _take_in(asker, collection, found, copied, on_same_name)
+    finally:
+        copied.unlink(missing_ok=True)
+
+
+def _take_in(
+    asker: Asker,
+    collection: Collection,
+    found: Inspected,
+    copied: Path,
+    on_same_name: OnSameName,
+) -> Accepted:
+    # One upload at a time in a collection, so that the same file sent twice at
+    # once is still one document. Readers are not kept waiting.
+    Collection.objects.select_for_update(no_key=True).get(pk=collection.pk)
+    filing.lock(found.digest)
+    same = _newest_with(collection, versions__digest=found.digest)
+    if same is not None and _newest(same).digest == found.digest:
+        filing.put_in_place(copied, found.digest)
+        return Accepted(document=_again(asker, same), outcome="duplicate")
+    namesake = _newest_with(collection, name=found.name)
+    if namesake is not None and on_same_name == "ask":
+        raise Conflict(
+            f"“{found.name}” is already in {collection.name}. "
+            "Choose to replace it, to keep both or to skip this file.",
+            detail={"document": str(namesake.pk), "name": found.name},
+        )
+    if namesake is not None and on_same_name == "skip":
+        return Accepted(document=namesake, outcome="skipped")
+    filing.put_in_place(copied, found.digest)
+    if namesake is not None and on_same_name == "replace":
+        return _new_version(asker, namesake, found)
+    return _new_document(asker, collection, found)
+
+
+def _new_document(asker: Asker, collection: Collection, found: Inspected) -> Accepted:
+    document = Document.objects.create(
+        collection=collection, name=found.name, added_by_id=asker.user_id
+    )
+    _add_version(document, found, 1)
+    sweeping.send_on_commit(document.pk, found.size_bytes)
+    _record("document.added", asker, document, name=found.name, size=found.size_bytes)
+    return Accepted(document=document, outcome="created")
+
+
+def _new_version(asker: Asker, document: Document, found: Inspected) -> Accepted:
+    _add_version(document, found, _newest(document).number + 1)
+    _queue(document)
+    _record("document.replaced", asker, document, name=found.name)
+    return Accepted(document=document, outcome="new_version")
+
+
+def _add_version(document: Document, found: Inspected, number: int) -> None:
+    DocumentVersion.objects.create(
+        document=document,
+        number=number,
+        digest=found.digest,
+        size_bytes=found.size_bytes,
+        media_type=found.media_type,
+    )
+
+
+def _again(asker: Asker, document: Document) -> Document:
+    """Read a document that was given up once more: its bytes were sent again."""
+    if document.state in _STOPPED:
+        _queue(document)
+        _record("document.retried", asker, document)
+    return document
+
+
+def retry(asker: Asker, document_id: UUID) -> Document:
+    """Read the document again from its stored file.
+
+    Raises NotFound, or Conflict while it is being read.
+    """
+    document = get_document_for(asker, document_id, Role.WRITER)
+    with transaction.atomic():
+        document = Document.objects.select_for_update().get(pk=document.pk)
+        if document.state in UNSETTLED:
+            raise Conflict("This document is being read already.")
+        _queue(document)
+        _record("document.retried", asker, document)
+    return document
+
+
+def cancel(asker: Asker, document_id: UUID) -> Document:
+    """Stop reading; the worker notices before its next batch.
+
+    A version that was searchable stays so. Raises NotFound, or Conflict if
+    nothing is being read.
+    """
+    document = get_document_for(asker, document_id, Role.WRITER)
+    with transaction.atomic():
+        stopped = Document.objects.filter(pk=document.pk, state__in=UNSETTLED).update(
+            state=State.CANCELLED, lease_until=None, updated_at=Now()
+        )
+        if not stopped:
+            raise Conflict("This document is not being read.")
+        _record("document.cancelled", asker, document)
+    document.refresh_from_db()
+    return document
+
+
+def delete_document(asker: Asker, document_id: UUID) -> None:
+    """Delete it with all versions at once; then the files nobody else uses."""
+    document = get_document_for(asker, document_id, Role.WRITER)
+    with transaction.atomic():
+        _record(
+            "document.deleted",
+            asker,
+            document,
+            name=document.name,
+            digests=list(document.versions.values_list("digest", flat=True)),
+        )
+        _remove_documents(Document.objects.filter(pk=document.pk).select_for_update())
+
+
+def _remove_documents(documents: Any) -> None:
+    """Delete the rows now and the files after the commit.
+
+    The row locks make a worker's last write wait and then miss.
+    """
+    ids = [document.pk for document in documents]
+    versions = DocumentVersion.objects.filter(document__in=ids)
+    digests = sorted(set(versions.values_list("digest", flat=True)))
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '5min'")
+        forget_passages(cursor, ids)
+    Document.objects.filter(pk__in=ids).delete()
+    transaction.on_commit(lambda: filing.remove_unreferenced(digests), robust=True)
+
+
+def _queue(document: Document) -> None:
+    """Put the document in the queue with all its tries; a worker on it loses it."""
+    Document.objects.filter(pk=document.pk).update(
+        state=State.QUEUED,
+        attempt=F("attempt") + 1,
+        tries=0,
+        lease_until=None,
+        progress_done=0,
+        progress_total=0,
+        failure_code="",
+        failure_message="",
+        failure_reference="",
+        updated_at=Now(),
+    )
+    document.refresh_from_db()
+    sweeping.send_on_commit(document.pk, _newest(document).size_bytes)
+
+
+def _newest_with(collection: Collection, **match: str) -> Document | None:
+    documents = collection.documents.filter(**match)
+    return documents.select_for_update(of=("self",)).order_by("-created_at").first()
+
+
+def _newest(document: Document) -> DocumentVersion:
+    return document.versions.order_by("-number")[0]
+
+
+def _record(action: str, asker: Asker, row: Any, **detail: Any) -> None:
+    audit.record(
+        action,
+        asker=asker,
+        object_kind=row._meta.model_name,
+        object_id=row.pk,
+        detail=detail,
+    )
+
+
+def _invalid(field: str, message: str) -> ValidationFailed:
+    return ValidationFailed(message, detail={"field": field})

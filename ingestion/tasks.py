@@ -1,0 +1,51 @@
+"""Celery's door: ids in, one call inside. State lives in the row.
+
+Time limits are those of the settings. A pool that cannot enforce them (solo)
+relies on the limits of the parser child and on the lease, which is not renewed
+without progress.
+"""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+from uuid import UUID
+
+from celery import shared_task
+
+from ingestion import sweeping
+from ingestion.pipeline import ingest
+
+
+@shared_task(max_retries=2)
+def ingest_document(document_id: str) -> None:
+    """Read a document of ordinary size."""
+    _ingest(document_id, "small")
+
+
+@shared_task(max_retries=2)
+def ingest_large(document_id: str) -> None:
+    """Read a large document, in a queue of its own: it must not hold up others."""
+    _ingest(document_id, "large")
+
+
+def _ingest(document_id: str, worker: str) -> None:
+    alive = partial(sweeping.beat, _name(worker))
+    alive()
+    ingest(UUID(document_id), on_beat=alive)
+
+
+@shared_task(soft_time_limit=25, time_limit=60)
+def sweep() -> None:
+    """Send again what got lost; runs each 30 s."""
+    sweeping.sweep()
+
+
+@shared_task(soft_time_limit=25, time_limit=60)
+def heartbeat(worker: str) -> None:
+    """Show that the worker of this queue gets its messages; runs each 30 s."""
+    sweeping.beat(_name(worker))
+
+
+def _name(worker: str) -> str:
+    return f"{worker}@{socket.gethostname()}"[:100]
