@@ -171,15 +171,19 @@ class HttpEmbedder:
         """Raises EmbedderUnavailable."""
         if not texts:
             return np.empty((0, self.dimension), np.float32)
-        return self._embed(list(texts))
+        return self._embed(list(texts), "passage")
 
     def embed_question(self, text: str) -> Vectors:
         """Raises EmbedderUnavailable."""
-        row: Vectors = self._embed([text])[0]
+        row: Vectors = self._embed([text], "question")[0]
         return row
 
-    def _embed(self, texts: list[str]) -> Vectors:
-        body = {"model": self.name, "input": texts, "encoding_format": "float"}
+    def close(self) -> None:
+        self._client.close()
+
+    def _embed(self, texts: list[str], kind: Literal["passage", "question"]) -> Vectors:
+        # The kind goes beyond OpenAI's protocol: some models prefix a question.
+        body = {"model": self.name, "input": texts, "input_type": kind}
         try:
             reply = self._client.post("/v1/embeddings", json=body).raise_for_status()
             rows = sorted(reply.json()["data"], key=lambda row: row["index"])

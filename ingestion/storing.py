@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 from pgvector import HalfVector
-from pgvector.psycopg import register_halfvec_info
+from pgvector.psycopg.halfvec import register_halfvec_info
 from psycopg.types import TypeInfo
 from psycopg.types.json import Jsonb
 
