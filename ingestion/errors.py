@@ -3,7 +3,7 @@
 UploadRejected            the file is refused before it is stored
 ├── EmptyFile, FileTooLarge, UnsupportedType, WrongExtension, DiskFull
 ParseFailed               the file is stored but cannot be read
-├── Encrypted, Corrupt, NoText, LimitExceeded, ParserCrashed
+├── Encrypted, Corrupt, NoText, LimitExceeded, ParserCrashed, ParseCancelled
 LeaseLost                 another worker holds the document now
 EmbedderUnavailable       no vectors can be made just now
 EmbedderChanged           the vectors stored are of another embedder
@@ -93,6 +93,12 @@ class ParserCrashed(ParseFailed):
     """Reading the file failed in a way that only this file causes. Save it in another format."""
 
     code = "parser_crashed"
+
+
+class ParseCancelled(ParseFailed):
+    """Reading was cancelled. Add the file again to have it read."""
+
+    code = "cancelled"
 
 
 class LeaseLost(RagError):

@@ -1,0 +1,121 @@
+"""From a file to pages of text with blocks. Pure: no Django, no settings.
+
+``parse`` runs whatever parser its table names for the media type, in the
+process that calls it; ingestion.sandbox runs it in a child with limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ingestion.errors import (
+    Corrupt,
+    FileTooLarge,
+    LimitExceeded,
+    NoText,
+    UploadRejected,
+)
+from ingestion.parsing.data import parse_csv, parse_json
+from ingestion.parsing.docx import parse_docx
+from ingestion.parsing.epub import parse_epub
+from ingestion.parsing.html import parse_html
+from ingestion.parsing.mail import parse_eml
+from ingestion.parsing.msg import parse_msg
+from ingestion.parsing.odf import parse_odf
+from ingestion.parsing.pdf import parse_pdf
+from ingestion.parsing.plain import parse_markdown, parse_text
+from ingestion.parsing.pptx import parse_pptx
+from ingestion.parsing.rtf import parse_rtf
+from ingestion.parsing.source import Progress, Source
+from ingestion.parsing.xlsx import parse_xlsx
+from ingestion.types import Parsed, ParseLimits
+
+# Written to each version. Raise it when the same file would give other text.
+PARSER_VERSION = "1"
+
+Parser = Callable[[Source], Parsed]
+
+_OOXML = "application/vnd.openxmlformats-officedocument"
+_ODF = "application/vnd.oasis.opendocument"
+
+
+def parse(
+    path: Path,
+    *,
+    media_type: str,
+    name: str,
+    limits: ParseLimits,
+    progress: Progress | None = None,
+) -> Parsed:
+    """Read a file.
+
+    Raises:
+        ParseFailed: of the kind that says why; NoText where nothing was found.
+    """
+    source = Source(path=path, name=name, limits=limits)
+    if progress is not None:
+        source = Source(path=path, name=name, limits=limits, progress=progress)
+    return _bounded(_parsed(source, media_type), limits)
+
+
+def _parsed(source: Source, media_type: str) -> Parsed:
+    parser = PARSERS.get(media_type)
+    if parser is None:
+        raise Corrupt("This type of file cannot be read here.")
+    try:
+        return parser(source)
+    except RecursionError as exc:
+        raise LimitExceeded(
+            "The file is nested deeper than can be read. Simplify it and add it again."
+        ) from exc
+
+
+def _bounded(parsed: Parsed, limits: ParseLimits) -> Parsed:
+    if len(parsed.pages) > limits.max_pages:
+        raise LimitExceeded(
+            f"The file has {len(parsed.pages):,} pages; "
+            f"the limit is {limits.max_pages:,}. Split it and add the parts."
+        )
+    chars = sum(len(page.text) for page in parsed.pages)
+    if chars > limits.max_chars:
+        raise LimitExceeded(
+            f"The file holds {chars:,} characters; "
+            f"the limit is {limits.max_chars:,}. Split it and add the parts."
+        )
+    if not any(page.text.strip() for page in parsed.pages):
+        raise NoText("No text was found in this file.")
+    return parsed
+
+
+def _attachment(source: Source) -> Parsed:
+    """Read a file inside a mail, as the upload checks would name it."""
+    from ingestion.uploads import inspect_upload
+
+    size = source.path.stat().st_size
+    try:
+        found = inspect_upload(source.path, source.name, max_bytes=size + 1)
+    except (UploadRejected, FileTooLarge) as exc:
+        raise Corrupt(exc.message) from exc
+    return _parsed(source, found.media_type)
+
+
+PARSERS: dict[str, Parser] = {
+    "application/pdf": parse_pdf,
+    f"{_OOXML}.wordprocessingml.document": parse_docx,
+    f"{_OOXML}.presentationml.presentation": parse_pptx,
+    f"{_OOXML}.spreadsheetml.sheet": parse_xlsx,
+    f"{_ODF}.text": parse_odf,
+    f"{_ODF}.spreadsheet": parse_odf,
+    f"{_ODF}.presentation": parse_odf,
+    "application/rtf": parse_rtf,
+    "application/epub+zip": parse_epub,
+    "text/html": parse_html,
+    "text/markdown": parse_markdown,
+    "text/plain": parse_text,
+    "text/csv": parse_csv,
+    "text/tab-separated-values": parse_csv,
+    "application/json": parse_json,
+    "message/rfc822": lambda source: parse_eml(source, _attachment),
+    "application/vnd.ms-outlook": lambda source: parse_msg(source, _attachment),
+}

@@ -1,0 +1,167 @@
+"""The child process in which files are read. Started by ingestion.sandbox only.
+
+Reads one job as JSON from standard input and writes JSON lines to what was
+standard output: progress events, pages, and last the end or an error. Layers,
+each of which does only what it says:
+
+- resource limits (address space, CPU seconds, size of written files) are
+  enforced by the kernel;
+- a network namespace of its own, where the kernel permits one, leaves no
+  interface to connect through;
+- an audit hook makes Python refuse sockets and new processes. It stops a
+  library from fetching something by itself, not native code gone wild: that
+  is what the namespace is for;
+- file system access is that of the user who runs the worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+_NEWUSER, _NEWNET = 0x10000000, 0x40000000
+_PR_SET_PDEATHSIG, _SIGKILL = 1, 9
+_PROGRESS_EVERY_S = 0.2
+_MAX_FILE_BYTES = 256 * 1024 * 1024
+_FORBIDDEN = (
+    "socket.__new__", "socket.connect", "socket.bind", "socket.getaddrinfo",
+    "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork",
+    "os.forkpty", "pty.spawn",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Run one job; the exit status is 0 whenever an answer was written."""
+    job = json.load(sys.stdin)
+    out = _answer_channel()
+    confine(job["limits"])
+    emit = _emitter(out)
+    try:
+        _run(job, emit)
+    except MemoryError:
+        emit({"error": "limit_exceeded", "message": _memory_message(job["limits"])})
+    out.flush()
+    # Skips the teardown of native libraries, which may be what a hostile
+    # file has damaged; everything of value has been written.
+    os._exit(0)
+
+
+def confine(limits: dict[str, int]) -> None:
+    """Give up what a parser does not need, for good."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+    # A privileged process may leave the network directly; others need a user
+    # namespace for it. Containers often forbid both: the hook remains.
+    if libc.unshare(_NEWNET) != 0:
+        libc.unshare(_NEWUSER | _NEWNET)
+    with contextlib.suppress(OSError):
+        os.nice(10)
+    _limit(resource.RLIMIT_AS, limits["memory_mb"] * 1024 * 1024)
+    _limit(resource.RLIMIT_CPU, limits["cpu_s"], limits["cpu_s"] + 5)
+    _limit(resource.RLIMIT_FSIZE, _MAX_FILE_BYTES)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_NOFILE, 64)
+    sys.addaudithook(_refuse)
+
+
+def _limit(kind: int, soft: int, hard: int | None = None) -> None:
+    """Lower a limit; one that is lower already stays."""
+    ceiling = resource.getrlimit(kind)[1]
+    wanted = soft if hard is None else hard
+    top = wanted if ceiling == resource.RLIM_INFINITY else min(wanted, ceiling)
+    resource.setrlimit(kind, (min(soft, top), top))
+
+
+def _refuse(event: str, args: object) -> None:
+    del args
+    if event in _FORBIDDEN:
+        raise PermissionError(f"{event} is not allowed in a parser")
+
+
+def _answer_channel() -> TextIO:
+    """Keep standard output for answers; what libraries print goes nowhere."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 1)
+    return channel
+
+
+def _emitter(out: TextIO) -> Callable[[dict[str, Any]], None]:
+    def emit(event: dict[str, Any]) -> None:
+        # Escaped to ASCII: half a character can never cross the pipe.
+        out.write(json.dumps(event) + "\n")
+        if "page" not in event:
+            out.flush()
+
+    return emit
+
+
+def _run(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
+    from ingestion.errors import ParseFailed
+
+    operations = {"parse": _parse, "render": _render, "locate": _locate}
+    try:
+        operations[job["operation"]](job, emit)
+    except ParseFailed as exc:
+        emit({"error": exc.code, "message": exc.message})
+
+
+def _parse(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from ingestion.parsing import parse
+    from ingestion.types import ParseLimits
+
+    parsed = parse(
+        Path(job["path"]),
+        media_type=job["media_type"],
+        name=job["name"],
+        limits=ParseLimits(**job["limits"]),
+        progress=_throttled(emit),
+    )
+    for page in parsed.pages:
+        emit({"page": asdict(page)})
+    emit({"done": {"title": parsed.title, "notices": parsed.notices}})
+
+
+def _throttled(emit: Callable[[dict[str, Any]], None]) -> Callable[[int, int], None]:
+    last = 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _PROGRESS_EVERY_S or done == total:
+            last = now
+            emit({"progress": [done, total]})
+
+    return progress
+
+
+def _render(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
+    import base64
+
+    from ingestion.parsing.pdf_view import page_png
+
+    image = page_png(job["path"], job["page"], job["scale"])
+    emit({"done": {"png": base64.b64encode(image).decode("ascii")}})
+
+
+def _locate(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
+    from ingestion.parsing.pdf_view import find_boxes
+
+    emit({"done": {"boxes": find_boxes(job["path"], job["page"], job["text"])}})
+
+
+def _memory_message(limits: dict[str, int]) -> str:
+    return (
+        f"Reading the file takes more than {limits['memory_mb']} MB of memory, "
+        "which is the limit. Split it and add the parts."
+    )

@@ -1,0 +1,137 @@
+"""CSV, TSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+
+from ingestion.errors import Corrupt, LimitExceeded
+from ingestion.parsing.cleaning import cleaned, one_line
+from ingestion.parsing.decoding import decoded
+from ingestion.parsing.pieces import in_parts, piece
+from ingestion.parsing.source import Source
+from ingestion.parsing.tables import table_text
+from ingestion.types import Parsed
+
+_DELIMITERS = ",;\t|"
+_SAMPLE_LINES = 50
+_MAX_DEPTH = 100
+_MAX_FIELD_CHARS = 1_000_000
+
+
+def parse_csv(source: Source) -> Parsed:
+    """Read a table with any of the usual delimiters."""
+    text = cleaned(decoded(source.path.read_bytes()))
+    csv.field_size_limit(_MAX_FIELD_CHARS)
+    lines = text.split("\n")
+    try:
+        rows = list(csv.reader(lines, delimiter=_delimiter(lines)))
+    except csv.Error as exc:
+        raise Corrupt(
+            "The table's quotes do not match up. Save it again as CSV and add that copy."
+        ) from exc
+    return Parsed(pages=tuple(in_parts([piece("table", table_text(rows))])))
+
+
+def _delimiter(lines: list[str]) -> str:
+    """Choose the delimiter that cuts most lines into equally many cells (2+)."""
+    sample = [line for line in lines[:_SAMPLE_LINES] if line.strip()]
+    best = (0.0, ",")
+    for mark in _DELIMITERS:
+        counts = Counter(_widths(sample, mark))
+        width, lines_so_wide = max(counts.items(), key=lambda kv: kv[1], default=(1, 0))
+        if width > 1:
+            best = max(best, (lines_so_wide + min(width, 50) / 100, mark))
+    return best[1]
+
+
+def _widths(sample: list[str], mark: str) -> Iterator[int]:
+    try:
+        yield from (len(row) for row in csv.reader(sample, delimiter=mark))
+    except csv.Error:
+        return
+
+
+def parse_json(source: Source) -> Parsed:
+    """Read JSON, or JSON lines: a line a value, each with its path."""
+    text = decoded(source.path.read_bytes())
+    value = _loaded(text)
+    if _is_records(value):
+        names = list(dict.fromkeys(name for item in value for name in item))
+        rows = [names] + [[_scalar(item.get(n, "")) for n in names] for item in value]
+        pieces = [piece("table", table_text(rows, header=True))]
+    else:
+        pieces = [piece("table", "\n".join(group)) for group in _grouped(value)]
+    return Parsed(pages=tuple(in_parts(pieces)))
+
+
+def _loaded(text: str) -> object:
+    try:
+        return json.loads(text)
+    except RecursionError as exc:
+        raise LimitExceeded(
+            f"The JSON is nested more than {_MAX_DEPTH} levels deep, which is the limit."
+        ) from exc
+    except ValueError:
+        pass
+    try:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (ValueError, RecursionError) as exc:
+        raise Corrupt("The file is not valid JSON. Mend it and add it again.") from exc
+
+
+def _is_records(value: object) -> bool:
+    """Whether it is a list of flat objects with few names: a table."""
+    if not isinstance(value, list) or not value:
+        return False
+    if not all(isinstance(item, dict) for item in value):
+        return False
+    names = {name for item in islice(value, 1000) for name in item}
+    flat = all(
+        not isinstance(cell, dict | list)
+        for item in islice(value, 1000)
+        for cell in item.values()
+    )
+    return flat and 1 < len(names) <= 50
+
+
+def _grouped(value: object) -> Iterator[list[str]]:
+    """One group of lines for each member of the outermost object or list."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield list(_lines(item, one_line(name), 1))
+    elif isinstance(value, list):
+        for i, item in enumerate(value, start=1):
+            yield list(_lines(item, str(i) if isinstance(item, dict | list) else "", 1))
+    else:
+        yield [_scalar(value)]
+
+
+def _lines(value: object, path: str, depth: int) -> Iterator[str]:
+    if depth > _MAX_DEPTH:
+        raise LimitExceeded(
+            f"The JSON is nested more than {_MAX_DEPTH} levels deep, which is the limit."
+        )
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _lines(item, _joined(path, one_line(name)), depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _lines(item, path, depth + 1)
+    else:
+        yield f"{path}: {_scalar(value)}" if path else _scalar(value)
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path} › {name}" if path else name
+
+
+def _scalar(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return one_line(value)
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,100 @@
+"""Bytes to text: byte order mark, then UTF-8, then an educated guess."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from ingestion.errors import Corrupt
+
+# The longer marks first: UTF-32 LE starts with the mark of UTF-16 LE.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# A guess needs a sample, not the whole file: detection is slow on megabytes.
+_SAMPLE_BYTES = 64_000
+_DECLARED = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})")
+
+
+def decoded(data: bytes, *, declared: str | None = None) -> str:
+    """Decode text of unknown encoding.
+
+    Args:
+        declared: what the file or its envelope says; tried after UTF-8,
+            because wrong declarations are common and UTF-8 proves itself.
+
+    Raises:
+        Corrupt: it is not text in any known encoding.
+    """
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(_exact(encoding, mark), "replace")
+    for encoding in ("utf-8", declared):
+        text = _attempt(data, encoding)
+        if text is not None:
+            return text
+    return _guessed(data)
+
+
+def declared_encoding(head: bytes) -> str | None:
+    """The charset that markup names in its first kilobytes, if any."""
+    match = _DECLARED.search(head[:4096])
+    return match[1].decode("ascii") if match else None
+
+
+def _exact(encoding: str, mark: bytes) -> str:
+    if encoding == "utf-8":
+        return encoding
+    little = mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF32_LE)
+    return f"{encoding}-{'le' if little else 'be'}"
+
+
+def _attempt(data: bytes, encoding: str | None) -> str | None:
+    if not encoding:
+        return None
+    try:
+        return data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return None
+
+
+def _guessed(data: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(data[:_SAMPLE_BYTES].replace(b"\0", b" ")).best()
+    # Single bytes that no detector can name are most often Windows-1252.
+    encoding = best.encoding if best and len(data) > 200 else _short_guess(data, best)
+    try:
+        return data.decode(encoding, "replace")
+    except LookupError as exc:
+        raise Corrupt(
+            "The file's text encoding is unknown. Save it as UTF-8 and add it again."
+        ) from exc
+
+
+def _short_guess(data: bytes, best: object) -> str:
+    """Choose for a text too short for statistics.
+
+    Tries the multi-byte encodings whose rules hold over the whole text and
+    whose reading is made of real letters; Windows-1252 otherwise.
+    """
+    for encoding in ("cp932", "gb18030", "euc_kr", "big5"):
+        text = _attempt(data, encoding)
+        if text and _mostly_cjk(text):
+            return encoding
+    return "cp1252"
+
+
+def _mostly_cjk(text: str) -> bool:
+    """Whether the non-ASCII part comes in runs of CJK letters.
+
+    In a Western text read as a double-byte encoding, each accented letter
+    swallows its neighbour, so that CJK signs stand alone amid ASCII letters.
+    """
+    foreign = re.findall(r"[^\x00-\x7f]+", text)
+    cjk = re.findall(r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{2,}", text)
+    return bool(foreign) and sum(map(len, cjk)) > 0.7 * sum(map(len, foreign))

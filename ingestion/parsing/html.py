@@ -1,0 +1,282 @@
+"""Web pages: what a person would read, in order, without menus and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ingestion.parsing.cleaning import one_line
+from ingestion.parsing.decoding import declared_encoding, decoded
+from ingestion.parsing.pieces import Piece, in_parts, piece, title_of
+from ingestion.parsing.source import Source
+from ingestion.parsing.tables import table_text
+from ingestion.types import BlockKind, Parsed
+
+# selectolax carries no types.
+Node = Any
+
+_SKIPPED = frozenset(
+    [
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "svg",
+        "canvas",
+        "iframe",
+        "object",
+        "embed",
+        "audio",
+        "video",
+        "nav",
+        "head",
+        "select",
+        "option",
+        "datalist",
+        "button",
+        "dialog",
+        "-comment",
+    ]
+)
+_BLOCKS = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hgroup",
+        "hr",
+        "legend",
+        "li",
+        "main",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "title",
+        "tr",
+        "ul",
+    ]
+)
+_KINDS: dict[str, BlockKind] = {
+    "li": "list",
+    "dd": "paragraph",
+    "pre": "code",
+    "figcaption": "caption",
+    "caption": "caption",
+    "footer": "note",
+}
+_HEADINGS = {f"h{i}": i for i in range(1, 7)}
+
+
+def parse_html(source: Source) -> Parsed:
+    """Read an HTML file."""
+    data = source.path.read_bytes()
+    text = decoded(data, declared=declared_encoding(data))
+    title, pieces = read_markup(text)
+    return Parsed(pages=tuple(in_parts(pieces)), title=title or title_of(pieces))
+
+
+def read_markup(text: str) -> tuple[str, list[Piece]]:
+    """Return the <title> and the pieces of a document or fragment."""
+    from selectolax.lexbor import LexborHTMLParser
+
+    tree = LexborHTMLParser(text)
+    title = tree.css_first("title")
+    pieces = list(_Walk().pieces(tree.body)) if tree.body is not None else []
+    return (one_line(title.text()) if title is not None else ""), pieces
+
+
+class _Walk:
+    """One pass over the tree, without recursion: 50,000 levels are no error."""
+
+    def __init__(self) -> None:
+        self._inline: list[str] = []
+        self._kinds: list[BlockKind] = []
+        self._level = 0
+        # A number for each open ordered list, 0 for an unordered one.
+        self._lists: list[int] = []
+        self._marker = ""
+
+    def pieces(self, root: Node) -> Iterator[Piece]:
+        node = root
+        while node is not None:
+            yield from self._enter(node)
+            if node.child is not None and not self._closed(node):
+                node = node.child
+                continue
+            while node is not None:
+                yield from self._leave(node)
+                if node.mem_id == root.mem_id:
+                    node = None
+                elif node.next is not None:
+                    node = node.next
+                    break
+                else:
+                    node = node.parent
+
+    def _closed(self, node: Node) -> bool:
+        """Whether the children are skipped or already read."""
+        return node.tag in _SKIPPED or _hidden(node) or _is_data_table(node)
+
+    def _enter(self, node: Node) -> Iterator[Piece]:
+        tag = node.tag
+        if tag == "-text":
+            self._inline.append(self._spaced(node.text_content or ""))
+            return
+        if tag in _SKIPPED or _hidden(node):
+            return
+        if tag in _BLOCKS:
+            yield from self._flush()
+            self._open(node)
+            if _is_data_table(node):
+                yield from _table(node)
+        else:
+            self._inline.append(_inline_mark(node))
+
+    def _open(self, node: Node) -> None:
+        tag = node.tag
+        if tag in _KINDS:
+            self._kinds.append(_KINDS[tag])
+        if tag in {"ul", "ol"}:
+            self._lists.append(_start(node) if tag == "ol" else 0)
+        elif tag == "li":
+            self._marker = self._next_marker()
+        self._level = _HEADINGS.get(tag, self._level)
+
+    def _leave(self, node: Node) -> Iterator[Piece]:
+        tag = node.tag
+        if tag not in _BLOCKS or _hidden(node):
+            return
+        yield from self._flush()
+        if tag in _KINDS and self._kinds:
+            self._kinds.pop()
+        if tag in {"ul", "ol"} and self._lists:
+            self._lists.pop()
+        if tag in _HEADINGS:
+            self._level = 0
+
+    def _flush(self) -> Iterator[Piece]:
+        text = "".join(self._inline)
+        self._inline.clear()
+        if not text.strip():
+            return
+        if self._level:
+            yield piece("heading", text, level=self._level)
+        elif self._kinds and self._kinds[-1] == "list":
+            indent = "  " * (len(self._lists) - 1)
+            yield piece("list", f"{indent}{self._marker}{one_line(text)}")
+            self._marker = "  "
+        else:
+            yield piece(self._kinds[-1] if self._kinds else "paragraph", text)
+
+    def _spaced(self, text: str) -> str:
+        """Collapse white space as browsers do, except in <pre>."""
+        if self._kinds and self._kinds[-1] == "code":
+            return text
+        words = " ".join(text.split())
+        if not words:
+            return " "
+        return f"{' ' * text[0].isspace()}{words}{' ' * text[-1].isspace()}"
+
+    def _next_marker(self) -> str:
+        if not self._lists or not self._lists[-1]:
+            return "- "
+        self._lists[-1] += 1
+        return f"{self._lists[-1] - 1}. "
+
+
+def _start(node: Node) -> int:
+    value = node.attributes.get("start") or ""
+    return int(value) if value.isdecimal() and len(value) < 7 and int(value) else 1
+
+
+def _hidden(node: Node) -> bool:
+    """Whether a browser would not show it: a place for planted instructions."""
+    attributes = node.attributes
+    style = (attributes.get("style") or "").replace(" ", "").lower()
+    return (
+        "hidden" in attributes
+        or "display:none" in style
+        or "visibility:hidden" in style
+    )
+
+
+def _inline_mark(node: Node) -> str:
+    """Text for elements that stand for something a reader sees."""
+    attributes = node.attributes
+    if node.tag == "br":
+        return "\n"
+    if node.tag == "img":
+        alt = one_line(attributes.get("alt") or "")
+        return f" [Image: {alt}] " if alt else " "
+    if node.tag == "input" and attributes.get("type") == "checkbox":
+        return "[x] " if "checked" in attributes else "[ ] "
+    return ""
+
+
+def _is_data_table(node: Node) -> bool:
+    """Whether a table holds data; tables used for layout are read as blocks."""
+    if node.tag != "table" or node.attributes.get("role") == "presentation":
+        return False
+    if node.css_first("table table") is not None:
+        return False
+    first = node.css_first("tr")
+    return first is not None and len(first.css("td, th")) > 1
+
+
+def _table(node: Node) -> Iterator[Piece]:
+    caption = node.css_first("caption")
+    if caption is not None:
+        yield piece("caption", caption.text())
+    rows = [_cells(row) for row in node.css("tr")]
+    first = node.css_first("tr")
+    header = True if first.css_first("th") and not first.css_first("td") else None
+    yield piece("table", table_text(rows, header=header))
+
+
+def _cells(row: Node) -> list[str]:
+    cells = []
+    for cell in row.css("td, th"):
+        cells.append(_cell_text(cell))
+        span = cell.attributes.get("colspan") or ""
+        if span.isdecimal() and len(span) < 4:
+            cells += [""] * min(int(span) - 1, 50)
+    return cells
+
+
+def _cell_text(cell: Node) -> str:
+    parts = []
+    for node in cell.traverse(include_text=True):
+        if node.tag == "-text" and node.parent.tag not in _SKIPPED:
+            parts.append(node.text_content or "")
+        elif node.tag in _BLOCKS or node.tag in {"br", "img"}:
+            parts.append(f" {_inline_mark(node)} ")
+    return "".join(parts)

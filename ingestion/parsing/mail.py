@@ -1,0 +1,158 @@
+"""Mail: headers, body and the attachments that can be read."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from email import message_from_bytes, policy
+from email.errors import MessageError
+from email.message import EmailMessage
+from pathlib import Path
+
+from ingestion.errors import Corrupt, Encrypted, ParseFailed
+from ingestion.parsing.cleaning import one_line
+from ingestion.parsing.decoding import decoded
+from ingestion.parsing.html import read_markup
+from ingestion.parsing.pieces import Piece, in_parts, piece
+from ingestion.parsing.plain import text_pieces
+from ingestion.parsing.source import Source
+from ingestion.types import PageText, Parsed
+
+_SHOWN = ("From", "To", "Cc", "Bcc", "Date")
+# Attachments within attachments, and attachments of one mail.
+_MAX_DEPTH = 2
+_MAX_ATTACHMENTS = 100
+_ENCRYPTED = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file inside a mail."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What the two mail formats have in common."""
+
+    subject: str
+    headers: list[tuple[str, str]]
+    body: list[Piece]
+    attachments: list[Attachment]
+
+
+# Reads an attachment by its content; given by the registry, which knows all formats.
+ReadAttachment = Callable[[Source], Parsed]
+
+
+def parse_eml(source: Source, read: ReadAttachment) -> Parsed:
+    """Read a mail as saved by mail programs (RFC 5322)."""
+    mail = message_from_bytes(source.path.read_bytes(), policy=policy.default)
+    if not isinstance(mail, EmailMessage):
+        raise Corrupt
+    if mail.get_content_type() in _ENCRYPTED and "signed" not in str(
+        mail.get("Content-Type", "")
+    ):
+        raise Encrypted(
+            "The mail is encrypted. Decrypt it in your mail program and add that copy."
+        )
+    headers = [(name, _header(mail, name)) for name in _SHOWN]
+    letter = Letter(
+        subject=_header(mail, "Subject"),
+        headers=headers,
+        body=list(_body(mail)),
+        attachments=list(_attachments(mail)),
+    )
+    return parsed_letter(letter, source, read)
+
+
+def parsed_letter(letter: Letter, source: Source, read: ReadAttachment) -> Parsed:
+    """Lay a mail out: subject as heading, headers, body, then attachments as pages."""
+    lines = [f"{name}: {value}" for name, value in letter.headers if value]
+    pieces = [
+        piece("heading", letter.subject, level=1),
+        piece("header", "\n".join(lines)),
+        *letter.body,
+    ]
+    pages = in_parts(pieces)
+    notices: list[str] = []
+    for item in letter.attachments[:_MAX_ATTACHMENTS]:
+        found, notice = _read_one(item, source, read, first=len(pages) + 1)
+        pages += found
+        notices += [notice] if notice else []
+    return Parsed(pages=tuple(pages), title=letter.subject, notices=tuple(notices))
+
+
+def _read_one(
+    item: Attachment, source: Source, read: ReadAttachment, *, first: int
+) -> tuple[list[PageText], str]:
+    """Parse an attachment; one that cannot be read becomes a notice."""
+    name = one_line(item.name) or "attachment"
+    if source.depth >= _MAX_DEPTH:
+        return [], f"The attachment {name} is nested too deep and was not read."
+    with tempfile.NamedTemporaryFile(prefix="attachment-") as file:
+        file.write(item.data)
+        file.flush()
+        inner = replace(source, path=Path(file.name), name=name, depth=source.depth + 1)
+        try:
+            parsed = read(inner)
+        except ParseFailed as exc:
+            return [], f"The attachment {name} was not read. {exc.message}"
+    pages = [
+        replace(page, number=first + i, label=f"{name} {page.label}".strip()[:200])
+        for i, page in enumerate(parsed.pages)
+    ]
+    return pages, ""
+
+
+def _header(mail: EmailMessage, name: str) -> str:
+    """A header as text; the library raises on some that it cannot decode."""
+    try:
+        return one_line(str(mail.get(name, "")))
+    except (ValueError, IndexError, TypeError, AttributeError, LookupError):
+        return _raw_header(mail, name)
+
+
+def _raw_header(mail: EmailMessage, name: str) -> str:
+    for key, value in mail.raw_items():
+        if key.lower() == name.lower():
+            return one_line(str(value))
+    return ""
+
+
+def _body(mail: EmailMessage) -> Iterator[Piece]:
+    """The plain alternative where there is one, else the HTML: never both."""
+    try:
+        part = mail.get_body(preferencelist=("plain", "html"))
+    except (MessageError, ValueError, AttributeError, KeyError, TypeError):
+        part = None
+    if part is None:
+        return
+    text = _content(part)
+    if part.get_content_subtype() == "html":
+        yield from read_markup(text)[1]
+    else:
+        yield from text_pieces(text)
+
+
+def _content(part: EmailMessage) -> str:
+    return decoded(_payload(part), declared=part.get_content_charset())
+
+
+def _payload(part: EmailMessage) -> bytes:
+    data = part.get_payload(decode=True)
+    return data if isinstance(data, bytes) else b""
+
+
+def _attachments(mail: EmailMessage) -> Iterator[Attachment]:
+    for part in mail.walk():
+        if part is mail or part.is_multipart():
+            continue
+        name = part.get_filename()
+        if name and (part.is_attachment() or part.get_content_maintype() != "text"):
+            yield Attachment(str(name), _payload(part))
+        elif part.is_attachment():
+            yield Attachment(f"attachment.{part.get_content_subtype()}", _payload(part))

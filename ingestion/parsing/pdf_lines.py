@@ -1,0 +1,197 @@
+"""The words and lines of a PDF page with their places.
+
+PDFium gives a page's text in drawing order and the box of each character.
+Asking for every character would cost 10 ms a page, so only the first and last
+character of each word are asked for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+# pypdfium2 carries no types.
+Raw = Any
+
+_LINE = re.compile(r"[^\r\n]+")
+_WORD = re.compile(r"\S+")
+# PDFium's marks for a hyphen that only parts a word at a line's end.
+_HYPHENS = "\x02\ufffe"
+_BOLD_WEIGHT = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word; coordinates in points, y downwards, text upright."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Words on one baseline, or a part of them between two wide gaps.
+
+    Attributes:
+        size: font size of the first character, in points.
+        is_cut: whether the last word goes on in the next line.
+        is_turned: whether it runs in another direction than most of the page.
+    """
+
+    words: tuple[Word, ...]
+    size: float
+    is_bold: bool
+    is_cut: bool = False
+    is_turned: bool = False
+
+    @property
+    def text(self) -> str:
+        return " ".join(word.text for word in self.words)
+
+    @property
+    def left(self) -> float:
+        return self.words[0].left
+
+    @property
+    def right(self) -> float:
+        return max(word.right for word in self.words)
+
+    @property
+    def top(self) -> float:
+        return min(word.top for word in self.words)
+
+    @property
+    def bottom(self) -> float:
+        return max(word.bottom for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class PageLines:
+    """Lines in drawing order; ``turn`` is the direction of most of them, 0 to 3.
+
+    The turn counts quarters anticlockwise on the unrotated page.
+    """
+
+    lines: list[Line]
+    turn: int
+    width: float
+    height: float
+
+
+def read_lines(page: Raw) -> PageLines:
+    """Read the lines of a pypdfium2 page."""
+    left, _bottom, _right, top = page.get_cropbox(fallback_ok=True)
+    width, height = page.get_size()
+    textpage = page.get_textpage()
+    try:
+        reader = _Reader(textpage.raw, (left, top))
+        text = textpage.get_text_range(errors="replace")
+        found = list(reader.lines(text))
+    finally:
+        textpage.close()
+    turn = Counter(turn for turn, _ in found).most_common(1)[0][0] if found else 0
+    lines = [_upright(line, turn, is_turned=own != turn) for own, line in found]
+    return PageLines(lines, turn, width, height)
+
+
+class _Reader:
+    """Calls PDFium for one page; keeps the buffers of its calls."""
+
+    def __init__(self, raw: Raw, origin: tuple[float, float]) -> None:
+        import pypdfium2.raw as pdfium
+
+        self._raw = raw
+        self._left, self._top = origin
+        self._pdfium = pdfium
+        self._rect = pdfium.FS_RECTF()
+        self._rect_ref = ctypes.byref(self._rect)
+
+    def lines(self, text: str) -> Iterator[tuple[int, Line]]:
+        """Yield each line with its direction in quarter turns."""
+        offset = _utf16_offsets(text)
+        for match in _LINE.finditer(text):
+            raw = match.group()
+            words = []
+            first = -1
+            for word in _WORD.finditer(raw):
+                start = self._index(offset(match.start() + word.start()))
+                end = self._index(offset(match.start() + word.end() - 1))
+                clean = word.group().strip(_HYPHENS)
+                if start >= 0 and clean:
+                    first = start if first < 0 else first
+                    words.append(self._word(clean, start, max(start, end)))
+            if words:
+                is_cut = raw.rstrip().endswith(tuple(_HYPHENS))
+                yield self._line(words, first, is_cut=is_cut)
+
+    def _line(self, words: list[Word], first: int, *, is_cut: bool) -> tuple[int, Line]:
+        size = self._pdfium.FPDFText_GetFontSize(self._raw, first)
+        weight = self._pdfium.FPDFText_GetFontWeight(self._raw, first)
+        angle = self._pdfium.FPDFText_GetCharAngle(self._raw, first)
+        # Scaled text has a nominal size of 1; its height then tells more.
+        if size <= 2:
+            size = max(words[0].bottom - words[0].top, 1.0)
+        turn = round(angle / (math.pi / 2)) % 4 if math.isfinite(angle) else 0
+        bold = weight >= _BOLD_WEIGHT
+        return turn, Line(tuple(words), size, bold, is_cut)
+
+    def _index(self, text_index: int) -> int:
+        found: int = self._pdfium.FPDFText_GetCharIndexFromTextIndex(
+            self._raw, text_index
+        )
+        return found
+
+    def _word(self, text: str, start: int, end: int) -> Word:
+        left, top, right, bottom = self._box(start)
+        if end != start:
+            other = self._box(end)
+            left, top = min(left, other[0]), min(top, other[1])
+            right, bottom = max(right, other[2]), max(bottom, other[3])
+        return Word(text, left, top, right, bottom)
+
+    def _box(self, index: int) -> tuple[float, float, float, float]:
+        rect = self._rect
+        self._pdfium.FPDFText_GetLooseCharBox(self._raw, index, self._rect_ref)
+        return (
+            rect.left - self._left,
+            self._top - rect.top,
+            rect.right - self._left,
+            self._top - rect.bottom,
+        )
+
+
+def _utf16_offsets(text: str) -> Any:
+    """PDFium counts UTF-16 units; map a position in ``text`` to them."""
+    if text.isascii() or max(text) < "\U00010000":
+        return lambda position: position
+    offsets = []
+    at = 0
+    for char in text:
+        offsets.append(at)
+        at += 2 if char >= "\U00010000" else 1
+    return offsets.__getitem__
+
+
+def _upright(line: Line, turn: int, *, is_turned: bool) -> Line:
+    """Turn the coordinates so that text of the page's main direction is level."""
+    if turn == 0 and not is_turned:
+        return line
+    words = tuple(_turned(word, turn) for word in line.words) if turn else line.words
+    return replace(line, words=words, is_turned=is_turned)
+
+
+def _turned(word: Word, turn: int) -> Word:
+    left, top, right, bottom = word.left, word.top, word.right, word.bottom
+    if turn == 1:
+        return Word(word.text, -bottom, left, -top, right)
+    if turn == 2:
+        return Word(word.text, -right, -bottom, -left, -top)
+    return Word(word.text, top, -right, bottom, -left)

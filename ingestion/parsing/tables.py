@@ -1,0 +1,82 @@
+"""Tables as text that still makes sense when it is cut.
+
+A small table fits into one passage and is written as it looks: a line a row,
+cells parted by " | ", the header first. A long one will be cut between rows,
+where a bare "Flyers | 2 | 8" says nothing to a reader, an embedder or a model.
+So each of its rows is written as a record, "Team: Flyers | Cups: 2", which
+costs tokens but keeps every row readable by itself. Records need a header row;
+without one a long table stays as it looks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ingestion.parsing.cleaning import one_line
+
+# About 200 tokens: what one passage holds.
+_SMALL_CHARS = 800
+# Column names repeat in every record, so long ones are shortened there.
+_NAME_CHARS = 40
+_NUMBER = re.compile(r"[\s\d.,:;/%+\-()$€£¥]*\d[\s\d.,:;/%+\-()$€£¥]*")
+
+Row = Sequence[str]
+
+
+def table_text(rows: Sequence[Row], *, header: bool | None = None) -> str:
+    """Write rows of cells as text, one line a row.
+
+    Args:
+        header: whether the first row names the columns; None to guess.
+    """
+    grid = _tidy(rows)
+    if not grid:
+        return ""
+    plain = "\n".join(_as_line(row) for row in grid)
+    if len(plain) <= _SMALL_CHARS or len(grid[0]) < 2:
+        return plain
+    if header is None:
+        header = has_header(grid)
+    return "\n".join(_records(grid)) if header else plain
+
+
+def has_header(grid: Sequence[Row]) -> bool:
+    """Guess whether the first row names columns: short, distinct, not numbers."""
+    if len(grid) < 2:
+        return False
+    names = [cell for cell in grid[0] if cell]
+    enough = len(names) >= max(2, len(grid[0]) - 1)
+    distinct = len(set(names)) == len(names)
+    return enough and distinct and not any(map(_is_value, names))
+
+
+def _is_value(cell: str) -> bool:
+    return len(cell) > 120 or bool(_NUMBER.fullmatch(cell))
+
+
+def _tidy(rows: Sequence[Row]) -> list[list[str]]:
+    """Clean cells, drop empty rows and columns, and make all rows equally long."""
+    grid = [[one_line(cell) for cell in row] for row in rows]
+    grid = [row for row in grid if any(row)]
+    width = max((len(row) for row in grid), default=0)
+    for row in grid:
+        row.extend([""] * (width - len(row)))
+    used = [i for i in range(width) if any(row[i] for row in grid)]
+    return grid if len(used) == width else [[row[i] for i in used] for row in grid]
+
+
+def _as_line(row: Row) -> str:
+    return " | ".join(row).strip() if len(row) > 1 else row[0]
+
+
+def _records(grid: Sequence[Row]) -> Iterator[str]:
+    yield _as_line(grid[0])
+    names = [_short(name) for name in grid[0]]
+    for row in grid[1:]:
+        pairs = zip(names, row, strict=True)
+        yield " | ".join(f"{name}: {v}" if name else v for name, v in pairs if v)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_CHARS else name[: _NAME_CHARS - 1] + "…"

@@ -1,0 +1,168 @@
+"""Workbooks: a sheet a page (or several), a table for each filled region."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time
+from typing import Any
+from zipfile import BadZipFile
+
+from ingestion.errors import Corrupt, LimitExceeded
+from ingestion.parsing.archives import Archive
+from ingestion.parsing.cleaning import one_line
+from ingestion.parsing.markup import Element, local, read_xml, relations
+from ingestion.parsing.pieces import Piece, in_parts, piece
+from ingestion.parsing.source import Source
+from ingestion.parsing.tables import table_text
+from ingestion.types import PageText, Parsed
+
+_MAX_CELLS = 5_000_000
+# A title beside or above a table: this many filled cells in a row at most.
+_TITLE_CELLS = 1
+
+# Names that programs give by themselves say nothing.
+_DEFAULT_NAME = re.compile(r"(?:Sheet|Tabelle|Feuil|Hoja|Foglio|Blad|Лист)\s?\d*")
+
+Line = list[str]
+
+
+def parse_xlsx(source: Source) -> Parsed:
+    """Read the values of all sheets, as last computed; hidden ones too."""
+    archive = Archive(source.path, source.limits)
+    archive.check_markup()
+    book = _opened(source)
+    pages: list[PageText] = []
+    sheets = [s for s in book.worksheets if hasattr(s, "iter_rows")]
+    budget = _MAX_CELLS
+    for i, sheet in enumerate(sheets, start=1):
+        rows = list(_rows(sheet, budget))
+        budget -= sum(map(len, rows))
+        pieces = [*_tables(rows), *_comments(archive, sheet)]
+        if pieces and not _DEFAULT_NAME.fullmatch(sheet.title):
+            pieces.insert(0, piece("heading", sheet.title, level=1))
+        pages += in_parts(pieces, first=len(pages) + 1, label=sheet.title)
+        source.progress(i, len(sheets))
+    return Parsed(pages=tuple(pages), notices=_notices(sheets))
+
+
+def _opened(source: Source) -> Any:
+    # Not needed to read values, and 0.2 s of a child's start.
+    for heavy in ("numpy", "PIL"):
+        sys.modules.setdefault(heavy, None)  # type: ignore[arg-type]
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        return openpyxl.load_workbook(source.path, read_only=True, data_only=True)
+    except (InvalidFileException, BadZipFile, KeyError, ValueError, TypeError) as exc:
+        raise Corrupt from exc
+    except (AttributeError, IndexError, SyntaxError) as exc:
+        # openpyxl meets missing parts and bad XML with whatever comes first.
+        raise Corrupt from exc
+
+
+def _notices(sheets: list[Any]) -> tuple[str, ...]:
+    hidden = [sheet.title for sheet in sheets if sheet.sheet_state != "visible"]
+    if not hidden:
+        return ()
+    return (f"Hidden sheets were read too: {', '.join(hidden)}.",)
+
+
+def _rows(sheet: Any, budget: int) -> Iterator[Line]:
+    """Rows as text without trailing blanks; the sheet's claimed size is ignored."""
+    sheet.reset_dimensions()
+    blank_before = True
+    try:
+        for row in sheet.iter_rows(values_only=True):
+            line = _trimmed(row)
+            budget -= len(line)
+            if budget < 0:
+                raise LimitExceeded(
+                    f"The workbook has more than {_MAX_CELLS:,} cells, which is the limit."
+                )
+            # One blank row parts two tables; a million say nothing more.
+            if line or not blank_before:
+                yield line
+            blank_before = not line
+    except (ValueError, KeyError, TypeError, IndexError, BadZipFile) as exc:
+        raise Corrupt from exc
+    except SyntaxError as exc:  # the class of XML parse errors
+        raise Corrupt from exc
+
+
+def _trimmed(row: Iterable[object]) -> Line:
+    line = [_shown(value) for value in row]
+    while line and not line[-1]:
+        line.pop()
+    return line
+
+
+def _shown(value: object) -> str:
+    """A value as people write it: no ".0", no midnight, ISO dates."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    if isinstance(value, datetime):
+        text = value.isoformat(sep=" ", timespec="minutes")
+        return text.removesuffix(" 00:00")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return one_line(str(value))
+
+
+def _tables(rows: list[Line]) -> Iterator[Piece]:
+    """Cut a sheet into its tables: at blank rows, then at blank columns."""
+    for band in _bands(rows):
+        for table in _side_by_side(band):
+            yield from _table(table)
+
+
+def _bands(rows: list[Line]) -> Iterator[list[Line]]:
+    band: list[Line] = []
+    for row in [*rows, []]:
+        if row:
+            band.append(row)
+        elif band:
+            yield band
+            band = []
+
+
+def _side_by_side(band: list[Line]) -> Iterator[list[Line]]:
+    width = max(map(len, band))
+    used = [any(i < len(row) and row[i] for row in band) for i in range(width)]
+    start = None
+    for i, filled in enumerate([*used, False]):
+        if filled and start is None:
+            start = i
+        elif not filled and start is not None:
+            yield [row[start:i] for row in band]
+            start = None
+
+
+def _table(table: list[Line]) -> Iterator[Piece]:
+    """Rows with one cell above a wider table are its title."""
+    width = max(map(len, table))
+    while width > 1 and table and sum(map(bool, table[0])) <= _TITLE_CELLS:
+        yield piece("heading", " ".join(table.pop(0)), level=2)
+    if table:
+        yield piece("table", table_text(table))
+
+
+def _comments(archive: Archive, sheet: Any) -> Iterator[Piece]:
+    """Cell comments, which the streaming reader leaves out."""
+    part = getattr(sheet, "_worksheet_path", "")
+    for kind, target in relations(archive, part).values():
+        if kind in {"comments", "threadedComment"} and target in archive:
+            for node in read_xml(archive, target).iter():
+                if local(node) in {"comment", "threadedComment"}:
+                    yield _comment(node)
+
+
+def _comment(node: Element) -> Piece:
+    text = "".join(t.text or "" for t in node.iter() if local(t) in {"t", "text"})
+    return piece("note", f"Comment on {node.get('ref', '?')}: {one_line(text)}")

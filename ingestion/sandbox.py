@@ -1,0 +1,231 @@
+"""Reading files in short-lived child processes with limits.
+
+A parser meets bytes that nobody vouches for. It runs in a process of its own,
+is told one job, answers in JSON lines, and is killed with all it started when
+time is up, when its answer grows too large, or when the work is cancelled.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+from ingestion import errors
+from ingestion.errors import LimitExceeded, ParseCancelled, ParserCrashed
+from ingestion.types import Block, PageText, Parsed, ParseJob, ParseLimits
+from rag_site.errors import TransientError
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+Cancelled = Callable[[], bool]
+
+_ROOT = Path(__file__).resolve().parent.parent
+# -I ignores PYTHON* variables and the current folder, which is the child's
+# own temporary one; the project is found by the path given here.
+_START = "import sys; sys.path.insert(0, sys.argv[1]); from ingestion.parsing.child import main; main()"
+_POLL_S = 0.2
+_READ_BYTES = 1 << 16
+# JSON escapes a character to 12 bytes at most (a surrogate pair); blocks and
+# progress come on top.
+_BYTES_PER_CHAR = 12
+_SPARE_BYTES = 64 * 1024 * 1024
+_KINDS = {
+    kind.code: kind
+    for kind in (
+        errors.Encrypted, errors.Corrupt, errors.NoText, errors.LimitExceeded,
+        errors.ParserCrashed, errors.ParseFailed,
+    )
+}  # fmt: skip
+
+
+def parse_in_child(
+    job: ParseJob,
+    *,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Parsed:
+    """Read a file in a child process.
+
+    Args:
+        progress: called with (pages done, pages in all) while it works.
+        cancelled: asked five times a second; True kills the child.
+
+    Raises:
+        ParseFailed: of the kind that says why; ParseCancelled when cancelled.
+        TransientError: the child could not be started or its file is gone.
+    """
+    pages: list[PageText] = []
+    done: dict[str, Any] = {}
+    request = {"operation": "parse", **asdict(job), "path": _existing(job.path)}
+    for event in run_child(request, job.limits, cancelled=cancelled):
+        if "page" in event:
+            pages.append(_page(event["page"]))
+        elif "progress" in event and progress is not None:
+            progress(*event["progress"])
+        elif "done" in event:
+            done = event["done"]
+    return Parsed(
+        pages=tuple(pages), title=done["title"], notices=tuple(done["notices"])
+    )
+
+
+def run_child(
+    request: dict[str, Any],
+    limits: ParseLimits,
+    *,
+    cancelled: Cancelled | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Run one operation; yield its events, the last of which is ``done``.
+
+    Raises:
+        ParseFailed, TransientError: as parse_in_child.
+    """
+    with tempfile.TemporaryDirectory(prefix="plumbline-parse-") as folder:
+        with _child(folder) as process:
+            _send(process, {**request, "limits": asdict(limits)})
+            finished = False
+            for line in _lines(process, limits, cancelled):
+                event = _event(line)
+                finished = "done" in event
+                yield event
+            process.wait()
+        if not finished:
+            raise _died(process.returncode, limits)
+
+
+def _existing(path: str) -> str:
+    if not Path(path).is_file():
+        raise TransientError("The stored file could not be found.")
+    return str(Path(path).resolve())
+
+
+@contextmanager
+def _child(folder: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a child in a session of its own; kill all of it at the end."""
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": folder,
+        "TMPDIR": folder,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _START, str(_ROOT)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError as exc:
+        raise TransientError("A process for reading files could not start.") from exc
+    try:
+        yield process
+    finally:
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
+    process.wait()
+
+
+def _send(process: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
+    assert process.stdin is not None  # noqa: S101 - narrows for the type checker
+    try:
+        process.stdin.write(json.dumps(request).encode())
+        process.stdin.close()
+    except BrokenPipeError as exc:
+        raise TransientError("A process for reading files could not start.") from exc
+
+
+def _lines(
+    process: subprocess.Popen[bytes], limits: ParseLimits, cancelled: Cancelled | None
+) -> Iterator[bytes]:
+    """Yield the child's lines as they come, watching time, size and cancel."""
+    assert process.stdout is not None  # noqa: S101 - narrows for the type checker
+    deadline = time.monotonic() + limits.wall_s
+    room = limits.max_chars * _BYTES_PER_CHAR + _SPARE_BYTES
+    rest = b""
+    for block in _blocks(process.stdout, deadline, limits, cancelled):
+        room -= len(block)
+        if room < 0:
+            raise LimitExceeded("The file holds more text than the limit allows.")
+        *whole, rest = (rest + block).split(b"\n")
+        yield from whole
+
+
+def _blocks(
+    stream: IO[bytes],
+    deadline: float,
+    limits: ParseLimits,
+    cancelled: Cancelled | None,
+) -> Iterator[bytes]:
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while True:
+            if cancelled is not None and cancelled():
+                raise ParseCancelled
+            if time.monotonic() > deadline:
+                raise LimitExceeded(
+                    f"Reading the file took longer than {limits.wall_s} s, which is "
+                    "the limit. Split it and add the parts."
+                )
+            if not selector.select(_POLL_S):
+                continue
+            block = os.read(stream.fileno(), _READ_BYTES)
+            if not block:
+                return
+            yield block
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    try:
+        event: dict[str, Any] = json.loads(line)
+    except ValueError as exc:
+        raise ParserCrashed from exc
+    if "error" in event:
+        raise _KINDS.get(event["error"], ParserCrashed)(event["message"])
+    return event
+
+
+def _died(status: int, limits: ParseLimits) -> errors.ParseFailed:
+    """Say why a child ended without an answer."""
+    logger.warning("parser child ended with status %s", status)
+    if status == -signal.SIGXCPU:
+        return LimitExceeded(
+            f"Reading the file took more than {limits.cpu_s} s of computing, which is "
+            "the limit. Split it and add the parts."
+        )
+    if status == -signal.SIGXFSZ:
+        return LimitExceeded("Reading the file would fill the disk.")
+    return ParserCrashed()
+
+
+def _page(fields: dict[str, Any]) -> PageText:
+    blocks = tuple(
+        Block(**{**block, "box": tuple(block["box"]) if block["box"] else None})
+        for block in fields["blocks"]
+    )
+    return PageText(**{**fields, "blocks": blocks})
