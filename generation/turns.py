@@ -1,0 +1,138 @@
+"""What the pages show of an answer: read from selectors, ready for a template."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from generation.models import Answer, Conversation, Feedback
+from generation.rendering import render_answer
+from generation.selectors import citations_of, sources_of
+from generation.types import SourceRef
+from ingestion.models import Chunk, Document
+from ingestion.visibility import documents_visible_to
+from rag_site.asking import Asker
+
+STARTERS = 3
+# Chunks looked at for headings; the first ones are contents and introductions.
+_CHUNKS_READ = 240
+_MAX_HEADING = 70
+_NUMBERING = re.compile(r"^[\dIVX]+(\.\d+)*[.)]?\s+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A question with its answer.
+
+    Attributes:
+        html: the finished answer, "" while it is being written.
+        cited, read: sources that the answer names, and those that were in the
+            prompt without being named.
+        closest: nearest passages of a refusal.
+    """
+
+    answer: Answer
+    html: SafeString | str
+    cited: Sequence[SourceRef] = ()
+    read: Sequence[SourceRef] = ()
+    closest: Sequence[SourceRef] = ()
+    feedback: Feedback | None = None
+    unsupported: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        return self.answer.state in Answer.SETTLED
+
+    @property
+    def shown(self) -> Sequence[SourceRef]:
+        return [*self.cited, *self.read, *self.closest]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starter:
+    """A question to begin with, and the document that it was drawn from."""
+
+    question: str
+    document: str
+
+
+def turn_of(answer: Answer, asker: Asker) -> Turn:
+    sources = sources_of(answer, asker)
+    citations = citations_of(answer)
+    named = {n for citation in citations for n in citation.sources}
+    is_done = answer.state in Answer.SETTLED
+    return Turn(
+        answer=answer,
+        html=render_answer(answer.text, citations, sources) if is_done else "",
+        cited=[s for s in sources if s.n in named],
+        read=[s for s in sources if s.n not in named and s.in_prompt],
+        closest=[s for s in sources if s.n not in named and not s.in_prompt],
+        feedback=Feedback.objects.filter(answer=answer).first(),
+        unsupported=sum(c.verdict == "unsupported" for c in citations),
+    )
+
+
+def by_day(
+    conversations: Iterable[Conversation],
+) -> list[tuple[str, list[Conversation]]]:
+    """Group conversations, newest first, under the words people use for days."""
+    today = timezone.localdate()
+    grouped = groupby(conversations, key=lambda row: _day_words(row, today))
+    return [(words, list(rows)) for words, rows in grouped]
+
+
+def _day_words(conversation: Conversation, today: dt.date) -> str:
+    age = (today - timezone.localdate(conversation.updated_at)).days
+    if age <= 0:
+        return "Today"
+    if age == 1:
+        return "Yesterday"
+    return "Last 7 days" if age <= 7 else "Older"  # noqa: PLR2004 - a week
+
+
+def starters_for(asker: Asker) -> list[Starter]:
+    """Draw questions from headings of the newest documents that can be searched."""
+    documents = list(
+        documents_visible_to(asker)
+        .filter(state=Document.State.READY, current_version__isnull=False)
+        .select_related("current_version")
+        .order_by("-updated_at")[:STARTERS]
+    )
+    headings = _headings_of([d.current_version_id for d in documents])
+    return [_starter(d, headings.get(d.current_version_id, [])) for d in documents]
+
+
+def _headings_of(versions: Sequence[object]) -> dict[object, list[str]]:
+    rows = (
+        Chunk.objects.filter(version__in=versions)
+        .exclude(heading="")
+        .order_by("ordinal")
+        .values_list("version_id", "heading")[:_CHUNKS_READ]
+    )
+    found: dict[object, list[str]] = {}
+    for version, path in rows:
+        parts = path.split(" › ")
+        heading = _NUMBERING.sub("", parts[-1].strip())
+        if len(parts) > 1 and 3 < len(heading) <= _MAX_HEADING:  # noqa: PLR2004
+            found.setdefault(version, []).append(heading)
+    return found
+
+
+def _starter(document: Document, headings: list[str]) -> Starter:
+    """Ask about a heading in the middle, where the substance is."""
+    name = document.name
+    if not headings:
+        return Starter(question=f"What is “{name}” about?", document=name)
+    heading = headings[len(headings) // 2]
+    question = (
+        heading
+        if heading.endswith("?")
+        else f"What does “{name}” say about “{heading}”?"
+    )
+    return Starter(question=question, document=name)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+
+from ingestion.models import Collection, Document, Role
+
+# The text-search configurations that Postgres ships, without the rare ones.
+LANGUAGES = (
+    ("simple", "Any language, exact words"),
+    ("arabic", "Arabic"),
+    ("danish", "Danish"),
+    ("dutch", "Dutch"),
+    ("english", "English"),
+    ("finnish", "Finnish"),
+    ("french", "French"),
+    ("german", "German"),
+    ("greek", "Greek"),
+    ("hungarian", "Hungarian"),
+    ("italian", "Italian"),
+    ("norwegian", "Norwegian"),
+    ("portuguese", "Portuguese"),
+    ("romanian", "Romanian"),
+    ("russian", "Russian"),
+    ("spanish", "Spanish"),
+    ("swedish", "Swedish"),
+    ("turkish", "Turkish"),
+)
+
+
+class CollectionForm(forms.Form):
+    name = forms.CharField(max_length=120, strip=True)
+    description = forms.CharField(
+        max_length=2000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="One sentence for the people who search here.",
+    )
+    visibility = forms.ChoiceField(
+        choices=Collection.Visibility.choices,
+        initial=Collection.Visibility.MEMBERS,
+        label="Who can read it",
+    )
+    language = forms.ChoiceField(
+        choices=LANGUAGES,
+        initial="english",
+        help_text="Word forms of this language are found together: run, running, ran.",
+    )
+
+
+class MemberForm(forms.Form):
+    """Add or change one member: exactly one of a user and a group."""
+
+    user = forms.CharField(max_length=150, required=False, label="User name")
+    group = forms.CharField(max_length=150, required=False, label="or group name")
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.READER)
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        user, group = data.get("user", "").strip(), data.get("group", "").strip()
+        if bool(user) == bool(group):
+            raise forms.ValidationError("Type a user name or a group name, one of them.")
+        if user:
+            data["user"] = get_user_model().objects.filter(username=user).first()
+            if data["user"] is None:
+                self.add_error("user", "There is no user of this name.")
+            data["group"] = None
+        else:
+            data["group"] = Group.objects.filter(name=group).first()
+            if data["group"] is None:
+                self.add_error("group", "There is no group of this name.")
+            data["user"] = None
+        return data
+
+
+class LibraryFilter(forms.Form):
+    """What the table shows; a value that is not offered is dropped."""
+
+    SORTS = ("name", "-name", "state", "-state", "created_at", "-created_at")
+
+    q = forms.CharField(max_length=200, required=False, strip=True)
+    collection = forms.UUIDField(required=False)
+    state = forms.ChoiceField(
+        required=False,
+        choices=(
+            ("", "All states"),
+            ("busy", "In progress"),
+            (Document.State.READY.value, "Ready"),
+            ("trouble", "Failed"),
+        ),
+    )
+    sort = forms.ChoiceField(
+        required=False, choices=[(name, name) for name in SORTS]
+    )
+    page = forms.IntegerField(required=False, min_value=1)
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        self.is_valid()
+        return {name: self.cleaned_data.get(name) for name in self.fields}

@@ -1,0 +1,137 @@
+"""One page of a document as shown: its image, its text, and the passage marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import QueryDict
+
+from ingestion.models import Chunk, Document, DocumentVersion, Page
+from rag_site.errors import NotFound
+
+# Pixels a point: sharp on a screen of twice the density, at a width of 600 CSS pixels.
+IMAGE_SCALE = 2.0
+_CHUNKS_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A rectangle in points from the page's top left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def version_of(document: Document, wanted: str) -> DocumentVersion | None:
+    """Return the version asked for, else the one that is searched, else the newest.
+
+    Raises:
+        NotFound: a version of another document, or none at all by that id.
+    """
+    if not wanted:
+        return document.current_version or document.versions.first()
+    try:
+        found = document.versions.filter(pk=UUID(wanted)).first()
+    except ValueError as exc:
+        raise NotFound from exc
+    if found is None:
+        raise NotFound
+    return found
+
+
+def page_context(document: Document, query: QueryDict) -> dict[str, Any]:
+    version = version_of(document, query.get("version", ""))
+    if version is None:
+        return {"version": None, "page": None}
+    start, end = _number(query, "start"), _number(query, "end")
+    page = _page(version, _number(query, "page"), start)
+    context: dict[str, Any] = {
+        "version": version,
+        "is_old": version.pk != (document.current_version_id or version.pk),
+        "versions": list(document.versions.all()),
+        "page": page,
+    }
+    if page is not None:
+        context |= _neighbours(version, page) | _marked(page, start, end)
+        context["boxes"] = _boxes(version, page, start, end)
+        context["chunks"] = _chunks(version, page)
+    return context
+
+
+def png_of(version: DocumentVersion, number: int) -> bytes:
+    """Return the image of a page, drawn once and kept under the file's digest.
+
+    Raises:
+        NotFound: no such page, or a format without pages to look at.
+    """
+    from ingestion.rendering import render_page
+
+    if not version.pages.filter(number=number, width__gt=0).exists():
+        raise NotFound
+    kept = settings.VAR_DIR / "page_images" / f"{version.digest}-{number}.png"
+    if kept.exists():
+        return bytes(kept.read_bytes())
+    source = settings.FILES_DIR / version.digest
+    image = render_page(source, version.media_type, number, scale=IMAGE_SCALE)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    fresh = kept.with_suffix(f".{id(image)}.new")
+    fresh.write_bytes(image)
+    fresh.replace(kept)
+    return image
+
+
+def _number(query: QueryDict, name: str) -> int:
+    text = query.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 10 else 0  # noqa: PLR2004 - a column's range
+
+
+def _page(version: DocumentVersion, number: int, start: int) -> Page | None:
+    """Return the page asked for; without a number, the one that holds ``start``."""
+    pages = version.pages.order_by("number")
+    if number:
+        return pages.filter(number=number).first() or pages.last()
+    return pages.filter(start__lte=start).last() or pages.first()
+
+
+def _neighbours(version: DocumentVersion, page: Page) -> dict[str, Any]:
+    numbers = version.pages.values_list("number", flat=True)
+    return {
+        "previous": numbers.filter(number__lt=page.number).order_by("-number").first(),
+        "next": numbers.filter(number__gt=page.number).order_by("number").first(),
+        "page_count": version.page_count or numbers.count(),
+    }
+
+
+def _marked(page: Page, start: int, end: int) -> dict[str, str]:
+    """Cut the page's text at the span, whose offsets count in the version's text."""
+    first = min(max(start - page.start, 0), len(page.text))
+    last = min(max(end - page.start, first), len(page.text))
+    return {
+        "before": page.text[:first],
+        "marked": page.text[first:last],
+        "after": page.text[last:],
+    }
+
+
+def _boxes(version: DocumentVersion, page: Page, start: int, end: int) -> list[Box]:
+    """Return the boxes of the blocks that the span touches."""
+    first, last = start - page.start, end - page.start
+    return [
+        Box(x=left, y=top, width=right - left, height=bottom - top)
+        for block in page.blocks
+        if block.get("box") and block["start"] < last and block["end"] > first
+        for left, top, right, bottom in [block["box"]]
+    ]
+
+
+def _chunks(version: DocumentVersion, page: Page) -> list[Chunk]:
+    return list(
+        version.chunks.filter(
+            page_first__lte=page.number, page_last__gte=page.number
+        ).order_by("ordinal")[:_CHUNKS_SHOWN]
+    )

@@ -1,0 +1,228 @@
+"""The library and its documents: read a request, call one service, render."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from ingestion import services
+from ingestion.forms import CollectionForm, LibraryFilter
+from ingestion.listing import (
+    ROWS_PER_PAGE,
+    Row,
+    address_of,
+    audience_of,
+    collections_listed,
+    columns_of,
+    documents_listed,
+    row_of,
+    with_newest_version,
+    writable_ids,
+)
+from ingestion.models import Collection, Role
+from ingestion.page_view import page_context
+from ingestion.receiving import Received, receive
+from ingestion.uploads import SUPPORTED
+from ingestion.visibility import (
+    collections_visible_to,
+    documents_visible_to,
+    get_collection_for,
+    get_document_for,
+)
+from rag_site.asking import Asker, asker_of_request
+from rag_site.errors import NotFound, RagError
+
+POLICIES = ("keep", "replace", "skip")
+
+
+@require_GET
+def library(request: HttpRequest) -> HttpResponse:
+    asker = asker_of_request(request)
+    chosen = LibraryFilter(request.GET).chosen
+    collection = (
+        get_collection_for(asker, chosen["collection"]) if chosen["collection"] else None
+    )
+    context = _table_context(asker, chosen) | _around(asker, collection)
+    is_table = getattr(request, "htmx", False)
+    name = "ingestion/_documents.html" if is_table else "ingestion/library.html"
+    return render(request, name, context)
+
+
+@require_GET
+def row(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Return one row, or one chip beside a composer, for polling."""
+    found = _row(asker_of_request(request), pk)
+    is_chip = request.GET.get("shape") == "chip"
+    name = "ingestion/_upload_chip.html" if is_chip else "ingestion/_document_row.html"
+    context = {"row": found, "is_chip": is_chip, "can_write": found.can_write}
+    return render(request, name, context)
+
+
+@require_POST
+def upload(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take files; each is accepted or refused by itself, with its reason."""
+    asker = asker_of_request(request)
+    get_collection_for(asker, pk, Role.WRITER)
+    policy = request.POST.get("on_same_name", "keep")
+    received = [
+        receive(asker, pk, file, policy if policy in POLICIES else "keep")
+        for file in request.FILES.getlist("files")
+    ]
+    if getattr(request, "htmx", False):
+        return _upload_fragments(request, asker, received)
+    _tell(request, received)
+    return redirect(f"/documents?collection={pk}")
+
+
+@require_POST
+def retry(request: HttpRequest, pk: UUID) -> HttpResponse:
+    services.retry(asker_of_request(request), pk)
+    return _back(request)
+
+
+@require_POST
+def cancel(request: HttpRequest, pk: UUID) -> HttpResponse:
+    services.cancel(asker_of_request(request), pk)
+    return _back(request)
+
+
+@require_POST
+def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    asker = asker_of_request(request)
+    name = get_document_for(asker, pk).name
+    services.delete_document(asker, pk)
+    messages.success(request, f"{name} was deleted.")
+    return _back(request)
+
+
+@require_POST
+def bulk(request: HttpRequest) -> HttpResponse:
+    """Retry or delete what is ticked; one that cannot be done does not stop the rest."""
+    asker = asker_of_request(request)
+    act = {"retry": services.retry, "delete": services.delete_document}.get(
+        request.POST.get("action", "")
+    )
+    picked = request.POST.getlist("document")
+    if act is None or not picked:
+        messages.warning(request, "Tick the documents first.")
+        return _back(request)
+    done = sum(_attempt(request, act, asker, pk) for pk in picked)
+    if done:
+        word = "deleted" if act is services.delete_document else "queued again"
+        messages.success(request, f"{done} of {len(picked)} {word}.")
+    return _back(request)
+
+
+@require_GET
+def document(request: HttpRequest, pk: UUID) -> HttpResponse:
+    asker = asker_of_request(request)
+    found = get_document_for(asker, pk)
+    context = page_context(found, request.GET) | _around(asker, found.collection)
+    context |= {"document": found, "row": _row(asker, pk)}
+    context["about"] = f"What does “{found.name}” say about "
+    return render(request, "ingestion/document.html", context)
+
+
+@require_GET
+def page_image(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+    from ingestion.page_view import png_of, version_of
+
+    found = get_document_for(asker_of_request(request), pk)
+    version = version_of(found, request.GET.get("version", ""))
+    if version is None:
+        raise NotFound
+    response = HttpResponse(png_of(version, number), content_type="image/png")
+    # A version never changes; rights are checked again after a minute.
+    response["Cache-Control"] = "private, max-age=60"
+    return response
+
+
+def _row(asker: Asker, pk: UUID) -> Row:
+    found = with_newest_version(documents_visible_to(asker)).filter(pk=pk).first()
+    if found is None:
+        raise NotFound
+    return row_of(found, can_write=found.collection_id in writable_ids(asker))
+
+
+def _table_context(asker: Asker, chosen: dict[str, Any]) -> dict[str, Any]:
+    page = Paginator(documents_listed(asker, chosen), ROWS_PER_PAGE).get_page(
+        chosen["page"]
+    )
+    writable = writable_ids(asker)
+    return {
+        "chosen": chosen,
+        "page": page,
+        "rows": [row_of(d, can_write=d.collection_id in writable) for d in page],
+        "total": page.paginator.count,
+        "can_write": bool(writable),
+        "columns": columns_of(chosen),
+        "previous_url": address_of(chosen, page=page.number - 1),
+        "next_url": address_of(chosen, page=page.number + 1),
+        "states": LibraryFilter.base_fields["state"].choices,  # type: ignore[attr-defined]  # a ChoiceField
+    }
+
+
+def _around(asker: Asker, collection: Collection | None) -> dict[str, Any]:
+    """Return what surrounds the table: collections, rights, where uploads go."""
+    writable = collections_visible_to(asker, Role.WRITER)
+    managed = collections_visible_to(asker, Role.MANAGER)
+    here = writable.filter(pk=collection.pk) if collection else writable
+    return {
+        "section": "library",
+        "collection": collection,
+        "collections": collections_listed(asker),
+        "audience": audience_of(collection, asker) if collection else "",
+        "upload_to": here.order_by("created_at").first(),
+        "can_manage": bool(collection) and managed.filter(pk=collection.pk).exists(),
+        "new_collection": CollectionForm(auto_id="new_%s"),
+        "accept": ",".join(SUPPORTED),
+        "max_upload_mb": settings.MAX_UPLOAD_MB,
+    }
+
+
+def _upload_fragments(
+    request: HttpRequest, asker: Asker, received: list[Received]
+) -> HttpResponse:
+    context = {
+        "results": [
+            (one, _row(asker, one.document_id) if one.document_id else None)
+            for one in received
+        ]
+    }
+    response = render(request, "ingestion/_uploaded.html", context)
+    if any(one.document_id for one in received):
+        response["HX-Trigger"] = "documents-added"
+    return response
+
+
+def _tell(request: HttpRequest, received: list[Received]) -> None:
+    if not received:
+        messages.warning(request, "Choose at least one file.")
+    for one in received:
+        level = messages.ERROR if one.message else messages.SUCCESS
+        messages.add_message(request, level, f"{one.name}: {one.message or one.words}")
+
+
+def _attempt(request: HttpRequest, act: Any, asker: Asker, pk: str) -> int:
+    try:
+        act(asker, UUID(pk))
+    except (RagError, ValueError) as exc:
+        messages.error(
+            request, exc.message if isinstance(exc, RagError) else "Unknown document."
+        )
+        return 0
+    return 1
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    target = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(target, allowed_hosts=None)
+    return redirect(target if target and is_ours else "/documents")

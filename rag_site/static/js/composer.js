@@ -1,0 +1,144 @@
+// The box at the bottom: grows, sends, stops, keeps the draft.
+
+const form = document.getElementById("composer");
+const input = document.getElementById("question");
+const send = form.querySelector("[data-send]");
+const stop = form.querySelector("[data-stop]");
+const meter = form.querySelector("[data-meter]");
+const max = Number(input.dataset.max);
+const draftKey = () => `draft:${form.elements.conversation.value || "new"}`;
+let stopUrl = "";
+let lastQuestion = [...document.querySelectorAll(".question-text")].at(-1)?.textContent ?? "";
+
+function remember() {
+  try {
+    if (input.value) localStorage.setItem(draftKey(), input.value);
+    else localStorage.removeItem(draftKey());
+  } catch {
+    // Storage may be full or forbidden: the draft is a comfort.
+  }
+}
+
+function recall() {
+  try {
+    return localStorage.getItem(draftKey()) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function fit() {
+  const length = input.value.length;
+  meter.hidden = length < max * 0.8;
+  meter.toggleAttribute("data-over", length > max);
+  meter.textContent = length > max
+    ? `${(length - max).toLocaleString()} characters too many`
+    : `${length.toLocaleString()} of ${max.toLocaleString()}`;
+  send.setAttribute("aria-disabled", String(!input.value.trim() || length > max));
+  if (CSS.supports("field-sizing", "content")) return;
+  input.rows = 1;
+  while (input.rows < 14 && input.scrollHeight > input.clientHeight + 4) input.rows += 1;
+}
+
+function setText(text) {
+  input.value = text;
+  fit();
+  remember();
+}
+
+function dispatch(source, data, done) {
+  document.dispatchEvent(new CustomEvent("plumbline:ask", { detail: { form: source, data, done } }));
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const question = input.value.trim();
+  if (stopUrl) return;
+  if (!question || input.value.length > max) {
+    input.focus();
+    return;
+  }
+  const data = new FormData(form);
+  remember.call(null);
+  try {
+    localStorage.removeItem(draftKey());
+  } catch {
+    // See remember().
+  }
+  input.value = "";
+  fit();
+  lastQuestion = question;
+  dispatch(form, data, (isTaken) => {
+    if (!isTaken) setText(question);
+  });
+});
+
+// Starters, retry and an edited question go the same way.
+document.addEventListener("submit", (event) => {
+  const other = event.target;
+  if (!other.matches("[data-starters], [data-ask]")) return;
+  event.preventDefault();
+  if (stopUrl) return;
+  const data = new FormData(other, event.submitter);
+  if (other.matches("[data-starters]")) {
+    for (const box of form.querySelectorAll('input[name="collections"]:checked')) data.append("collections", box.value);
+  }
+  other.closest("details")?.removeAttribute("open");
+  dispatch(other, data);
+});
+
+input.addEventListener("keydown", (event) => {
+  // keyCode 229: Safari ends a composition before it reports the Enter that ended it.
+  if (event.isComposing || event.keyCode === 229) return;
+  if (event.key === "Enter" && !event.shiftKey) {
+    event.preventDefault();
+    form.requestSubmit();
+  }
+  if (event.key === "ArrowUp" && !input.value && lastQuestion) {
+    event.preventDefault();
+    setText(lastQuestion);
+  }
+});
+input.addEventListener("input", () => {
+  fit();
+  remember();
+});
+
+stop.addEventListener("click", () => {
+  if (!stopUrl) return;
+  stop.disabled = true;
+  fetch(stopUrl, { method: "POST", headers: { "X-CSRFToken": document.body.dataset.csrf, "HX-Request": "true" } })
+    .finally(() => { stop.disabled = false; });
+});
+document.addEventListener("plumbline:escape", () => {
+  if (stopUrl) stop.click();
+});
+
+function toggle(url) {
+  const hadFocus = document.activeElement === send || document.activeElement === stop;
+  stopUrl = url;
+  send.hidden = Boolean(url);
+  stop.hidden = !url;
+  if (hadFocus) (url ? stop : send).focus();
+}
+
+document.addEventListener("plumbline:started", (event) => toggle(event.detail));
+document.addEventListener("plumbline:ended", () => toggle(document.querySelector("[data-live]")?.dataset.stopUrl ?? ""));
+const running = document.querySelector("[data-live]");
+if (running) toggle(running.dataset.stopUrl);
+
+form.querySelector(".picker")?.addEventListener("change", () => {
+  const boxes = [...form.querySelectorAll('input[name="collections"]')];
+  const picked = boxes.filter((box) => box.checked);
+  const names = picked.map((box) => box.parentElement.textContent.trim());
+  form.querySelector("[data-picked]").textContent = !picked.length
+    ? "All collections"
+    : picked.length === 1 ? names[0] : `${picked.length} of ${boxes.length} collections`;
+});
+
+if (!input.value) input.value = recall();
+fit();
+if (matchMedia("(pointer: fine)").matches) {
+  input.focus({ preventScroll: true });
+  input.setSelectionRange(input.value.length, input.value.length);
+}

@@ -1,0 +1,319 @@
+// Shows an answer while it is written, and swaps in the finished one.
+// The server holds the state: a reload or a second tab replays the same events.
+
+const RETRY_MS = 2000;
+const SLACK_PX = 80;
+const turns = document.getElementById("turns");
+const spoken = document.getElementById("spoken");
+const chat = document.getElementById("chat");
+
+// --- Scrolling: follow the end until the reader goes up ----------------------
+
+const latest = document.querySelector("[data-latest]");
+let isFollowing = true;
+let lastTop = window.scrollY;
+
+function distanceToEnd() {
+  return document.documentElement.scrollHeight - window.innerHeight - window.scrollY;
+}
+
+function follow() {
+  if (isFollowing) window.scrollTo({ top: document.documentElement.scrollHeight });
+  latest.hidden = isFollowing || distanceToEnd() < SLACK_PX;
+}
+
+window.addEventListener("scroll", () => {
+  const top = window.scrollY;
+  if (top < lastTop - 2 && distanceToEnd() > SLACK_PX) isFollowing = false;
+  if (distanceToEnd() < SLACK_PX / 2) isFollowing = true;
+  lastTop = top;
+  latest.hidden = isFollowing || distanceToEnd() < SLACK_PX;
+}, { passive: true });
+window.addEventListener("wheel", (event) => {
+  if (event.deltaY < 0 && distanceToEnd() >= 0) isFollowing = false;
+}, { passive: true });
+
+latest.addEventListener("click", () => {
+  isFollowing = true;
+  follow();
+});
+
+// --- The words of a phase ----------------------------------------------------
+
+const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;
+
+function ordinal(n) {
+  const suffix = { one: "st", two: "nd", few: "rd", other: "th" };
+  return `${n}${suffix[new Intl.PluralRules("en", { type: "ordinal" }).select(n)]}`;
+}
+
+function queuedWords({ position, estimate_s: seconds }) {
+  const wait = seconds ? `, about ${seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`}` : "";
+  return position <= 1 ? `Next in line${wait}` : `${ordinal(position)} in line${wait}`;
+}
+
+// --- One running answer ------------------------------------------------------
+
+class Live {
+  constructor(root) {
+    this.root = root;
+    this.text = root.querySelector("[data-text]");
+    this.words = root.querySelector("[data-phase-words]");
+    this.notices = root.querySelector("[data-notices]");
+    this.sources = new Map();
+    this.pending = "";
+    this.frame = 0;
+    this.hasWritten = false;
+    this.open();
+    document.dispatchEvent(new CustomEvent("plumbline:started", { detail: root.dataset.stopUrl }));
+  }
+
+  open() {
+    this.reset();
+    this.events = new EventSource(this.root.dataset.events);
+    const on = (kind, act) => this.events.addEventListener(kind, (event) => {
+      if (event.data) act(JSON.parse(event.data));
+    });
+    on("searching", (data) => this.phase(`Searching ${count(data.collections, "collection", "collections")}`));
+    on("sources", (data) => this.show(data.sources ?? data));
+    on("queued", (data) => this.phase(queuedWords(data)));
+    on("token", (data) => this.write(data.text));
+    on("notice", (data) => this.notice(data.message));
+    on("done", () => this.finish());
+    // A message named "error" carries data; a lost connection does not.
+    this.events.addEventListener("error", (event) => {
+      if (event.data) this.finish();
+      else if (this.events.readyState === EventSource.CLOSED) this.recover();
+      else this.phase("Reconnecting");
+    });
+  }
+
+  reset() {
+    this.text.replaceChildren();
+    this.notices.replaceChildren();
+    this.pending = "";
+    this.hasWritten = false;
+  }
+
+  async recover() {
+    const html = await fetchHtml(this.root.dataset.finished);
+    if (html && !html.includes("data-live")) this.replace(html);
+    else setTimeout(() => this.open(), RETRY_MS);
+  }
+
+  phase(words) {
+    if (this.words.textContent === words) return;
+    this.words.textContent = words;
+    spoken.textContent = words;
+  }
+
+  notice(message) {
+    const note = document.createElement("p");
+    note.className = "note note-warn";
+    note.textContent = message;
+    this.notices.append(note);
+    follow();
+  }
+
+  show(sources) {
+    for (const source of sources) this.sources.set(source.n, source);
+    const read = sources.filter((source) => source.in_prompt !== false);
+    if (read.length) this.phase(`Reading ${count(read.length, "passage", "passages")}`);
+    if (!sources.length) return;
+    const list = document.createElement("ul");
+    list.className = "source-list";
+    list.append(...sources.map(sourceCard));
+    const heading = document.createElement("h3");
+    heading.textContent = read.length ? "Read for this answer" : "Closest passages";
+    const panel = document.getElementById("sources");
+    panel.replaceChildren(panel.querySelector(".sources-head"), heading, list);
+    chat.toggleAttribute("data-sources", true);
+  }
+
+  write(text) {
+    if (!this.hasWritten) this.phase("Writing");
+    this.hasWritten = true;
+    this.pending += text;
+    this.frame ||= requestAnimationFrame(() => this.flush());
+  }
+
+  // Appends only: a selection that the reader made stays.
+  flush() {
+    this.frame = 0;
+    let text = this.pending;
+    const held = text.match(/\[[\d,\s]{0,12}$|\n+$/);
+    this.pending = held ? held[0] : "";
+    if (held) text = text.slice(0, held.index);
+    for (const [index, part] of text.split(/\n{2,}/).entries()) {
+      if (index || !this.text.lastElementChild) this.text.append(document.createElement("p"));
+      this.text.lastElementChild.append(...this.pieces(part));
+    }
+    follow();
+  }
+
+  pieces(text) {
+    return text.split(/(\[\d+(?:\s*,\s*\d+)*\])/).flatMap((piece) => {
+      if (!/^\[\d/.test(piece)) return [piece];
+      return piece.match(/\d+/g).map((n) => this.mark(Number(n)));
+    });
+  }
+
+  mark(n) {
+    const source = this.sources.get(n);
+    const mark = document.createElement("a");
+    mark.className = "mark";
+    mark.dataset.n = n;
+    mark.textContent = n;
+    mark.href = source ? addressOf(source) : "#sources";
+    mark.setAttribute("aria-label", `Source ${n}`);
+    return mark;
+  }
+
+  async finish() {
+    this.events.close();
+    cancelAnimationFrame(this.frame);
+    this.flush();
+    const html = await fetchHtml(this.root.dataset.finished);
+    if (html) this.replace(html);
+    else setTimeout(() => this.finish(), RETRY_MS);
+  }
+
+  replace(html) {
+    this.events.close();
+    const fresh = fragment(html);
+    const answer = fresh.firstElementChild;
+    // Keep the height until the new content stands, so that nothing jumps.
+    const top = window.scrollY;
+    this.root.replaceWith(answer);
+    htmx.process(answer);
+    answer.dispatchEvent(new CustomEvent("plumbline:shown", { bubbles: true }));
+    if (isFollowing) follow();
+    else window.scrollTo({ top });
+    spoken.textContent = `Answer finished. ${answer.querySelector("[data-text]")?.innerText ?? ""}`;
+    htmx.ajax("GET", this.root.dataset.sourcesUrl, { target: "#sources", swap: "innerHTML" });
+    chat.toggleAttribute("data-sources", Boolean(answer.querySelector("[data-source-cards]")));
+    document.dispatchEvent(new CustomEvent("plumbline:ended"));
+  }
+}
+
+function addressOf(source) {
+  const id = source.document_id ?? source.document;
+  const query = new URLSearchParams({ page: source.page, start: source.start ?? 0, end: source.end ?? 0 });
+  if (source.version_id) query.set("version", source.version_id);
+  return `/documents/${id}?${query}`;
+}
+
+function sourceCard(source) {
+  const item = document.createElement("li");
+  const link = document.createElement("a");
+  link.className = "source";
+  link.href = addressOf(source);
+  link.dataset.n = source.n;
+  const title = document.createElement("div");
+  title.className = "source-title";
+  title.append(element("span", "mark", source.n), element("span", "", source.title ?? source.document), element("span", "page-of", `page ${source.page}`));
+  link.append(title);
+  if (source.heading) link.append(element("div", "source-heading", source.heading));
+  link.append(element("blockquote", "quote", source.quote ?? ""));
+  item.append(link);
+  return item;
+}
+
+function element(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+async function fetchHtml(url) {
+  try {
+    const response = await fetch(url, { headers: { "HX-Request": "true" } });
+    return response.ok ? await response.text() : "";
+  } catch {
+    return "";
+  }
+}
+
+function fragment(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content;
+}
+
+// --- Asking without leaving the page -----------------------------------------
+
+function begin(root = document) {
+  for (const live of root.querySelectorAll("[data-live]")) {
+    if (!live.dataset.begun) {
+      live.dataset.begun = "yes";
+      new Live(live);
+    }
+  }
+}
+
+function echo(question) {
+  const pending = document.getElementById("pending-turn").content.firstElementChild.cloneNode(true);
+  pending.querySelector(".question-text").textContent = question;
+  document.getElementById("empty")?.setAttribute("hidden", "");
+  turns.hidden = false;
+  turns.append(pending);
+  isFollowing = true;
+  follow();
+  return pending;
+}
+
+function takeBack(pending) {
+  pending.remove();
+  if (turns.children.length) return;
+  turns.hidden = true;
+  document.getElementById("empty")?.removeAttribute("hidden");
+}
+
+function adopt(response) {
+  const composer = document.getElementById("composer");
+  const id = response.headers.get("X-Conversation");
+  const isNew = composer.elements.conversation.value !== id;
+  composer.elements.conversation.value = id;
+  if (!isNew) return;
+  history.replaceState(null, "", response.headers.get("HX-Push-Url"));
+  htmx.ajax("GET", "/chats", { target: "#chats", swap: "outerHTML" });
+}
+
+export async function ask(form, data) {
+  const pending = echo(data.get("question") ?? form.closest(".turn")?.querySelector(".question-text").textContent ?? "");
+  const error = document.getElementById("composer-error");
+  error.replaceChildren();
+  try {
+    const response = await fetch(form.action, {
+      method: "POST",
+      body: data,
+      headers: { "HX-Request": "true", "X-CSRFToken": document.body.dataset.csrf },
+    });
+    const html = fragment(await response.text());
+    if (!response.ok) {
+      error.replaceChildren(html);
+      takeBack(pending);
+      return false;
+    }
+    adopt(response);
+    const turn = html.firstElementChild;
+    pending.replaceWith(turn);
+    htmx.process(turn);
+    begin(turn);
+    follow();
+    return true;
+  } catch {
+    error.replaceChildren(element("p", "note note-bad composer-error", "The site cannot be reached. Your question is kept: try again."));
+    takeBack(pending);
+    return false;
+  }
+}
+
+document.addEventListener("plumbline:ask", (event) => {
+  const { form, data, done } = event.detail;
+  ask(form, data).then((isTaken) => done?.(isTaken));
+});
+
+begin();
+if (turns.children.length && !location.hash) follow();
