@@ -120,7 +120,7 @@ def _finished(
 def _in_memory(response: FileResponse) -> HttpResponse:
     """Read the file at once: under ASGI a sync stream is gathered anyway, with a warning."""
     whole = HttpResponse(b"".join(response), status=response.status_code)  # type: ignore[arg-type]  # sync iterator
-    whole.headers.clear()
+    del whole.headers["Content-Type"]
     for name, value in response.items():
         whole[name] = value
     response.close()
