@@ -8,22 +8,16 @@ used where it is there.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import logging
 import math
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import httpx
-from django.conf import settings
 
 from generation.errors import ContextTooLong, ModelBusy, ModelLost, ModelUnavailable
-
-logger = logging.getLogger(__name__)
 
 CONNECT_S = 3.0
 # A server that sends a beat each second and then none for this long is gone.
@@ -101,26 +95,6 @@ class LanguageModel(Protocol):
         """Return the tokens of each text, or an upper estimate of them."""
 
     async def info(self) -> ModelInfo: ...
-
-
-_override: ContextVar[LanguageModel | None] = ContextVar("model", default=None)
-
-
-def language_model() -> LanguageModel:
-    """Return the model that the settings name, or the one of ``using``."""
-    return _override.get() or HttpLanguageModel(
-        settings.MODEL_SERVER_URL, settings.MODEL_SERVER_KEY, name=settings.MODEL
-    )
-
-
-@contextlib.contextmanager
-def using(model: LanguageModel) -> Iterator[None]:
-    """Answer with ``model`` inside the block: evaluation, shell and tests."""
-    token = _override.set(model)
-    try:
-        yield
-    finally:
-        _override.reset(token)
 
 
 class HttpLanguageModel:

@@ -135,6 +135,7 @@ class Done(Event):
     stopped: bool = False
     timings: dict[str, float] = field(default_factory=dict)
     model: str = ""
+    model_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,302 @@
+"""One question to one answer, as events: search, judge, prompt, write, check.
+
+The same pipeline serves the page, the API and the shell. Nothing here touches
+the database but ``means.find``; no connection is held while tokens flow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from generation import prompting
+from generation.citations import check
+from generation.guarding import (
+    NOT_IN_DOCUMENTS,
+    is_refusal,
+    may_become_refusal,
+    weigh,
+)
+from generation.llm import (
+    Finished,
+    LanguageModel,
+    ModelInfo,
+    QueuePlace,
+    SamplingParams,
+    TextPiece,
+)
+from generation.standalone import Turn, make_standalone
+from generation.types import (
+    CitationFound,
+    Done,
+    Event,
+    GenerationConfig,
+    Notice,
+    Queued,
+    Searching,
+    SourceRef,
+    Sources,
+    Token,
+)
+from retrieval.types import Hit, SearchResult
+
+logger = logging.getLogger(__name__)
+
+# Passages shown with a refusal.
+CLOSEST = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question with what it is asked of.
+
+    Attributes:
+        user: scope of the model server's fairness and reuse, never a name.
+        collections: how many will be searched.
+        unread: names of documents in reach that are still being read.
+    """
+
+    question: str
+    user: str
+    previous: Turn | None = None
+    collections: int = 0
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What an answer is made with; ``stop`` ends it and keeps what is written."""
+
+    model: LanguageModel
+    find: Callable[[str], Awaitable[SearchResult]]
+    config: GenerationConfig
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class _Draft:
+    """The answer as it grows, with the times of its stages in milliseconds."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.model = ModelInfo(name="")
+        self.started = self._last = time.perf_counter()
+        self.timings: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.timings[f"{stage}_ms"] = round((now - self._last) * 1000, 1)
+        self._last = now
+
+    def done(self, text: str, *, refused: bool, stopped: bool = False) -> Done:
+        total = time.perf_counter() - self.started
+        self.timings["total_ms"] = round(total * 1000, 1)
+        return Done(
+            answer_id=None,
+            text=text,
+            refused=refused,
+            stopped=stopped,
+            timings=self.timings,
+            model=self.model.name,
+            model_digest=self.model.digest,
+        )
+
+
+async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
+    """Yield the events of one answer, ending with Done.
+
+    Raises:
+        RagError: of search or of the model; what was yielded stays valid.
+    """
+    draft = _Draft()
+    question = make_standalone(asked.question, asked.previous)
+    yield Searching(collections=asked.collections, question=question)
+    found = await means.find(question)
+    draft.lap("search")
+    if asked.unread:
+        yield unread_notice(asked.unread)
+    if weigh(question, found.hits).score < means.config.refusal_threshold:
+        yield Sources(sources=closest(found.hits))
+        yield draft.done(NOT_IN_DOCUMENTS, refused=True)
+        return
+    prompt = await build_prompt(question, found.hits, means)
+    draft.lap("prompt")
+    yield Sources(sources=prompt.sources)
+    if prompt.left_out:
+        yield left_out_notice(prompt.left_out)
+    async for event in _write(prompt, asked, means, draft):
+        yield event
+    for event in _conclude(question, prompt, means, draft):
+        yield event
+
+
+async def build_prompt(
+    question: str, hits: Sequence[Hit], means: Means
+) -> prompting.Prompt:
+    """Return the prompt, its budget counted by the model's own tokenizer."""
+    sources = as_sources(hits[: means.config.max_sources])
+    passages = [prompting.passage_text(source) for source in sources]
+    frame = prompting.frame_texts(question)
+    counts = await means.model.count_tokens([*passages, *frame])
+    return prompting.build(
+        question,
+        sources,
+        counts[: len(passages)],
+        config=means.config,
+        frame_tokens=prompting.frame_tokens(counts[len(passages) :]),
+    )
+
+
+async def _write(
+    prompt: prompting.Prompt, asked: Asked, means: Means, draft: _Draft
+) -> AsyncIterator[Event]:
+    """Yield places in line and tokens until the model ends or is stopped."""
+    params = SamplingParams(
+        max_tokens=means.config.max_answer_tokens,
+        temperature=means.config.temperature,
+        seed=means.config.seed,
+    )
+    draft.model = await means.model.info()
+    shown = 0
+    stream = means.model.stream(prompt.messages, params, user=asked.user)
+    async for item in until(stream, means.stop, seconds=means.config.wall_s):
+        if isinstance(item, QueuePlace) and item.position > 0:
+            yield Queued(position=item.position, estimate_s=item.estimate_s)
+        elif isinstance(item, TextPiece):
+            if not draft.text:
+                draft.lap("first_token")
+            draft.text += item.text
+            if not may_become_refusal(draft.text):
+                yield Token(text=draft.text[shown:])
+                shown = len(draft.text)
+        elif isinstance(item, Finished):
+            _count(item, draft)
+            if item.reason == "length":
+                yield cut_notice()
+    draft.lap("writing")
+
+
+def _count(end: Finished, draft: _Draft) -> None:
+    counts = {
+        "prompt_tokens": end.prompt_tokens,
+        "answer_tokens": end.answer_tokens,
+        "reused_tokens": end.reused_tokens,
+    }
+    draft.timings |= {k: float(v) for k, v in counts.items() if v is not None}
+
+
+def _conclude(
+    question: str, prompt: prompting.Prompt, means: Means, draft: _Draft
+) -> list[Event]:
+    """Return the sentences with their sources, and the end."""
+    stopped = means.stop.is_set()
+    text = draft.text.strip()
+    if is_refusal(text) or not (text or stopped):
+        return [draft.done(NOT_IN_DOCUMENTS, refused=True, stopped=stopped)]
+    texts = {source.n: f"{source.heading}\n{source.quote}" for source in prompt.sources}
+    checked = check(text, texts, question=question)
+    found = [
+        CitationFound(
+            start=item.start,
+            end=item.end,
+            sentence=item.sentence,
+            sources=item.sources,
+            verdict=item.verdict,
+        )
+        for item in checked.cited
+    ]
+    return [*found, draft.done(checked.text, refused=False, stopped=stopped)]
+
+
+async def until(
+    stream: AsyncIterator[QueuePlace | TextPiece | Finished],
+    stop: asyncio.Event,
+    *,
+    seconds: float,
+) -> AsyncIterator[QueuePlace | TextPiece | Finished]:
+    """Yield from ``stream`` until it ends, ``stop`` is set or time is up.
+
+    Leaving early closes the stream, which frees the model's slot.
+    """
+    deadline = time.monotonic() + seconds
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
+            item = asyncio.ensure_future(anext(stream, None))
+            await asyncio.wait(
+                {item, stopping}, timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not item.done():
+                await _cancelled(item)
+                return
+            value = item.result()
+            if value is None:
+                return
+            yield value
+        if not stop.is_set():
+            yield Finished(reason="length")
+    finally:
+        stopping.cancel()
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _cancelled(
+    task: asyncio.Future[QueuePlace | TextPiece | Finished | None],
+) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def as_sources(hits: Sequence[Hit], *, in_prompt: bool = True) -> list[SourceRef]:
+    """Number hits from 1 in their order."""
+    return [
+        SourceRef(
+            n=n,
+            document_id=hit.document_id,
+            version_id=hit.version_id,
+            document=hit.document,
+            heading=hit.heading,
+            page=hit.page,
+            start=hit.start,
+            end=hit.end,
+            quote=hit.text,
+            score=hit.score,
+            dense_rank=hit.dense_rank,
+            lexical_rank=hit.lexical_rank,
+            in_prompt=in_prompt,
+        )
+        for n, hit in enumerate(hits, start=1)
+    ]
+
+
+def closest(hits: Sequence[Hit]) -> tuple[SourceRef, ...]:
+    """Return the passages to show beside a refusal that asked no model."""
+    return tuple(as_sources(hits[:CLOSEST], in_prompt=False))
+
+
+def unread_notice(names: Sequence[str]) -> Notice:
+    shown = ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")
+    verb = "is" if len(names) == 1 else "are"
+    return Notice(
+        code="documents_unread",
+        message=f"{shown} {verb} still being read and not part of this answer.",
+    )
+
+
+def left_out_notice(count: int) -> Notice:
+    passages = "1 passage was" if count == 1 else f"{count} passages were"
+    return Notice(
+        code="context_left_out",
+        message=f"{passages} left out: the model's context is full.",
+    )
+
+
+def cut_notice() -> Notice:
+    return Notice(
+        code="answer_cut",
+        message="The answer reached its longest length and ends here.",
+    )

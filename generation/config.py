@@ -1,0 +1,29 @@
+"""The stage's configuration from the settings: the only reader of them here."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from generation.types import GenerationConfig
+from retrieval.types import RetrievalConfig
+
+
+def generation_config() -> GenerationConfig:
+    return GenerationConfig(
+        context_tokens=settings.CONTEXT_TOKENS,
+        max_answer_tokens=settings.MAX_ANSWER_TOKENS,
+        source_tokens=settings.SOURCE_TOKENS,
+        max_sources=settings.MAX_SOURCES,
+        refusal_threshold=settings.REFUSAL_THRESHOLD,
+        wall_s=settings.ANSWER_WALL_S,
+    )
+
+
+def retrieval_config() -> RetrievalConfig:
+    """Return the search of an answer: a few more hits than sources."""
+    return RetrievalConfig(
+        k=min(settings.MAX_SOURCES + 2, settings.CANDIDATES),
+        candidates=settings.CANDIDATES,
+        exact_scan_chunks=settings.EXACT_SCAN_CHUNKS,
+        ef_search=settings.HNSW_EF_SEARCH,
+    )

@@ -1,0 +1,78 @@
+"""Whether the passages found can answer at all, and whether the model says not. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from generation.words import claim_of, fold, question_terms
+from retrieval.types import Hit
+
+# What the prompt tells the model to say, and what a reader then sees.
+NOT_IN_DOCUMENTS = "Not in your documents."
+_MARKER = re.compile(r"not_?\s?in_?\s?(?:your_?\s?|the_?\s?)?documents?", re.IGNORECASE)
+_REFUSALS = re.compile(
+    r"(?:passages?|documents?|text|sources?|context|information)\b.{0,60}\b(?:do(?:es)?|is|are|was)"
+    r"\s?(?:not|n't)\b.{0,30}\b(?:contain|mention|provide|hold|state|say|specify|include|"
+    r"answer|given|available|found)"
+    r"|\bno (?:information|mention|answer)\b.{0,40}\b(?:passages?|documents?|text|sources?)"
+    r"|\bi (?:do not|don't|cannot|can't) (?:know|answer|find)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+# Cosine similarities of all-MiniLM-L6-v2 below the first have nothing to do with
+# the question, above the second nearly always the right subject (SQuAD 2 dev:
+# 1st and 50th percentile of the best passage of answerable questions).
+SIMILARITY_NOTHING, SIMILARITY_SURE = 0.15, 0.60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """How well the passages fit the question; every figure is 0 to 1, higher is better."""
+
+    score: float
+    similarity: float
+    coverage: float
+
+
+def weigh(question: str, hits: Sequence[Hit]) -> Evidence:
+    """Judge passages before anything is written.
+
+    The score is the mean of two views that fail on different questions: the
+    best cosine similarity, stretched to 0..1, and the largest share of the
+    question's own terms that one passage holds.
+    """
+    best = max((hit.similarity or 0.0 for hit in hits), default=0.0)
+    span = SIMILARITY_SURE - SIMILARITY_NOTHING
+    similarity = min(max((best - SIMILARITY_NOTHING) / span, 0.0), 1.0)
+    terms = question_terms(question)
+    held = [claim_of(f"{hit.document} {hit.heading} {hit.text}").terms for hit in hits]
+    coverage = (
+        max((len(terms & h) / len(terms) for h in held), default=0.0) if terms else 0.0
+    )
+    # A question in another language than its passages shares no words with them.
+    score = max(similarity, (similarity + coverage) / 2) if best else coverage
+    return Evidence(score=score, similarity=similarity, coverage=coverage)
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an answer only says that the documents do not hold one."""
+    plain = fold(text).strip()
+    if _MARKER.match(plain.lstrip("\"'*_ ")):
+        return True
+    # Longer texts explain something besides; a sentence of them may refuse a part.
+    return len(plain) < 240 and bool(_REFUSALS.search(plain))
+
+
+def may_become_refusal(text: str) -> bool:
+    """Whether the beginning of an answer is, or could turn into, the marker.
+
+    Such a beginning is held back, so that no reader sees half a marker.
+    """
+    plain = _letters(text)
+    markers = (_letters(NOT_IN_DOCUMENTS), "notindocuments")
+    return any(m.startswith(plain) or plain.startswith(m) for m in markers)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", fold(text))

@@ -1,0 +1,150 @@
+"""Sources and a question to the messages that a model is sent. Pure.
+
+The words are in ``prompts/``; a missing or extra variable raises. Retrieved
+text is fenced and declared data, and cannot close its fence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from string import Template
+
+from generation.errors import ContextTooLong
+from generation.guarding import NOT_IN_DOCUMENTS
+from generation.llm import Message
+from generation.types import GenerationConfig, SourceRef
+
+PROMPTS = Path(__file__).parent / "prompts"
+# Raised by hand when the words change their meaning; the digest follows every byte.
+PROMPT_NUMBER = 1
+# Special tokens and role names of one message, at most, over the allow-listed
+# templates; and the opening of the answer.
+MESSAGE_TOKENS = 8
+_FENCE = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)
+# Beginnings of the special tokens of common families. The site's own server takes
+# them as text anyway; another server may not.
+_SPECIAL = re.compile(r"<(?=[|｜]|/?s>|(?:start|end)_of_turn>)|\[(?=/?INST\])")
+
+
+class PromptVariables(ValueError):
+    """A prompt file and its caller disagree about the variables."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What is sent, and the sources in it, renumbered from 1."""
+
+    messages: tuple[Message, ...]
+    sources: tuple[SourceRef, ...]
+    left_out: int
+
+
+@cache
+def prompt_version() -> str:
+    """Return ``answer-N+digest``: equal exactly when all prompt files are."""
+    digest = hashlib.sha256()
+    for path in sorted(PROMPTS.glob("*.txt")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return f"answer-{PROMPT_NUMBER}+{digest.hexdigest()[:8]}"
+
+
+@cache
+def _template(name: str) -> Template:
+    return Template((PROMPTS / f"{name}.txt").read_text().rstrip("\n"))
+
+
+def fill(name: str, **values: str) -> str:
+    """Return the prompt file ``name`` with its variables filled in.
+
+    Raises:
+        PromptVariables: a variable is missing or not in the file.
+    """
+    template = _template(name)
+    wanted = set(template.get_identifiers())
+    if wanted != set(values):
+        raise PromptVariables(f"{name}.txt has {sorted(wanted)}, got {sorted(values)}")
+    return template.substitute(values)
+
+
+def system_text() -> str:
+    return fill("answer", marker=NOT_IN_DOCUMENTS)
+
+
+def passage_text(source: SourceRef) -> str:
+    """Return a fenced passage; the heading path tells where it stands."""
+    title = re.sub(r"[\s\"<>]+", " ", source.heading or source.document).strip()
+    text = _FENCE.sub("‹", plain(source.quote))
+    return fill("passage", number=str(source.n), title=plain(title[:200]), text=text)
+
+
+def plain(text: str) -> str:
+    """Return ``text`` with special tokens of any model pulled apart."""
+    return _SPECIAL.sub(lambda match: f"{match[0]} ", text)
+
+
+def build(
+    question: str,
+    sources: Sequence[SourceRef],
+    counts: Sequence[int],
+    *,
+    config: GenerationConfig,
+    frame_tokens: int,
+) -> Prompt:
+    """Return the prompt with the best sources that fit.
+
+    Args:
+        sources: best first.
+        counts: tokens of each source's ``passage_text``.
+        frame_tokens: tokens of everything else: system text and question.
+
+    Raises:
+        ContextTooLong: the question alone leaves no room for a passage.
+    """
+    room = config.context_tokens - config.max_answer_tokens - frame_tokens
+    room = min(room, config.source_tokens)
+    chosen = choose(counts, room=room, most=config.max_sources)
+    if not chosen and counts:
+        raise ContextTooLong
+    kept = tuple(replace(sources[i], n=n) for n, i in enumerate(chosen, start=1))
+    passages = "\n".join(passage_text(source) for source in kept)
+    messages = (
+        Message(role="system", content=system_text()),
+        Message(role="user", content=_user_text(question, passages)),
+    )
+    wanted = min(len(sources), config.max_sources)
+    return Prompt(messages=messages, sources=kept, left_out=wanted - len(kept))
+
+
+def choose(counts: Sequence[int], *, room: int, most: int) -> list[int]:
+    """Return the indices of the sources that fit, best first.
+
+    One that does not fit is passed over, so that a long passage does not shut
+    out the shorter ones after it.
+    """
+    chosen: list[int] = []
+    for index, count in enumerate(counts[:most]):
+        # A line break between passages may be a token of its own.
+        if count + 1 <= room:
+            chosen.append(index)
+            room -= count + 1
+    return chosen
+
+
+def frame_texts(question: str) -> list[str]:
+    """Return the texts whose tokens, with ``frame_tokens``, are not passages."""
+    return [system_text(), _user_text(question, "")]
+
+
+def _user_text(question: str, passages: str) -> str:
+    return fill("question", passages=passages, question=plain(question))
+
+
+def frame_tokens(counts: Sequence[int]) -> int:
+    """Return the tokens around the passages, from the counts of ``frame_texts``."""
+    # Tokens at a seam may merge or split; a few more keep the promise.
+    return sum(counts) + MESSAGE_TOKENS * (len(counts) + 1) + 8

@@ -1,0 +1,177 @@
+"""What pages, the API and the shell read about answers, inside the reader's rights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+
+from generation.models import Answer, Conversation, Source
+from generation.standalone import Turn
+from generation.types import CitationFound, SourceRef
+from ingestion.models import Chunk, DocumentVersion
+from ingestion.selectors import quote
+from ingestion.visibility import documents_visible_to
+from rag_site.asking import Asker
+from rag_site.errors import NotFound
+
+# Stands for a document that is gone or that the reader may no longer see.
+NOWHERE = UUID(int=0)
+WITHDRAWN = "No longer available"
+
+
+def conversations_of(asker: Asker, query: str = "") -> QuerySet[Conversation]:
+    """Return the asker's conversations, latest first; ``query`` narrows by words."""
+    rows = Conversation.objects.filter(user_id=asker.user_id, deleted_at__isnull=True)
+    for word in query.split():
+        rows = rows.filter(
+            Q(title__icontains=word)
+            | Q(
+                pk__in=Answer.objects.filter(question__icontains=word).values(
+                    "conversation"
+                )
+            )
+        )
+    return rows
+
+
+def get_conversation_for(asker: Asker, pk: UUID) -> Conversation:
+    """Raises NotFound: a stranger learns nothing."""
+    row = conversations_of(asker).filter(pk=pk).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def get_answer_for(asker: Asker, pk: UUID) -> Answer:
+    """Return an answer of the asker's own, within the limit of their key.
+
+    Raises:
+        NotFound: a stranger learns nothing.
+    """
+    rows = Answer.objects.select_related("conversation").filter(
+        pk=pk,
+        conversation__user_id=asker.user_id,
+        conversation__user__is_active=True,
+        conversation__deleted_at__isnull=True,
+    )
+    answer = rows.first()
+    if answer is None or not _is_within_key(answer, asker):
+        raise NotFound
+    return answer
+
+
+def _is_within_key(answer: Answer, asker: Asker) -> bool:
+    """A limited key sees answers over its own collections only."""
+    if asker.key_collections is None:
+        return True
+    asked = {UUID(name) for name in answer.collections}
+    return bool(asked) and asked <= asker.key_collections
+
+
+def previous_turn(answer: Answer) -> Turn | None:
+    """Return the finished turn before ``answer`` in its conversation."""
+    before = (
+        Answer.objects.filter(
+            conversation_id=answer.conversation_id,
+            created_at__lt=answer.created_at,
+            state__in=(Answer.State.DONE, Answer.State.STOPPED),
+        )
+        .order_by("-created_at")
+        .first()
+    )
+    if before is None:
+        return None
+    return Turn(
+        question=before.standalone_question or before.question,
+        answer=before.text,
+        is_refused=before.is_refused,
+    )
+
+
+def sources_of(answer: Answer, asker: Asker) -> list[SourceRef]:
+    """Return the numbered sources; one that may not be read has no quote and no name."""
+    rows = list(answer.sources.select_related("version__document"))
+    readable = set(
+        documents_visible_to(asker)
+        .filter(pk__in=[row.version.document_id for row in rows if row.version])
+        .values_list("pk", flat=True)
+    )
+    headings = _headings([row for row in rows if row.version])
+    return [
+        _source(row, row.version, headings)
+        if row.version and row.version.document_id in readable
+        else _withdrawn(row)
+        for row in rows
+    ]
+
+
+def _headings(rows: Sequence[Source]) -> dict[tuple[UUID | None, int], str]:
+    """Return the heading path of each source's chunk, by version and first character."""
+    wanted = Q(pk__in=[])
+    for row in rows:
+        wanted |= Q(version_id=row.version_id, start=row.start)
+    found = Chunk.objects.filter(wanted).values_list("version_id", "start", "heading")
+    return {(version, start): heading for version, start, heading in found}
+
+
+def _source(
+    row: Source,
+    version: DocumentVersion,
+    headings: dict[tuple[UUID | None, int], str],
+) -> SourceRef:
+    return SourceRef(
+        n=row.n,
+        document_id=version.document_id,
+        version_id=version.pk,
+        document=version.document.name,
+        heading=headings.get((version.pk, row.start), ""),
+        page=row.page,
+        start=row.start,
+        end=row.end,
+        quote=quote(version.pk, row.start, row.end),
+        score=row.score,
+        dense_rank=row.dense_rank,
+        lexical_rank=row.lexical_rank,
+        in_prompt=row.in_prompt,
+    )
+
+
+def _withdrawn(row: Source) -> SourceRef:
+    return SourceRef(
+        n=row.n,
+        document_id=NOWHERE,
+        version_id=NOWHERE,
+        document=WITHDRAWN,
+        heading="",
+        page=row.page,
+        start=row.start,
+        end=row.end,
+        quote="",
+        score=row.score,
+        in_prompt=row.in_prompt,
+    )
+
+
+def citations_of(answer: Answer) -> list[CitationFound]:
+    return [
+        CitationFound(
+            start=row.start,
+            end=row.end,
+            sentence=answer.text[row.start : row.end],
+            sources=tuple(row.sources),
+            verdict=row.verdict,  # type: ignore[arg-type]  # a choice of the column
+        )
+        for row in answer.citations.all()
+    ]
+
+
+def may_still_read(answer_id: UUID, asker: Asker) -> bool:
+    """Whether the asker is active and may read every source of a running answer."""
+    if not get_user_model().objects.filter(pk=asker.user_id, is_active=True).exists():
+        return False
+    rows = Source.objects.filter(answer=answer_id, version__isnull=False)
+    readable = documents_visible_to(asker).values("pk")
+    return not rows.exclude(version__document__in=readable).exists()

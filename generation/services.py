@@ -1,0 +1,255 @@
+"""What changes conversations and answers; every change of state is conditional."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from generation import hub
+from generation.errors import EmptyQuestion, NothingToSearch, QuestionTooLong
+from generation.models import Answer, AnswerEvent, Conversation, Feedback
+from generation.selectors import get_answer_for, get_conversation_for
+from ingestion.models import Document
+from ingestion.visibility import (
+    collections_visible_to,
+    documents_visible_to,
+    get_collection_for,
+)
+from rag_site import audit
+from rag_site.asking import Asker
+from rag_site.errors import Conflict, NotFound, ValidationFailed
+
+TITLE_CHARS = 80
+# How long the writer of an answer may be silent before it counts as dead.
+LEASE = timedelta(seconds=20)
+# An answer that no process took up within this time will not be taken up.
+START = timedelta(seconds=60)
+# What a resuming reader needs is kept this long after the end.
+EVENTS_KEPT = timedelta(hours=1)
+# How long a deleted conversation can be brought back.
+UNDO_KEPT = timedelta(days=1)
+# Control characters say nothing, and Postgres refuses the first of them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+State = Answer.State
+
+
+class StillWriting(Conflict):
+    """This answer is still being written. Stop it first, or wait for its end."""
+
+    code = "still_writing"
+
+
+def start_conversation(
+    asker: Asker, *, collections: Sequence[UUID] = ()
+) -> Conversation:
+    """Raises NotFound for a collection that the asker may not see."""
+    rows = [get_collection_for(asker, pk) for pk in collections]
+    with transaction.atomic():
+        conversation = Conversation.objects.create(user_id=asker.user_id)
+        conversation.collections.set(rows)
+    return conversation
+
+
+def ask(
+    asker: Asker,
+    *,
+    question: str,
+    conversation_id: UUID | None = None,
+    collections: Sequence[UUID] | None = None,
+    via: str,
+) -> Answer:
+    """Store a question; ``running.start`` answers it.
+
+    Raises:
+        EmptyQuestion, QuestionTooLong: the question itself.
+        NotFound: a conversation or collection that is not the asker's to see.
+        NothingToSearch: no document in reach.
+    """
+    question = checked_question(question)
+    conversation = None
+    if conversation_id is not None:
+        conversation = get_conversation_for(asker, conversation_id)
+    wanted = _reach(asker, conversation, collections)
+    with transaction.atomic():
+        if conversation is None:
+            conversation = start_conversation(asker, collections=collections or ())
+        if not conversation.title:
+            conversation.title = title_of(question)
+        conversation.save()
+        return Answer.objects.create(
+            conversation=conversation,
+            question=question,
+            collections=[str(pk) for pk in wanted],
+            via=via,
+        )
+
+
+def checked_question(question: str) -> str:
+    question = _CONTROL.sub("", question).strip()
+    if not question:
+        raise EmptyQuestion
+    limit = settings.MAX_QUESTION_CHARS
+    if len(question) > limit:
+        raise QuestionTooLong(
+            f"The question has {len(question):,} characters; the limit is {limit:,}. "
+            "Shorten it, or add the text as a document.",
+            detail={"limit": limit, "length": len(question)},
+        )
+    return question
+
+
+def title_of(question: str) -> str:
+    line = " ".join(question.split())
+    return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1].rstrip() + "…"
+
+
+def _reach(
+    asker: Asker, conversation: Conversation | None, wanted: Sequence[UUID] | None
+) -> list[UUID]:
+    """Return the collections to ask, empty for all that the asker may see."""
+    if wanted is not None:
+        chosen = [get_collection_for(asker, pk).pk for pk in wanted]
+    else:
+        chosen = _of_conversation(asker, conversation)
+    if asker.key_collections is not None and not chosen:
+        # Named, so that the answer can be told from one over everything.
+        chosen = list(collections_visible_to(asker).values_list("pk", flat=True))
+        if not chosen:
+            raise NothingToSearch
+    documents = documents_visible_to(asker)
+    if chosen:
+        documents = documents.filter(collection__in=chosen)
+    if not documents.exclude(state=Document.State.CANCELLED).exists():
+        raise NothingToSearch
+    return chosen
+
+
+def _of_conversation(asker: Asker, conversation: Conversation | None) -> list[UUID]:
+    """Return the conversation's collections that are still the asker's to see."""
+    if conversation is None or not conversation.collections.exists():
+        return []
+    mine = collections_visible_to(asker).values("pk")
+    rows = conversation.collections.filter(pk__in=mine)
+    found = list(rows.values_list("pk", flat=True))
+    if not found:
+        raise NothingToSearch
+    return found
+
+
+def stop(asker: Asker, answer_id: UUID) -> None:
+    """Ask the process that writes the answer to end it; harmless afterwards."""
+    answer = get_answer_for(asker, answer_id)
+    running = Answer.objects.filter(pk=answer.pk).exclude(state__in=Answer.SETTLED)
+    running.update(stop_requested=True)
+    if hub.request_stop(answer.pk):
+        return
+    # Nobody has taken it up, so nobody would end it.
+    running.filter(state=State.QUEUED, lease_until__isnull=True).update(
+        state=State.STOPPED, finished_at=timezone.now()
+    )
+
+
+def retry_answer(asker: Asker, answer_id: UUID) -> Answer:
+    """Ask the same question again in the same conversation.
+
+    Raises:
+        StillWriting: the first attempt has not ended.
+    """
+    answer = get_answer_for(asker, answer_id)
+    if answer.state not in Answer.SETTLED:
+        raise StillWriting
+    return ask(
+        asker,
+        question=answer.question,
+        conversation_id=answer.conversation_id,
+        collections=[UUID(pk) for pk in answer.collections] or None,
+        via=answer.via,
+    )
+
+
+def rename_conversation(asker: Asker, pk: UUID, title: str) -> None:
+    conversation = get_conversation_for(asker, pk)
+    title = " ".join(_CONTROL.sub("", title).split())
+    if not title or len(title) > 200:
+        raise ValidationFailed("Give the chat a name of 1 to 200 characters.")
+    conversation.title = title
+    conversation.save(update_fields=["title"])
+
+
+def delete_conversation(asker: Asker, pk: UUID) -> None:
+    """Delete, with an undo; running answers of it are stopped."""
+    conversation = get_conversation_for(asker, pk)
+    for answer in conversation.answers.exclude(state__in=Answer.SETTLED):
+        stop(asker, answer.pk)
+    with transaction.atomic():
+        conversation.deleted_at = timezone.now()
+        conversation.save(update_fields=["deleted_at"])
+        audit.record(
+            "conversation.deleted",
+            asker=asker,
+            object_kind="conversation",
+            object_id=conversation.pk,
+        )
+
+
+def undelete_conversation(asker: Asker, pk: UUID) -> None:
+    mine = Conversation.objects.filter(pk=pk, user_id=asker.user_id)
+    if not mine.update(deleted_at=None):
+        raise NotFound
+
+
+def give_feedback(
+    asker: Asker, answer_id: UUID, rating: str, reason: str = "", comment: str = ""
+) -> Feedback:
+    """Say whether an answer helped; a second time replaces the first."""
+    answer = get_answer_for(asker, answer_id)
+    if rating not in Feedback.Rating.values:
+        raise ValidationFailed("Choose up or down.")
+    given = {"rating": rating, "reason": reason[:40], "comment": comment[:2000]}
+    cleaned = {name: _CONTROL.sub("", value) for name, value in given.items()}
+    row, _ = Feedback.objects.update_or_create(answer=answer, defaults=cleaned)
+    return row
+
+
+def interrupt_lapsed(answer_id: UUID | None = None) -> int:
+    """Mark answers whose writer is dead; what they wrote is kept. Return how many."""
+    now = timezone.now()
+    lapsed = Answer.objects.exclude(state__in=Answer.SETTLED).filter(
+        Q(lease_until__lt=now) | Q(lease_until__isnull=True, created_at__lt=now - START)
+    )
+    if answer_id is not None:
+        lapsed = lapsed.filter(pk=answer_id)
+    return sum(_interrupt(answer) for answer in lapsed)
+
+
+def _interrupt(answer: Answer) -> int:
+    rows = Answer.objects.filter(pk=answer.pk, lease_until=answer.lease_until).exclude(
+        state__in=Answer.SETTLED
+    )
+    return rows.update(
+        state=State.INTERRUPTED,
+        text=text_so_far(answer.pk),
+        finished_at=timezone.now(),
+        failure_code="interrupted",
+        failure_message="The site stopped while it wrote this. Ask again for the rest.",
+    )
+
+
+def text_so_far(answer_id: UUID) -> str:
+    rows = AnswerEvent.objects.filter(answer=answer_id, kind="token")
+    pieces = rows.order_by("sequence").values_list("data", flat=True)
+    return "".join("".join(data["pieces"]) for data in pieces)
+
+
+def purge() -> None:
+    """Remove what nobody can need any more: old events, deleted conversations."""
+    now = timezone.now()
+    AnswerEvent.objects.filter(answer__finished_at__lt=now - EVENTS_KEPT).delete()
+    Conversation.objects.filter(deleted_at__lt=now - UNDO_KEPT).delete()

@@ -1,0 +1,116 @@
+"""Makes a follow-up question stand on its own, so that search can find its passage. Pure.
+
+Deterministic: a model would cost seconds of prompt on a CPU, and what is found
+must not depend on a sample.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from generation.sentences import MARK
+from generation.words import STOP_WORDS, fold, name_spans, question_terms
+
+_PRONOUNS = re.compile(
+    r"\b(he|she|him|they|them|it|his|her|hers|their|theirs|its|this|that|these|those|there|"
+    r"the same|the former|the latter)\b",
+    re.IGNORECASE,
+)
+_POSSESSIVE = {"his", "her", "hers", "their", "theirs", "its"}
+_WHAT_ABOUT = re.compile(
+    r"^(?:and|so|then|but|ok|okay)?[\s,]*(?:what|how)\s+about\s+(.+?)\s*\??$",
+    re.IGNORECASE,
+)
+_LEADING = re.compile(r"^(?:and|but|so|then|also|or)\b[\s,]*", re.IGNORECASE)
+# An answer of at most this many words names a thing; a longer one tells about it.
+_NAME_WORDS = 6
+# Fewer terms of its own than this, and a question leans on the one before.
+_FEW_TERMS = 2
+_ASKS_FOR_NAME = re.compile(
+    r"(?:who|whose|whom|which|what(?: is| was|'s) the name)\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A question as it was searched, and the answer to it."""
+
+    question: str
+    answer: str = ""
+    is_refused: bool = False
+
+
+def make_standalone(question: str, previous: Turn | None) -> str:
+    """Return ``question``, completed from the turn before where it leans on it."""
+    if previous is None or not leans(question):
+        return question
+    about = _WHAT_ABOUT.match(question.strip())
+    if about:
+        return _put_into(about[1], previous)
+    return _with_subject(_LEADING.sub("", question.strip()), previous)
+
+
+def leans(question: str) -> bool:
+    """Whether a question cannot be understood without the one before it."""
+    plain = question.strip()
+    if _WHAT_ABOUT.match(plain) or _LEADING.match(plain):
+        return True
+    names = [n for n in name_spans(plain) if not plain.startswith(n) or " " in n]
+    if _PRONOUNS.search(_without_expletive(plain)):
+        return not names or len(question_terms(plain)) <= _FEW_TERMS + 1
+    return len(question_terms(plain)) < _FEW_TERMS and not names
+
+
+def _without_expletive(question: str) -> str:
+    """Drop words that look like pronouns and point at nothing."""
+    dropped = r"\b(?:is|are|was|were) there\b|\bis it (?:true|possible)\b|\bthat(?= \w+(?:s|ed)\b)"
+    return re.sub(dropped, "", question, flags=re.IGNORECASE)
+
+
+def _put_into(topic: str, previous: Turn) -> str:
+    """Ask the question before about ``topic``: its last name is replaced."""
+    before = previous.question
+    names = _names_inside(before)
+    if names:
+        at = before.rindex(names[-1])
+        return before[:at] + topic + before[at + len(names[-1]) :]
+    return f"{topic}: {before}"
+
+
+def _with_subject(question: str, previous: Turn) -> str:
+    subject = subject_of(previous)
+    pointing = _PRONOUNS.search(_without_expletive(question))
+    if subject and pointing:
+        return _replace(question, pointing[0], subject)
+    return f"{previous.question.rstrip(' ?')} – {question}"
+
+
+def _replace(question: str, pronoun: str, subject: str) -> str:
+    owner = f"{subject}'s" if fold(pronoun) in _POSSESSIVE else subject
+    pattern = rf"\b{re.escape(pronoun)}\b"
+    return re.sub(pattern, lambda _m: owner, question, count=1)
+
+
+def subject_of(turn: Turn) -> str:
+    """Return what a pronoun after ``turn`` most likely points at, or ""."""
+    in_question = _names_inside(turn.question)
+    if _ASKS_FOR_NAME.match(turn.question) and not turn.is_refused:
+        answer = MARK.sub("", turn.answer).strip(" .\n")
+        if _is_name(answer):
+            return answer
+        in_answer = [n for n in name_spans(answer) if n not in in_question]
+        if in_answer:
+            return in_answer[0]
+    return in_question[-1] if in_question else ""
+
+
+def _names_inside(question: str) -> list[str]:
+    """Names of a question; its first word is capitalised whatever it is."""
+    return [name for name in name_spans(question) if not question.startswith(name)]
+
+
+def _is_name(answer: str) -> bool:
+    words = answer.split()
+    long = [word for word in words if fold(word) not in STOP_WORDS]
+    return 0 < len(words) <= _NAME_WORDS and all(word[0].isupper() for word in long)

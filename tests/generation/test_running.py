@@ -1,0 +1,392 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from generation import hub, running, services
+from generation.database import in_thread
+from generation.errors import (
+    EmptyQuestion,
+    ModelUnavailable,
+    NothingToSearch,
+    QuestionTooLong,
+)
+from generation.models import Answer, AnswerEvent, Source
+from generation.parts import using
+from generation.selectors import citations_of, get_answer_for, sources_of
+from ingestion.models import Membership
+from rag_site.asking import Asker
+from rag_site.errors import NotFound
+from tests import factories
+from tests.fakes import HashEmbedder
+from tests.fakes_llm import ScriptedLLM, lost
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PAGES = (
+    "The pump holds 40 litres of oil.\n\nThe valve was made by Ada Berg in 1987.",
+    "Service the pump twice a year.",
+)
+QUESTION = "How many litres of oil does the pump hold?"
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedLLM]:
+    model = ScriptedLLM()
+    with using(model, embedder=HashEmbedder()):
+        yield model
+
+
+@pytest.fixture
+def alice(model: ScriptedLLM) -> Asker:
+    collection = factories.make_collection(shared_with=factories.bob())
+    factories.make_ready_document(collection, pages=PAGES)
+    return factories.asker(factories.alice())
+
+
+async def ask(asker: Asker, question: str = QUESTION, **options: object) -> Answer:
+    return await in_thread(
+        services.ask,
+        asker,
+        question=question,
+        via="web",
+        **options,  # type: ignore[arg-type]
+    )
+
+
+async def collect(
+    answer: Answer, asker: Asker, *, after: int = 0
+) -> list[tuple[int, str, dict]]:
+    return [e async for e in running.events(answer.pk, asker, after=after)]
+
+
+async def settled(answer_id: UUID) -> Answer:
+    return await wait_for(answer_id, lambda row: row.state in Answer.SETTLED)
+
+
+async def wait_for(answer_id: UUID, ready: Callable[[Answer], bool]) -> Answer:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        row = await in_thread(Answer.objects.get, pk=answer_id)
+        if ready(row):
+            return row
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"still {row.state}")
+
+
+async def test_an_answer_is_streamed_cited_and_saved(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.place = 2
+    model.enqueue(["It holds ", "40 litres", "."])
+    answer = await ask(alice)
+    running.start(answer.pk, alice)
+    events = await collect(answer, alice)
+
+    kinds = [kind for _, kind, _ in events]
+    assert kinds[:3] == ["searching", "sources", "queued"]
+    assert kinds[3:] == ["token", "token", "token", "citation", "done"]
+    assert [number for number, _, _ in events] == list(range(1, len(events) + 1))
+    source = events[1][2]["sources"][0]
+    assert source["quote"] == "The pump holds 40 litres of oil."
+    assert events[2][2]["position"] == 2
+    done = events[-1][2]
+    assert done["text"] == "It holds 40 litres [1]."
+    assert done["refused"] is False
+    assert done["answer_id"] == str(answer.pk)
+
+    row = await in_thread(get_answer_for, alice, answer.pk)
+    assert (row.state, row.text) == (Answer.State.DONE, done["text"])
+    assert row.model_name == "scripted"
+    assert row.prompt_version.startswith("answer-")
+    assert row.embedder_digest == HashEmbedder.digest
+    assert row.timings["answer_tokens"] == 3
+    cited = await in_thread(sources_of, row, alice)
+    assert cited[0].quote == source["quote"]
+    found = await in_thread(citations_of, row)
+    assert [(c.sources, c.verdict) for c in found] == [((1,), "supported")]
+    assert await in_thread(Source.objects.filter(answer=row, is_cited=True).count) == 1
+    assert model.users == [f"user-{alice.user_id}"]
+
+
+async def test_the_prompt_holds_the_listed_sources_and_nothing_else(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    answer = await ask(alice)
+    await running.run_to_end(answer.pk, alice)
+    sources = await in_thread(sources_of, answer, alice)
+    sent = model.prompts[0][1].content
+    assert sent.count("<passage ") == len(sources)
+    assert all(source.quote in sent for source in sources)
+
+
+async def test_a_stranger_finds_nothing(alice: Asker, model: ScriptedLLM) -> None:
+    charlie = factories.asker(await in_thread(factories.charlie))
+    answer = await ask(alice)
+    for call in (
+        lambda: services.stop(charlie, answer.pk),
+        lambda: services.retry_answer(charlie, answer.pk),
+        lambda: services.give_feedback(charlie, answer.pk, "up"),
+        lambda: services.delete_conversation(charlie, answer.conversation_id),
+        lambda: services.undelete_conversation(charlie, answer.conversation_id),
+        lambda: services.rename_conversation(charlie, answer.conversation_id, "x"),
+        lambda: services.ask(
+            charlie, question="x", conversation_id=answer.conversation_id, via="web"
+        ),
+    ):
+        with pytest.raises(NotFound):
+            await in_thread(call)
+    with pytest.raises(NotFound):
+        await collect(answer, charlie)
+    with pytest.raises(NothingToSearch):
+        await ask(charlie)
+    bob = factories.asker(await in_thread(factories.bob))
+    with pytest.raises(NotFound):
+        await collect(answer, bob)
+
+
+async def test_bad_questions_are_refused_with_the_limit(alice: Asker) -> None:
+    with pytest.raises(EmptyQuestion):
+        await ask(alice, " \x00\n ")
+    with pytest.raises(QuestionTooLong, match="4,000"):
+        await ask(alice, "x" * 100_000)
+    with pytest.raises(NotFound):
+        await ask(alice, collections=[uuid4()])
+
+
+async def test_stop_ends_it_and_keeps_what_was_written(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.delay_s = 0.1
+    model.enqueue(["It holds ", "40 litres "] + ["and more "] * 200)
+    answer = await ask(alice)
+    running.start(answer.pk, alice)
+    async for _, kind, _ in running.events(answer.pk, alice):
+        if kind == "token":
+            break
+    await in_thread(services.stop, alice, answer.pk)
+    row = await settled(answer.pk)
+    assert row.state == Answer.State.STOPPED
+    assert row.text.startswith("It holds")
+    assert len(row.text) < 400
+    assert model.cancelled == 1
+    assert (await collect(answer, alice))[-1][2]["stopped"] is True
+
+
+async def test_a_stop_from_another_process_is_seen_in_the_row(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.delay_s = 0.1
+    model.enqueue(["more "] * 200)
+    answer = await ask(alice)
+    running.start(answer.pk, alice)
+    await wait_for(answer.pk, lambda row: row.state == Answer.State.WRITING)
+    rows = Answer.objects.filter(pk=answer.pk)
+    await in_thread(rows.update, stop_requested=True)
+    assert (await settled(answer.pk)).state == Answer.State.STOPPED
+
+
+async def test_stopping_one_that_nobody_took_up_settles_it(alice: Asker) -> None:
+    answer = await ask(alice)
+    await in_thread(services.stop, alice, answer.pk)
+    assert (await settled(answer.pk)).state == Answer.State.STOPPED
+
+
+async def test_a_reader_resumes_after_any_event(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.enqueue(["It ", "holds ", "40 ", "litres", "."])
+    answer = await ask(alice)
+    running.start(answer.pk, alice)
+    whole = await collect(answer, alice)
+    text = "".join(data["text"] for _, kind, data in whole if kind == "token")
+    for number, _, _ in whole[:-1]:
+        seen = "".join(d["text"] for n, k, d in whole if k == "token" and n <= number)
+        rest = await collect(answer, alice, after=number)
+        missing = "".join(data["text"] for _, kind, data in rest if kind == "token")
+        assert seen + missing == text
+        assert rest[-1][1] == "done"
+        assert all(n > number for n, _, _ in rest)
+
+
+async def test_events_are_rebuilt_when_their_rows_are_gone(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    answer = await ask(alice)
+    await running.run_to_end(answer.pk, alice)
+    old = timezone.now() - timedelta(hours=2)
+    await in_thread(Answer.objects.filter(pk=answer.pk).update, finished_at=old)
+    await in_thread(services.purge)
+    assert not await in_thread(AnswerEvent.objects.exists)
+    events = await collect(answer, alice)
+    kinds = [kind for _, kind, _ in events]
+    assert kinds == ["searching", "sources", "token", "citation", "done"]
+    assert events[1][2]["sources"][0]["quote"]
+
+
+async def test_a_lost_model_keeps_the_text_and_can_be_retried(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.enqueue(["It holds ", lost()])
+    answer = await ask(alice)
+    running.start(answer.pk, alice)
+    events = await collect(answer, alice)
+    number, kind, data = events[-1]
+    assert (kind, data["code"], data["retryable"]) == ("error", "model_lost", True)
+    row = await settled(answer.pk)
+    assert (row.state, row.text) == (Answer.State.FAILED, "It holds ")
+    assert row.failure_code == "model_lost"
+    assert row.failure_reference == data["reference"]
+    again = await in_thread(services.retry_answer, alice, answer.pk)
+    done = await running.run_to_end(again.pk, alice)
+    assert done.state == Answer.State.DONE
+    assert done.conversation_id == answer.conversation_id
+
+
+async def test_a_model_that_does_not_answer_is_named(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.enqueue([ModelUnavailable()])
+    answer = await ask(alice)
+    row = await running.run_to_end(answer.pk, alice)
+    assert (row.state, row.failure_code) == (Answer.State.FAILED, "model_unavailable")
+
+
+async def test_rights_withdrawn_in_the_middle_end_the_answer(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    bob = factories.asker(await in_thread(factories.bob))
+    model.delay_s = 0.1
+    model.enqueue(["more "] * 200)
+    answer = await ask(bob)
+    running.start(answer.pk, bob)
+    await wait_for(answer.pk, lambda row: row.state == Answer.State.WRITING)
+    await in_thread(Membership.objects.all().delete)
+    row = await settled(answer.pk)
+    assert (row.state, row.failure_code) == (Answer.State.FAILED, "withdrawn")
+    assert row.text.count("more") < 100
+    sources = await in_thread(sources_of, row, bob)
+    assert {source.quote for source in sources} == {""}
+    assert not any("manual" in source.document for source in sources)
+
+
+async def test_a_dead_writer_leaves_an_interrupted_answer(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    answer = await ask(alice)
+    past = timezone.now() - timedelta(seconds=1)
+    rows = Answer.objects.filter(pk=answer.pk)
+    await in_thread(rows.update, state=Answer.State.WRITING, lease_until=past)
+    await in_thread(
+        AnswerEvent.objects.create,
+        answer=answer,
+        sequence=2,
+        kind="token",
+        data={"pieces": ["It ", "holds"]},
+    )
+    events = await collect(answer, alice)
+    assert [kind for _, kind, _ in events] == ["token", "error"]
+    assert events[-1][2]["code"] == "interrupted"
+    row = await settled(answer.pk)
+    assert (row.state, row.text) == (Answer.State.INTERRUPTED, "It holds")
+
+
+async def test_an_answer_that_was_never_taken_up_is_interrupted(alice: Asker) -> None:
+    answer = await ask(alice)
+    assert await in_thread(services.interrupt_lapsed) == 0
+    old = timezone.now() - timedelta(minutes=2)
+    await in_thread(Answer.objects.filter(pk=answer.pk).update, created_at=old)
+    assert await in_thread(services.interrupt_lapsed) == 1
+
+
+async def test_it_is_answered_once_however_often_it_is_begun(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    answer = await ask(alice)
+    for _ in range(3):
+        running.start(answer.pk, alice)
+    await running.run_to_end(answer.pk, alice)
+    await running.run_to_end(answer.pk, alice)
+    assert len(model.prompts) == 1
+    assert hub.live_answer(answer.pk) is None
+
+
+async def test_without_evidence_no_model_is_asked(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    answer = await ask(alice, "Who painted the Mona Lisa in Florence?")
+    row = await running.run_to_end(answer.pk, alice)
+    assert row.is_refused
+    assert not model.prompts
+    closest = await in_thread(sources_of, row, alice)
+    assert closest
+    assert not any(source.in_prompt for source in closest)
+
+
+async def test_a_refusal_of_the_model_is_one_and_is_never_shown_in_pieces(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.enqueue(["Not ", "in ", "your ", "documents."])
+    answer = await ask(alice)
+    running.start(answer.pk, alice)
+    events = await collect(answer, alice)
+    assert "token" not in [kind for _, kind, _ in events]
+    assert events[-1][2]["refused"] is True
+
+
+async def test_a_follow_up_finds_its_passage(alice: Asker, model: ScriptedLLM) -> None:
+    model.enqueue(["Ada Berg [1]."])
+    first = await ask(alice, "Who made the valve?")
+    await running.run_to_end(first.pk, alice)
+    second = await ask(
+        alice, "When did she make it?", conversation_id=first.conversation_id
+    )
+    row = await running.run_to_end(second.pk, alice)
+    assert "Ada Berg" in row.standalone_question
+    sources = await in_thread(sources_of, row, alice)
+    assert "1987" in sources[0].quote
+
+
+async def test_documents_that_are_still_being_read_are_named(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    collection = await in_thread(factories.make_collection, name="More")
+    await in_thread(factories.make_document, collection, "late.txt")
+    row = await running.run_to_end((await ask(alice)).pk, alice)
+    assert row.notices[0]["code"] == "documents_unread"
+    assert "late.txt" in row.notices[0]["message"]
+
+
+async def test_two_readers_see_the_same(alice: Asker, model: ScriptedLLM) -> None:
+    model.delay_s = 0.02
+    model.enqueue(["a ", "b ", "c ", "40 litres."])
+    answer = await ask(alice)
+    running.start(answer.pk, alice)
+    first, second = await asyncio.gather(collect(answer, alice), collect(answer, alice))
+    assert first == second
+
+
+async def test_a_reader_of_another_process_polls_the_rows(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    from generation import replaying
+
+    model.delay_s = 0.05
+    model.enqueue(["a "] * 20)
+    answer = await ask(alice)
+    running.start(answer.pk, alice)
+
+    async def polled() -> AsyncIterator[tuple[int, str, dict]]:
+        async for event in replaying.stored(answer.pk, alice, 0):
+            yield event
+
+    events = [event async for event in polled()]
+    text = "".join(data["text"] for _, kind, data in events if kind == "token")
+    assert text == "a " * 20
+    assert events[-1][1] == "done"
