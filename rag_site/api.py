@@ -6,12 +6,15 @@ import json
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.urls import URLPattern, URLResolver
+from django.views.decorators.http import require_GET
 from ninja import NinjaAPI
 from ninja.errors import HttpError
 from ninja.parser import Parser
 
+from rag_site.openapi import document_of, entries_of
 from rag_site.problems import response_to
 
 
@@ -42,11 +45,22 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 api = NinjaAPI(
     title="Plumbline",
     version="1.0.0",
+    description=(
+        "Collections, documents, search and cited answers. Every failure is "
+        "`{error: {code, message, detail, reference}}`."
+    ),
     urls_namespace="api",
-    openapi_url="/openapi.json",
+    openapi_url=None,
     docs_url=None,
     parser=StrictParser(),
 )
+for router in (
+    "ingestion.api.router",
+    "ingestion.api_documents.router",
+    "retrieval.api.router",
+    "generation.api.router",
+):
+    api.add_router("", router)
 # One handler for all: ninja would otherwise answer its own errors in its own shape.
 for kind in [*api._exception_handlers, Exception]:
     api.add_exception_handler(kind, response_to)
@@ -64,5 +78,19 @@ _open(urls[0])
 
 
 @login_not_required
+@require_GET
+def openapi(request: HttpRequest) -> HttpResponse:
+    """Return the document; it holds nothing that is not in the source code."""
+    return JsonResponse(document_of(api))
+
+
+@login_not_required
+@require_GET
 def docs(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("")
+    """Show the document as a page: the usual viewers need inline scripts and styles."""
+    document = document_of(api)
+    return render(
+        request,
+        "rag_site/api_docs.html",
+        {"info": document["info"], "groups": entries_of(document)},
+    )

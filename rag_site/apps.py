@@ -15,4 +15,4 @@ class RagSiteConfig(AppConfig):
 
 
 class PlumblineAdminConfig(AdminConfig):
-    default_site = "rag_site.admin.PlumblineAdminSite"
+    default_site = "rag_site.admin_site.PlumblineAdminSite"

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
+import tempfile
+from typing import cast
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rag_site.settings")
 _django = get_asgi_application()
 
+from asgiref.sync import ThreadSensitiveContext, sync_to_async  # noqa: E402
 from django.conf import settings  # noqa: E402 - Django is set up above
+from django.contrib.auth.middleware import AuthenticationMiddleware  # noqa: E402
+from django.contrib.sessions.middleware import SessionMiddleware  # noqa: E402
+from django.core.handlers.asgi import ASGIRequest  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.http import HttpRequest, HttpResponse  # noqa: E402
 
 from rag_site.body_limit import (  # noqa: E402
-    SLACK_BYTES,
     App,
     BodyLimits,
     Receive,
@@ -20,15 +29,45 @@ from rag_site.body_limit import (  # noqa: E402
     Send,
     limit_bodies,
 )
+from rag_site.credentials import identify  # noqa: E402
 
 
 def _limits() -> BodyLimits:
-    files = settings.MAX_FILES_PER_UPLOAD * settings.MAX_UPLOAD_MB * 1_000_000
     return BodyLimits(
-        body_bytes=settings.MAX_BODY_KB * 1024,
-        upload_bytes=files + SLACK_BYTES,
+        body_bytes=settings.MAX_BODY_KB << 10,
+        file_bytes=settings.MAX_UPLOAD_MB << 20,
+        files=settings.MAX_FILES_PER_UPLOAD,
         idle_s=settings.BODY_TIMEOUT_S,
+        check_sender=_check_sender,
+        room_bytes=_room_bytes,
     )
+
+
+def _room_bytes() -> int:
+    free = shutil.disk_usage(settings.FILE_UPLOAD_TEMP_DIR).free
+    return free - (settings.MIN_FREE_DISK_MB << 20)
+
+
+async def _check_sender(scope: Scope) -> None:
+    """Let nobody fill the disk who is not even known; the view checks the rest."""
+    async with ThreadSensitiveContext():
+        await sync_to_async(_identify)(scope)
+
+
+def _identify(scope: Scope) -> None:
+    request = ASGIRequest(dict(scope), io.BytesIO())
+    SessionMiddleware(_no_view).process_request(request)
+    AuthenticationMiddleware(_no_view).process_request(request)
+    # The token may be in the body, which is not here yet; the view checks it.
+    request.csrf_processing_done = True  # type: ignore[attr-defined]  # Django's own mark
+    try:
+        identify(request)
+    finally:
+        connection.close()
+
+
+def _no_view(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
 
 
 def _serve(django: App) -> App:
@@ -53,4 +92,8 @@ async def _live(receive: Receive, send: Send) -> None:
             return
 
 
-application = _serve(limit_bodies(_django, _limits()))
+# Django spools bodies to the system's folder for temporary files, which may be
+# memory; uploads have a place of their own.
+settings.FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
+tempfile.tempdir = str(settings.FILE_UPLOAD_TEMP_DIR)
+application = _serve(limit_bodies(cast("App", _django), _limits()))

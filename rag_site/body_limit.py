@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ingestion.errors import DiskFull, FileTooLarge
 from rag_site.errors import InvalidInput, RagError, TooLarge
 from rag_site.logs import new_reference, referenced
-from rag_site.problems import body_of, plain_page
+from rag_site.problems import body_of, plain_page, translate
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +27,19 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# Where files arrive: pages and API.
-UPLOAD_PATH = re.compile(
-    r"^(/api/v1)?/collections/[0-9a-fA-F-]+/documents/?$|^/documents(/add)?/?$"
-)
+# Where files arrive, for pages and for the API.
+UPLOAD_PATH = re.compile(r"^(/api/v1)?/collections/[0-9a-f-]{36}/documents$")
 # Multipart boundaries, headers and fields around the files.
 SLACK_BYTES = 1_000_000
+# Headers of one part of a multipart body.
+_PART_SLACK_BYTES = 16_384
+# A body lies on disk three times at most: spooled, as a part, and as the copy
+# that is kept.
+_COPIES = 3
+_ROOM_EVERY_BYTES = 32_000_000
+# How long a refused sender is listened to, so that the refusal reaches it: a
+# connection closed under a sending client resets before the answer is read.
+_LINGER_S = 2.0
 
 
 class BodyTooLarge(TooLarge):
@@ -55,63 +63,144 @@ class BadLength(InvalidInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyLimits:
-    """Bytes of an ordinary body and of an upload; seconds between two pieces.
+    """What a body may be.
 
-    ``whole_s`` bounds the time for an ordinary body, so that one byte every few
-    seconds does not hold a connection for ever; uploads have no such bound.
+    Attributes:
+        body_bytes: of an ordinary request.
+        file_bytes, files: of one file, and how many files an upload has.
+        idle_s: seconds between two pieces.
+        whole_s: seconds for an ordinary body, so that one byte now and then
+            does not hold a connection for ever; uploads have no such bound.
+        check_sender: raises a RagError if the sender of an upload is nobody.
+        room_bytes: returns the disk space that uploads may still take.
     """
 
     body_bytes: int
-    upload_bytes: int
+    file_bytes: int
+    files: int
     idle_s: float
+    check_sender: Callable[[Scope], Awaitable[None]]
+    room_bytes: Callable[[], int]
     whole_s: float = 60.0
+
+    @property
+    def upload_bytes(self) -> int:
+        return self.files * self.file_bytes + SLACK_BYTES
 
 
 def limit_bodies(app: App, limits: BodyLimits) -> App:
-    """Wrap ``app``; answers 413 or 408 itself and closes the connection."""
+    """Wrap ``app``; refuses by itself, in the site's shape, and closes the connection."""
 
     async def limited(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        is_upload = bool(UPLOAD_PATH.match(scope["path"]))
-        meter = _Meter(limits=limits, is_upload=is_upload)
         try:
-            meter.check_declared(scope["headers"])
-        except RagError as problem:
-            await _refuse(scope, send, problem)
+            meter = await _begun(scope, limits)
+        except Exception as exc:  # noqa: BLE001 - the rim: whatever it was, it is told
+            await _refuse(scope, receive, send, translate(exc))
             return
         await _metered(app, scope, receive, send, meter)
 
     return limited
 
 
+async def _begun(scope: Scope, limits: BodyLimits) -> _Meter:
+    """Check what the headers tell; return the meter for the body."""
+    headers = {name.lower(): value for name, value in scope["headers"]}
+    is_upload = scope["method"] == "POST" and bool(UPLOAD_PATH.match(scope["path"]))
+    meter = _Meter(limits=limits, is_upload=is_upload)
+    declared = headers.get(b"content-length", b"0")
+    if not declared.isdigit():
+        raise BadLength
+    if is_upload:
+        await limits.check_sender(scope)
+        meter.part = _part_meter(headers.get(b"content-type", b""), limits)
+    meter.check(int(declared[:20]))
+    if is_upload and int(declared[:20]) * _COPIES > limits.room_bytes():
+        raise DiskFull
+    return meter
+
+
+def _part_meter(content_type: bytes, limits: BodyLimits) -> _PartMeter | None:
+    found = re.search(rb'boundary="?([^";,]{1,70})', content_type)
+    if found is None:
+        return None
+    allowed = limits.file_bytes + _PART_SLACK_BYTES
+    return _PartMeter(marker=b"--" + found[1].strip(), allowed=allowed)
+
+
+@dataclass(slots=True)
+class _PartMeter:
+    """Measures the parts of a multipart body as they pass by."""
+
+    marker: bytes
+    allowed: int
+    size: int = 0
+    tail: bytes = b""
+
+    def feed(self, piece: bytes) -> None:
+        """Raise FileTooLarge as soon as one part is over the limit."""
+        data = self.tail + piece
+        start = 0
+        while (found := data.find(self.marker, start)) != -1:
+            self._grow(found - start)
+            self.size = 0
+            start = found + len(self.marker)
+        end = max(start, len(data) - len(self.marker) + 1)
+        self._grow(end - start)
+        self.tail = data[end:]
+
+    def _grow(self, size: int) -> None:
+        self.size += size
+        if self.size > self.allowed:
+            limit = self.allowed - _PART_SLACK_BYTES
+            raise FileTooLarge(
+                f"A file is larger than the limit of {_in_words(limit)}. Split it, "
+                "or ask your administrator.",
+                detail={"limit_bytes": limit},
+            )
+
+
 @dataclass(slots=True)
 class _Meter:
+    """What has come of one body."""
+
     limits: BodyLimits
     is_upload: bool
+    part: _PartMeter | None = None
     seen: int = 0
     is_done: bool = False
+    has_answered: bool = False
     problem: RagError | None = None
-    has_started: bool = field(default=False)
-
-    @property
-    def allowed(self) -> int:
-        return self.limits.upload_bytes if self.is_upload else self.limits.body_bytes
-
-    def check_declared(self, headers: list[tuple[bytes, bytes]]) -> None:
-        for name, value in headers:
-            if name.lower() == b"content-length":
-                if not value.isdigit():
-                    raise BadLength
-                self.check(int(value[:20]))
+    room_checked: int = field(default=0)
 
     def check(self, size: int) -> None:
-        if size > self.allowed:
+        allowed = self.limits.upload_bytes if self.is_upload else self.limits.body_bytes
+        if size > allowed:
             raise BodyTooLarge(
-                f"This is larger than the limit of {_in_words(self.allowed)}.",
-                detail={"limit_bytes": self.allowed},
+                f"This is larger than the limit of {_in_words(allowed)}.",
+                detail={"limit_bytes": allowed},
             )
+
+    def take(self, message: Message) -> None:
+        piece = message.get("body", b"")
+        self.seen += len(piece)
+        self.is_done = not message.get("more_body", False)
+        self.check(self.seen)
+        if self.part is not None:
+            self.part.feed(piece)
+        if self.seen - self.room_checked > _ROOM_EVERY_BYTES:
+            self.room_checked = self.seen
+            if self.limits.room_bytes() <= 0:
+                raise DiskFull
+
+    def patience(self, deadline: float) -> float:
+        """Return the seconds to wait for the next piece."""
+        if self.is_upload:
+            return self.limits.idle_s
+        left = deadline - asyncio.get_running_loop().time()
+        return max(0.01, min(self.limits.idle_s, left))
 
 
 class _Refused(Exception):
@@ -127,61 +216,71 @@ async def _metered(
         if meter.is_done:
             return await receive()
         try:
-            message = await asyncio.wait_for(receive(), _patience(meter, deadline))
-        except TimeoutError:
+            message = await asyncio.wait_for(receive(), meter.patience(deadline))
+            meter.take(message)
+        except TimeoutError as exc:
             meter.problem = BodyTooSlow()
-            raise _Refused from None
-        meter.seen += len(message.get("body", b""))
-        try:
-            meter.check(meter.seen)
+            raise _Refused from exc
         except RagError as problem:
             meter.problem = problem
             raise _Refused from problem
-        meter.is_done = not message.get("more_body", False)
         return message
 
     async def noted(message: Message) -> None:
-        meter.has_started = True
+        meter.has_answered = True
         await send(message)
 
     try:
         await app(scope, counted, noted)
     except _Refused:
-        if meter.problem is not None and not meter.has_started:
-            await _refuse(scope, send, meter.problem)
+        if meter.problem is not None and not meter.has_answered:
+            await _refuse(scope, receive, send, meter.problem)
 
 
-def _patience(meter: _Meter, deadline: float) -> float:
-    if meter.is_upload:
-        return meter.limits.idle_s
-    left = deadline - asyncio.get_running_loop().time()
-    return max(0.01, min(meter.limits.idle_s, left))
-
-
-async def _refuse(scope: Scope, send: Send, problem: RagError) -> None:
+async def _refuse(
+    scope: Scope, receive: Receive, send: Send, problem: RagError
+) -> None:
     with referenced(new_reference()) as reference:
         logger.warning("%s refused: %s", scope["path"], problem.code)
         is_api = scope["path"].startswith("/api/")
         body = json.dumps(body_of(problem)) if is_api else plain_page(problem)
         kind = "application/json" if is_api else "text/html; charset=utf-8"
-        headers = {
-            "Content-Type": kind,
-            "Content-Length": str(len(body.encode())),
-            "Connection": "close",
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-            "X-Content-Type-Options": "nosniff",
-            "X-Reference": reference,
-        }
+        await send(_start(problem, kind, reference, len(body.encode())))
         await send(
-            {
-                "type": "http.response.start",
-                "status": problem.http_status,
-                "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
-            }
+            {"type": "http.response.body", "body": body.encode(), "more_body": True}
         )
-        await send({"type": "http.response.body", "body": body.encode()})
+        await _linger(receive)
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _start(problem: RagError, kind: str, reference: str, length: int) -> Message:
+    headers = {
+        "content-type": kind,
+        "content-length": str(length),
+        "connection": "close",
+        "cache-control": "no-store",
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+        "x-content-type-options": "nosniff",
+        "x-reference": reference,
+    }
+    if problem.http_status == 503:
+        headers["retry-after"] = str(problem.retry_after_s or 5)
+    return {
+        "type": "http.response.start",
+        "status": problem.http_status,
+        "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+    }
+
+
+async def _linger(receive: Receive) -> None:
+    """Throw away what still comes, for a moment."""
+    try:
+        async with asyncio.timeout(_LINGER_S):
+            while (await receive()).get("more_body", False):
+                pass
+    except TimeoutError:
+        return
 
 
 def _in_words(size: int) -> str:
-    return f"{size / 1e6:.0f} MB" if size >= 10**6 else f"{size / 1e3:.0f} kB"
+    return f"{size / 2**20:.0f} MB" if size >= 2**20 else f"{size / 2**10:.0f} kB"

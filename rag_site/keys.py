@@ -83,7 +83,7 @@ def create_key(
             is_limited=limit is not None,
         )
         if limit:
-            key.collections.set(_visible(user, limit))
+            key.collections.set(_visible(user, limit))  # type: ignore[arg-type]  # ids are taken too
         audit.record(
             "key.created",
             asker=Asker(user_id=user.pk),

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TypeVar
 
 import redis
@@ -19,6 +19,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from rag_site.asking import Asker
 from rag_site.errors import RateLimited
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,22 @@ def check_rate(bucket: str, subject: str, *, per_minute: int) -> RateState:
     return _count(bucket, subject, limit=per_minute, window_s=60)
 
 
+def check_questions(asker: Asker) -> RateState:
+    """Count one question: they cost far more than other requests.
+
+    Raises:
+        RateLimited: over the limit of this person or key.
+    """
+    return check_rate(
+        "questions", subject_of(asker), per_minute=settings.QUESTIONS_PER_MINUTE
+    )
+
+
+def subject_of(asker: Asker) -> str:
+    """Return what is counted: a key by itself, else the person."""
+    return f"key-{asker.key_id}" if asker.key_id else f"user-{asker.user_id}"
+
+
 def check_sign_in(account: str, address: str) -> None:
     """Refuse before a password is even looked at.
 
@@ -78,7 +95,7 @@ def check_sign_in(account: str, address: str) -> None:
 def note_failed_sign_in(account: str, address: str) -> None:
     for subject, _ in _sign_in_subjects(account, address):
         key = _key("sign-in", subject, SIGN_IN_WINDOW_S)
-        if _ask_redis(lambda client, key=key: _increase(client, key)) is None:
+        if _ask_redis(partial(_increase, key)) is None:
             _count_here(key)
 
 
@@ -98,7 +115,7 @@ def _failures(subject: str) -> int:
     return max(found or 0, _here.get(key, 0))
 
 
-def _increase(client: redis.Redis, key: str) -> int:
+def _increase(key: str, client: redis.Redis) -> int:
     with client.pipeline() as pipe:
         pipe.incr(key)
         pipe.expire(key, SIGN_IN_WINDOW_S)

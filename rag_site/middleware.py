@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+)
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from rag_site.addresses import addressed, client_address
 from rag_site.logs import new_reference, referenced
-from rag_site.problems import response_to
+from rag_site.problems import MethodNotAllowed, response_to
 
 GetResponse = Callable[[HttpRequest], Any]
 
@@ -74,23 +79,30 @@ def errors(get_response: GetResponse) -> Callable[[HttpRequest], Any]:
     Django wraps the handler below every middleware, so only ``process_exception``
     ever sees the exception itself.
     """
-    handler: Callable[[HttpRequest], Any]
+    handler: Any
     if iscoroutinefunction(get_response):
 
         async def awaiting(request: HttpRequest) -> HttpResponseBase:
-            response: HttpResponseBase = await get_response(request)
-            return response
+            return _in_shape(request, await get_response(request))
 
         handler = awaiting
     else:
 
         def blocking(request: HttpRequest) -> HttpResponseBase:
-            response: HttpResponseBase = get_response(request)
-            return response
+            return _in_shape(request, get_response(request))
 
         handler = blocking
-    handler.process_exception = response_to  # type: ignore[attr-defined]  # Django's hook
-    return handler
+    handler.process_exception = response_to
+    return cast("Callable[[HttpRequest], Any]", handler)
+
+
+def _in_shape(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Replace Django's bare answer to a wrong method."""
+    if not isinstance(response, HttpResponseNotAllowed):
+        return response
+    shaped = response_to(request, MethodNotAllowed())
+    shaped["Allow"] = response["Allow"]
+    return shaped
 
 
 def _address_of(request: HttpRequest) -> str:
@@ -119,9 +131,8 @@ def _finished(
 
 def _in_memory(response: FileResponse) -> HttpResponse:
     """Read the file at once: under ASGI a sync stream is gathered anyway, with a warning."""
-    whole = HttpResponse(b"".join(response), status=response.status_code)  # type: ignore[arg-type]  # sync iterator
-    del whole.headers["Content-Type"]
-    for name, value in response.items():
-        whole[name] = value
+    whole = HttpResponse(
+        b"".join(response), status=response.status_code, headers=dict(response.items())
+    )
     response.close()
     return whole

@@ -20,6 +20,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.request import RawPostDataException, UnreadablePostError
 from django.template.loader import render_to_string
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 from redis import RedisError
@@ -80,11 +81,12 @@ def translate(exc: BaseException) -> RagError:
         return exc
     for kinds, make in _TRANSLATIONS:
         if isinstance(exc, kinds):
-            return make(exc)
+            problem: RagError = make(exc)
+            return problem
     return RagError()
 
 
-def response_to(request: HttpRequest, exc: BaseException) -> HttpResponse:
+def response_to(request: HttpRequest, exc: Any) -> HttpResponse:
     """Return the response that tells ``exc``, and log what an operator must know."""
     problem = translate(exc)
     if problem.http_status >= 500:
@@ -118,7 +120,7 @@ def body_of(problem: RagError) -> dict[str, Any]:
     }
 
 
-def plain_page(problem: RagError) -> str:
+def plain_page(problem: RagError) -> SafeString:
     """Return a page that needs no template and no database."""
     return format_html(
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>{}</title>'

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 
 from rag_site.addresses import current_address
 from rag_site.limits import check_sign_in, note_failed_sign_in
+from rag_site.models import User
 
 
 class LimitedBackend(ModelBackend):
@@ -19,7 +19,7 @@ class LimitedBackend(ModelBackend):
         username: str | None = None,
         password: str | None = None,
         **kwargs: Any,
-    ) -> AbstractBaseUser | None:
+    ) -> User | None:
         """Return the user, or None.
 
         Raises:

@@ -9,6 +9,7 @@ from rag_site import api, health, metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
+    path("api/v1/openapi.json", api.openapi, name="openapi"),
     path("api/v1/", api.urls),
     path("api/docs", api.docs, name="api-docs"),
     path("health/live", health.live),

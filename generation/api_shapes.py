@@ -1,0 +1,134 @@
+"""Shapes of questions, answers and conversations in the API."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from django.conf import settings
+from ninja import Schema
+from pydantic import Field
+
+from rag_site.schemas import Closed, Text
+
+
+class AskIn(Closed):
+    question: Text = Field(
+        description=f"At most {settings.MAX_QUESTION_CHARS} characters."
+    )
+    conversation: UUID | None = Field(
+        None, description="Asks a follow-up; left out, a conversation begins."
+    )
+    collections: Annotated[list[UUID], Field(max_length=100)] | None = Field(
+        None, description="Only these; those of the conversation if left out."
+    )
+    stream: bool = Field(False, description="Events instead of one answer.")
+
+
+class SourceOut(Schema):
+    """A numbered passage; ``quote`` is empty if you may no longer read it."""
+
+    n: int
+    document: str
+    document_id: UUID
+    version_id: UUID
+    heading: str
+    page: int
+    start: int
+    end: int
+    quote: str
+    score: float
+    dense_rank: int | None
+    lexical_rank: int | None
+    in_prompt: bool
+
+
+class CitationOut(Schema):
+    """A sentence of the answer, and the numbers of the sources that it names."""
+
+    start: int
+    end: int
+    sentence: str
+    sources: list[int]
+    supported: bool
+    verdict: Literal["supported", "partly", "unsupported"]
+
+
+class NoticeOut(Schema):
+    code: str
+    message: str
+
+
+class AnswerFailure(Schema):
+    code: str
+    message: str
+    reference: str
+
+
+class FeedbackIn(Closed):
+    rating: Literal["up", "down"]
+    reason: Annotated[Text, Field(max_length=40)] = ""
+    comment: Annotated[Text, Field(max_length=2000)] = ""
+
+
+class FeedbackOut(Schema):
+    rating: Literal["up", "down"]
+    reason: str
+    comment: str
+
+
+class AnswerOut(Schema):
+    id: UUID
+    conversation: UUID
+    question: str
+    standalone_question: str = Field(description="The question as searched.")
+    text: str
+    state: Literal[
+        "queued",
+        "searching",
+        "reading",
+        "waiting",
+        "writing",
+        "done",
+        "stopped",
+        "failed",
+        "interrupted",
+    ]
+    refused: bool = Field(description="The documents do not hold the answer.")
+    sources: list[SourceOut]
+    citations: list[CitationOut]
+    notices: list[NoticeOut]
+    error: AnswerFailure | None
+    feedback: FeedbackOut | None
+    model: str
+    model_digest: str
+    embedder_digest: str
+    prompt_version: str
+    parameters: dict[str, Any]
+    timings: dict[str, Any] = Field(description="Milliseconds by stage, tokens.")
+    created_at: dt.datetime
+    finished_at: dt.datetime | None
+
+
+class ConversationIn(Closed):
+    collections: Annotated[list[UUID], Field(max_length=100)] = Field(
+        default_factory=list, description="Empty: all that you may read when asking."
+    )
+
+
+class ConversationOut(Schema):
+    id: UUID
+    title: str
+    collections: list[UUID]
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class ConversationList(Schema):
+    items: list[ConversationOut]
+    next_cursor: str | None
+
+
+class ConversationWithAnswers(ConversationOut):
+    answers: list[AnswerOut] = Field(description="The last 100, oldest first.")

@@ -1,0 +1,301 @@
+"""Documents over REST: upload, state, content inside rights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from ninja import File, Form, Query, Router, Status
+from ninja.files import UploadedFile
+
+from ingestion import api_shapes as shapes
+from ingestion import selectors, services
+from ingestion.filing import file_of
+from ingestion.models import Document, DocumentVersion, Page, Role
+from ingestion.page_view import png_of
+from ingestion.types import PAGE_BREAK
+from ingestion.visibility import (
+    documents_visible_to,
+    get_collection_for,
+    get_document_for,
+)
+from rag_site.access import asker_of, needs
+from rag_site.asking import Asker
+from rag_site.errors import Conflict, NotFound, RagError, ValidationFailed
+from rag_site.logs import current_reference
+from rag_site.paging import Cursor, Limit, slice_of
+from rag_site.repeating import once
+from rag_site.sending import release_database, send_file, send_image, send_text
+
+router = Router(tags=["Documents"])
+
+_ORDER = ("-created_at", "id")
+# Pages read from the database at a time while a text is sent.
+_PAGES_AT_ONCE = 50
+
+OnSameName = Annotated[
+    Literal["replace", "keep", "skip"],
+    Form(
+        "keep",
+        description="What to do about a document of the same name and other content.",
+    ),
+]
+State = Annotated[
+    Literal[
+        "queued",
+        "parsing",
+        "embedding",
+        "ready",
+        "failed",
+        "quarantined",
+        "cancelled",
+    ]
+    | None,
+    Query(None),
+]
+
+
+class NotReadYet(Conflict):
+    """This document has not been read yet. Wait until its state is ready."""
+
+    code = "document_not_ready"
+
+
+@router.post(
+    "/collections/{uuid:pk}/documents",
+    auth=needs("ingest"),
+    response={202: shapes.UploadOut},
+)
+def upload_documents(
+    request: HttpRequest,
+    pk: UUID,
+    files: Annotated[list[UploadedFile], File(...)],
+    on_same_name: OnSameName,
+) -> Status[dict[str, Any]]:
+    """Add files; each gets a row of its own, and one bad file does not stop the others.
+
+    Reading begins at once; follow it with `GET /documents/{id}`.
+    """
+    asker = asker_of(request)
+    get_collection_for(asker, pk, Role.WRITER)
+    if len(files) > settings.MAX_FILES_PER_UPLOAD:
+        raise ValidationFailed(
+            f"Send at most {settings.MAX_FILES_PER_UPLOAD} files at once.",
+            detail={"field": "files", "limit": settings.MAX_FILES_PER_UPLOAD},
+        )
+    made = once(
+        request,
+        asker,
+        [on_same_name, *((file.name, _digest(file)) for file in files)]
+        if request.headers.get("Idempotency-Key")
+        else None,
+        lambda: {"rows": [_accepted(asker, pk, f, on_same_name) for f in files]},
+    )
+    return Status(202, {"documents": [_with_document(asker, r) for r in made["rows"]]})
+
+
+@router.get("/documents", auth=needs("read"), response=shapes.DocumentList)
+def list_documents(
+    request: HttpRequest,
+    limit: Limit,
+    cursor: Cursor,
+    collection: Annotated[UUID | None, Query(None)],
+    state: State,
+) -> dict[str, Any]:
+    """List the documents that you may read, newest first."""
+    asker = asker_of(request)
+    rows = documents_visible_to(asker)
+    if collection is not None:
+        rows = rows.filter(collection=get_collection_for(asker, collection))
+    if state is not None:
+        rows = rows.filter(state=state)
+    rows = rows.select_related("added_by", "current_version")
+    found = slice_of(
+        rows.prefetch_related("versions"), order=_ORDER, limit=limit, cursor=cursor
+    )
+    return {
+        "items": [_shown(row) for row in found.items],
+        "next_cursor": found.next_cursor,
+    }
+
+
+@router.get("/documents/{uuid:pk}", auth=needs("read"), response=shapes.DocumentOut)
+def get_document(request: HttpRequest, pk: UUID) -> dict[str, Any]:
+    """Return one document with its state, percentage and, if it failed, the reason."""
+    return _shown(get_document_for(asker_of(request), pk))
+
+
+@router.delete("/documents/{uuid:pk}", auth=needs("ingest"), response={204: None})
+def delete_document(request: HttpRequest, pk: UUID) -> Status[None]:
+    """Delete a document, its passages and its file; needs the role writer."""
+    services.delete_document(asker_of(request), pk)
+    return Status(204, None)
+
+
+@router.post(
+    "/documents/{uuid:pk}/retry",
+    auth=needs("ingest"),
+    response={202: shapes.DocumentOut},
+)
+def retry_document(request: HttpRequest, pk: UUID) -> Status[dict[str, Any]]:
+    """Read a document again that failed or was cancelled; needs the role writer."""
+    asker = asker_of(request)
+    services.retry(asker, pk)
+    return Status(202, _shown(get_document_for(asker, pk)))
+
+
+@router.get("/documents/{uuid:pk}/file", auth=needs("read"))
+def get_file(request: HttpRequest, pk: UUID) -> StreamingHttpResponse:
+    """Return the file as it was uploaded."""
+    document = get_document_for(asker_of(request), pk)
+    version = _newest(document)
+    return send_file(
+        file_of(version.digest),
+        name=document.name,
+        media_type=version.media_type,
+    )
+
+
+@router.get("/documents/{uuid:pk}/text", auth=needs("read"))
+def get_text(
+    request: HttpRequest, pk: UUID, page: Annotated[int | None, Query(None, ge=1)]
+) -> StreamingHttpResponse:
+    """Return the text as it was read, of one page or of all, form feeds between."""
+    document = get_document_for(asker_of(request), pk)
+    version = _read(document)
+    pages = Page.objects.filter(version=version)
+    if page is not None:
+        pages = pages.filter(number=page)
+        if not pages.exists():
+            raise NotFound
+    numbers = list(pages.order_by("number").values_list("number", flat=True))
+    return send_text(_text(version.pk, numbers), name=f"{document.name}.txt")
+
+
+@router.get("/documents/{uuid:pk}/pages/{int:number}.png", auth=needs("read"))
+def get_page_image(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+    """Return a page as it looks, for formats that have pages."""
+    document = get_document_for(asker_of(request), pk)
+    version = _read(document)
+    png = png_of(version, number)
+    return send_image(png, name=f"{document.name}-{number}.png")
+
+
+def _accepted(
+    asker: Asker,
+    collection_id: UUID,
+    file: UploadedFile,
+    on_same_name: Literal["replace", "keep", "skip"],
+) -> dict[str, Any]:
+    """Return what became of one file: ids and words only, so that it can be kept."""
+    name = (file.name or "").replace("\x00", "")[:255]
+    try:
+        accepted = services.accept_upload(
+            asker,
+            collection_id,
+            path=_path(file),
+            name=file.name or "",
+            on_same_name=on_same_name,
+        )
+    except RagError as problem:
+        error = {
+            "code": problem.code,
+            "message": problem.message,
+            "detail": problem.detail,
+            "reference": current_reference(),
+        }
+        return {"name": name, "outcome": "refused", "document": None, "error": error}
+    return {
+        "name": name,
+        "outcome": accepted.outcome,
+        "document": str(accepted.document.pk),
+        "error": None,
+    }
+
+
+def _with_document(asker: Asker, row: dict[str, Any]) -> dict[str, Any]:
+    if row["document"] is None:
+        return row
+    document = documents_visible_to(asker).filter(pk=row["document"]).first()
+    return {**row, "document": _shown(document) if document else None}
+
+
+def _path(file: UploadedFile) -> Path:
+    """Return where the file lies: settings send every upload to disk."""
+    if not isinstance(file, TemporaryUploadedFile):
+        raise TypeError("FILE_UPLOAD_HANDLERS must write files to disk")
+    return Path(file.temporary_file_path())
+
+
+def _digest(file: UploadedFile) -> str:
+    with _path(file).open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _newest(document: Document) -> DocumentVersion:
+    # Not `.first()`: the prefetched versions are in this order already.
+    versions = list(document.versions.all())
+    if not versions:
+        raise NotFound
+    return max(versions, key=lambda version: version.number)
+
+
+def _read(document: Document) -> DocumentVersion:
+    if document.current_version is None:
+        raise NotReadYet
+    return document.current_version
+
+
+async def _text(version_id: UUID, numbers: list[int]) -> AsyncGenerator[str, None]:
+    for first in range(0, len(numbers), _PAGES_AT_ONCE):
+        wanted = numbers[first : first + _PAGES_AT_ONCE]
+        texts = await sync_to_async(_texts)(version_id, wanted)
+        yield (PAGE_BREAK if first else "") + PAGE_BREAK.join(texts)
+
+
+def _texts(version_id: UUID, numbers: list[int]) -> list[str]:
+    rows = Page.objects.filter(version_id=version_id, number__in=numbers)
+    texts = list(rows.order_by("number").values_list("text", flat=True))
+    release_database()
+    return texts
+
+
+def _shown(document: Document) -> dict[str, Any]:
+    version = _newest(document)
+    progress = selectors.progress_of(document)
+    return {
+        "id": document.pk,
+        "collection": document.collection_id,
+        "name": document.name,
+        "state": document.state,
+        "percent": progress.percent,
+        "eta_s": progress.eta_s,
+        "place": progress.place,
+        "version": version.number,
+        "media_type": version.media_type,
+        "size_bytes": version.size_bytes,
+        "pages": version.page_count,
+        "chunks": version.chunk_count,
+        "failure": _failure(document),
+        "notices": document.notices,
+        "added_by": document.added_by.get_username() if document.added_by else None,
+        "created_at": document.created_at,
+        "updated_at": document.updated_at,
+    }
+
+
+def _failure(document: Document) -> dict[str, str] | None:
+    if not document.failure_code:
+        return None
+    return {
+        "code": document.failure_code,
+        "message": document.failure_message,
+        "reference": document.failure_reference,
+    }

@@ -1,0 +1,132 @@
+"""Shapes of collections and documents in the API."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import Field
+
+from rag_site.schemas import Closed, ErrorBody, Text
+
+Name = Annotated[Text, Field(min_length=1, max_length=120)]
+Description = Annotated[Text, Field(max_length=2000)]
+Language = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z_]{1,40}$",
+        description="A Postgres text-search configuration, such as english or simple.",
+    ),
+]
+VisibilityName = Literal["members", "everyone"]
+RoleName = Literal["reader", "writer", "manager"]
+
+
+class CollectionIn(Closed):
+    name: Name
+    description: Description = ""
+    language: Language = "english"
+    visibility: VisibilityName = "members"
+
+
+class CollectionPatch(Closed):
+    """Only the fields that are sent change."""
+
+    name: Name | None = None
+    description: Description | None = None
+    language: Language | None = None
+    visibility: VisibilityName | None = None
+
+
+class CollectionOut(Schema):
+    id: UUID
+    name: str
+    description: str
+    language: str
+    visibility: VisibilityName
+    owner: str
+    role: RoleName = Field(description="What you may do here.")
+    documents: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class CollectionList(Schema):
+    items: list[CollectionOut]
+    next_cursor: str | None
+
+
+class MemberIn(Closed):
+    """A user or a group, by name, and a role; an existing member gets the new role."""
+
+    user: Annotated[Text, Field(min_length=1, max_length=150)] | None = None
+    group: Annotated[Text, Field(min_length=1, max_length=150)] | None = None
+    role: RoleName
+
+
+class MemberOut(Schema):
+    id: int
+    user: str | None
+    group: str | None
+    role: RoleName
+
+
+class MemberList(Schema):
+    items: list[MemberOut]
+    next_cursor: str | None
+
+
+class FailureOut(Schema):
+    code: str
+    message: str
+    reference: str
+
+
+class DocumentOut(Schema):
+    """A document; ``percent`` and ``eta_s`` tell how far reading has come."""
+
+    id: UUID
+    collection: UUID
+    name: str
+    state: Literal[
+        "queued",
+        "parsing",
+        "embedding",
+        "ready",
+        "failed",
+        "quarantined",
+        "cancelled",
+    ]
+    percent: int
+    eta_s: int | None
+    place: int | None = Field(description="Place in the queue, 1 is next.")
+    version: int
+    media_type: str
+    size_bytes: int
+    pages: int
+    chunks: int
+    failure: FailureOut | None
+    notices: list[str]
+    added_by: str | None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class DocumentList(Schema):
+    items: list[DocumentOut]
+    next_cursor: str | None
+
+
+class UploadRow(Schema):
+    """What became of one file."""
+
+    name: str
+    outcome: Literal["created", "duplicate", "new_version", "skipped", "refused"]
+    document: DocumentOut | None
+    error: ErrorBody | None
+
+
+class UploadOut(Schema):
+    documents: list[UploadRow]
