@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 
 from ingestion.chunking import split
 from ingestion.embedding import Embedder, Vectors, load_embedder, tokenizer_for, unit
-from ingestion.errors import LeaseLost, NoText, ParseFailed
+from ingestion.errors import LeaseLost, NoText, ParseCancelled, ParseFailed
 from ingestion.filing import file_of
 from ingestion.leasing import (
     Claim,
@@ -136,10 +136,12 @@ def _parse(claimed: Claim, heartbeat: Heartbeat) -> Parsed:
         limits=parse_limits(),
     )
     with timed(logger, "parse", media_type=job.media_type):
-        parsed = parse_in_child(
-            job, progress=heartbeat.progress, cancelled=heartbeat.is_lost
-        )
-    heartbeat.check()
+        try:
+            parsed = parse_in_child(
+                job, progress=heartbeat.progress, cancelled=heartbeat.is_lost
+            )
+        except ParseCancelled as exc:
+            raise LeaseLost from exc
     return storable(parsed)
 
 

@@ -62,7 +62,7 @@ def sweep() -> int:
     A document whose lease ran out has none. One that was never claimed may
     still be in a queue; while its queue holds messages, none was lost.
     """
-    _set_aside()
+    set_aside()
     try:
         queued = _queued_messages()
     except OperationalError:
@@ -102,7 +102,7 @@ def _queued_messages() -> dict[str, int]:
         }
 
 
-def _set_aside() -> None:
+def set_aside() -> None:
     """Quarantine what was interrupted too often, so that it blocks nobody."""
     count = Document.objects.filter(
         free(), state__in=UNSETTLED, tries__gte=settings.MAX_ATTEMPTS
