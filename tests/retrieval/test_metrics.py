@@ -53,7 +53,9 @@ def test_a_perfect_ranking_scores_one_and_an_empty_one_zero() -> None:
 def test_a_query_without_ranking_counts_as_zero_and_one_without_answer_not_at_all() -> (
     None
 ):
-    means = mean_metrics({"q1": ["a"]}, {"q1": {"a": 1}, "q2": {"b": 1}, "q3": {"c": 0}})
+    means = mean_metrics(
+        {"q1": ["a"]}, {"q1": {"a": 1}, "q2": {"b": 1}, "q3": {"c": 0}}
+    )
     assert means["recall@10"] == pytest.approx(0.5)
 
 
