@@ -1,10 +1,12 @@
-"""Progress for a person at a terminal, or in a log file."""
+"""What a person sees at a terminal or in a log file: progress, prefixed lines."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO
 
@@ -69,3 +71,32 @@ def _lines(title: str, out: IO[str]) -> Iterator[Progress]:
         out.flush()
 
     yield progress
+
+
+class Console:
+    """Writes the lines of several processes, each under its name and colour."""
+
+    _COLOURS = (36, 35, 34, 33, 32, 96, 95, 94)
+
+    def __init__(self, names: Sequence[str], stream: IO[str] | None = None) -> None:
+        self._out = stream or sys.stderr
+        self._width = max(len(name) for name in names)
+        self._colour = dict(zip(names, self._COLOURS, strict=False))
+        self._is_coloured = self._out.isatty() and not os.environ.get("NO_COLOR")
+
+    def say(self, name: str, text: str) -> None:
+        prefix = f"{name:<{self._width}} |"
+        if self._is_coloured:
+            prefix = f"\x1b[{self._colour.get(name, 37)}m{prefix}\x1b[0m"
+        self._write(f"{prefix} {text}\n")
+
+    def announce(self, lines: Sequence[str]) -> None:
+        """Set lines apart from the logs."""
+        body = "\n".join(f"  {line}" for line in lines)
+        self._write(f"\n{body}\n\n")
+
+    def _write(self, text: str) -> None:
+        # A closed terminal or `| head` must not keep the site from stopping.
+        with contextlib.suppress(OSError, ValueError):
+            self._out.write(text)
+            self._out.flush()
