@@ -25,8 +25,8 @@ dev:
 setup: venv ## create .venv with everything installed, built and verified
 	@$(VENV)/python -m rag_site.weights
 
-run: venv ## set up and start the site; PORT=8001 for another port
-	@$(VENV)/python manage.py run --port $(PORT)
+run: venv ## set up and start the site; PORT=8001 MODEL=name to choose
+	@$(VENV)/python manage.py run --port $(PORT) $(if $(MODEL),--model $(MODEL))
 
 test: dev browser test-models ## run every test
 	$(VENV)/python -m pytest $(PYTEST_ARGS)

@@ -4,17 +4,26 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rag_site.settings")
+    # As an exception, so that what was started here is stopped again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    from rag_site.embedded import ServiceFailed
     from rag_site.local_run import prepared
 
-    with prepared():
-        from django.core.management import execute_from_command_line
+    try:
+        with prepared():
+            from django.core.management import execute_from_command_line
 
-        execute_from_command_line(sys.argv)
+            execute_from_command_line(sys.argv)
+    except ServiceFailed as exc:
+        sys.exit(str(exc))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

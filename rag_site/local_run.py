@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rag_site import embedded
+from rag_site.running_site import running_site
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -30,6 +31,7 @@ def prepared() -> Iterator[None]:
     wants_valkey = not os.environ.get("REDIS_URL")
     if wants_postgres:
         _generate_secret_key()
+    _join_running_site()
     if not (wants_postgres or wants_valkey):
         yield
         return
@@ -54,3 +56,13 @@ def _generate_secret_key() -> None:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(48))
     os.environ["SECRET_KEY_FILE"] = str(path)
+
+
+def _join_running_site() -> None:
+    """Let a shell command use the model server of a site that runs already."""
+    site = running_site(var_dir())
+    if site is None or os.environ.get("PLUMBLINE_MODEL_SERVER_URL"):
+        return
+    if os.environ.setdefault("PLUMBLINE_MODEL", site.model) == site.model:
+        os.environ["PLUMBLINE_MODEL_SERVER_URL"] = site.model_server_url
+        os.environ["PLUMBLINE_MODEL_SERVER_KEY"] = site.model_server_key

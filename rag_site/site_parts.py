@@ -27,6 +27,8 @@ _OFFLINE = {
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONUNBUFFERED": "1",
 }
+# Celery warns of running as root because of pickle, which is switched off.
+_QUIET = {"PYTHONWARNINGS": "ignore:You're running the worker:RuntimeWarning"}
 PART_NAMES = ("model", "small", "large", "beat", "web")
 
 
@@ -59,7 +61,7 @@ def _worker(queue: str) -> Part:
             *("-Q", queue, "-P", "solo", "-n", f"{queue}@%h", "-l", "INFO"),
             *("--without-gossip", "--without-mingle"),
         ),
-        environment={**_OFFLINE, "OMP_NUM_THREADS": threads},
+        environment={**_OFFLINE, **_QUIET, "OMP_NUM_THREADS": threads},
         ready_line=" ready.",
         stop_s=10,
     )

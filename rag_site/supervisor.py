@@ -10,8 +10,8 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import platform
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -148,7 +148,7 @@ class Supervisor:
             self.stop.set()
 
     async def _relay(self, one: Running, process: asyncio.subprocess.Process) -> None:
-        log = cast(asyncio.StreamReader, process.stdout)  # _start asks for a pipe
+        log = cast("asyncio.StreamReader", process.stdout)  # _start asks for a pipe
         while True:
             try:
                 line = await log.readline()
@@ -205,7 +205,7 @@ async def _start(part: Part) -> asyncio.subprocess.Process:
 
 def _die_with_parent(parent: int) -> Callable[[], None] | None:
     """Return what a child runs first: have the kernel kill it with its parent."""
-    if not sys.platform.startswith("linux"):
+    if platform.system() != "Linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 

@@ -20,7 +20,13 @@ from pathlib import Path
 from typing import Literal
 
 from rag_site.errors import InvalidInput, Unavailable
-from rag_site.weights_catalogue import CATALOGUE, HubSource, IndexSource, Weights
+from rag_site.weights_catalogue import (
+    CATALOGUE,
+    DEFAULT_NAMES,
+    HubSource,
+    IndexSource,
+    Weights,
+)
 from rag_site.weights_sources import (
     DownloadFailed,
     Progress,
@@ -300,13 +306,20 @@ def _fetch_lock(weights: Weights) -> Iterator[None]:
         yield
 
 
+def chosen_names() -> list[str]:
+    """Return the embedder and the model that the environment or the defaults name."""
+    variables = ("PLUMBLINE_EMBEDDER", "PLUMBLINE_MODEL")
+    pairs = zip(variables, DEFAULT_NAMES, strict=True)
+    return [os.environ.get(variable) or default for variable, default in pairs]
+
+
 def main(names: list[str]) -> int:
-    """Fetch ``names`` and show how far it is: for the set-up and the Dockerfile."""
+    """Fetch ``names``, or the chosen ones, and show how far it is: for the set-up."""
     from rag_site.errors import RagError
     from rag_site.terminal import shown_progress
 
     try:
-        for name in names:
+        for name in names or chosen_names():
             with shown_progress(name) as progress:
                 fetch(name, progress)
     except RagError as exc:

@@ -242,3 +242,5 @@ _ENTRIES = (
 )
 
 CATALOGUE: Mapping[str, Weights] = {entry.name: entry for entry in _ENTRIES}
+# What the settings name when nothing else is chosen.
+DEFAULT_NAMES = ("all-minilm-l6-v2", "qwen2.5-coder-1.5b-instruct-q4_k_m")

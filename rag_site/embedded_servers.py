@@ -1,0 +1,246 @@
+"""Start one embedded Postgres or Valkey on loopback, each with a random password."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rag_site.embedded_home import Home, ServiceFailed
+from rag_site.processes import free_port, is_alive, is_listening, wait_until
+
+START_TIMEOUT_S = 60
+# Somebody may take a free port before the server does.
+PORT_ATTEMPTS = 3
+POSTGRES_USER = "plumbline"
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+
+State = dict[str, Any]
+
+
+def start_postgres(home: Home, log: Path, state: State) -> State:
+    """Return the state of a server that accepts connections.
+
+    Raises:
+        ServiceFailed: with what happened and what to do.
+    """
+    if _is_running(state, "postgres"):
+        return state
+    data = home.base / "postgres"
+    password = str(state.get("password", ""))
+    if not (data / "PG_VERSION").exists():
+        password = secrets.token_urlsafe(24)
+        _initdb(home, data, password)
+    _end_leftover(data)
+    if not password:  # services.json was lost, the data was not
+        password = secrets.token_urlsafe(24)
+        _reset_password(home, data, password)
+    state = _start(
+        home,
+        log,
+        password=password,
+        command=lambda port: _postgres_command(home, data, port),
+        is_ready=_accepts,
+    )
+    _create_database(state)
+    return state
+
+
+def start_valkey(home: Home, log: Path, state: State) -> State:
+    """Return the state of a server that listens.
+
+    Raises:
+        ServiceFailed: with what happened and what to do.
+    """
+    if _is_running(state, "valkey-server"):
+        return state
+    folder = home.base / "valkey"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    password = str(state.get("password") or secrets.token_urlsafe(24))
+
+    def command(port: int) -> list[str | Path]:
+        config = _write_valkey_config(folder, port, password)
+        home.own(folder)
+        return [home.valkey_server, config]
+
+    return _start(
+        home,
+        log,
+        password=password,
+        command=command,
+        is_ready=lambda state: is_listening(state["port"]),
+    )
+
+
+def stop(state: State, program: str, how: signal.Signals) -> None:
+    pid = int(state.get("pid", 0))
+    if is_alive(pid, program):
+        os.kill(pid, how)
+        wait_until(lambda: not is_alive(pid, program), 20)
+
+
+def conninfo(state: State, database: str) -> str:
+    return (
+        f"host=127.0.0.1 port={state['port']} user={POSTGRES_USER} "
+        f"password={state['password']} dbname={database}"
+    )
+
+
+def _is_running(state: State, program: str) -> bool:
+    pid, port = state.get("pid", 0), state.get("port", 0)
+    return bool(port) and is_alive(pid, program) and is_listening(port)
+
+
+def _start(
+    home: Home,
+    log: Path,
+    *,
+    password: str,
+    command: Callable[[int], Sequence[str | Path]],
+    is_ready: Callable[[State], bool],
+) -> State:
+    """Start a server on a free port, and on another one if it ends at once."""
+    for _ in range(PORT_ATTEMPTS):
+        state: State = {"password": password, "port": free_port()}
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                command(state["port"]),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                start_new_session=True,
+                env=_ENVIRONMENT,
+                **home.process_options,
+            )
+        state["pid"] = process.pid
+        if _comes_up(process, state, is_ready):
+            return state
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+            break
+    words = log.read_text(errors="replace").splitlines()[-3:]
+    raise ServiceFailed(
+        f"{log.stem.title()} did not start. Its last words: {' / '.join(words)}. "
+        f"The whole log: {log}"
+    )
+
+
+def _comes_up(
+    process: subprocess.Popen[bytes], state: State, is_ready: Callable[[State], bool]
+) -> bool:
+    wait_until(lambda: process.poll() is not None or is_ready(state), START_TIMEOUT_S)
+    return process.poll() is None and is_ready(state)
+
+
+def _postgres_command(home: Home, data: Path, port: int) -> list[str | Path]:
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        # The path of a socket may be 107 bytes long; loopback has no such limit.
+        "unix_socket_directories": "",
+        "max_connections": "100",
+        "shared_buffers": "256MB",
+        "log_min_messages": "warning",
+    }
+    options = [part for pair in settings.items() for part in ("-c", "=".join(pair))]
+    return [home.postgres_bin / "postgres", "-D", data, "-p", str(port), *options]
+
+
+def _initdb(home: Home, data: Path, password: str) -> None:
+    shutil.rmtree(data, ignore_errors=True)  # an initdb that was cut short
+    data.mkdir(mode=0o700)
+    home.own(data)
+    password_file = home.base / "pwfile"
+    password_file.touch(mode=0o600)
+    password_file.write_text(password)
+    home.own(password_file)
+    try:
+        done = _run(
+            home,
+            *(home.postgres_bin / "initdb", "-D", data, "-U", POSTGRES_USER),
+            *("--auth=scram-sha-256", f"--pwfile={password_file}"),
+            *("--encoding=UTF8", "--locale=C"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        )
+    finally:
+        password_file.unlink(missing_ok=True)
+    if done.returncode:
+        raise ServiceFailed(f"initdb failed: {done.stderr.strip()[-500:]}")
+
+
+def _reset_password(home: Home, data: Path, password: str) -> None:
+    """Set a new password from a single-user server: the folder's owner may."""
+    statement = f"ALTER ROLE {POSTGRES_USER} PASSWORD '{password}'\n"
+    command = (home.postgres_bin / "postgres", "--single", "-D", data, "postgres")
+    done = _run(home, *command, words=statement)
+    if done.returncode:
+        raise ServiceFailed(
+            f"The password of the database in {data} is lost (services.json is gone or "
+            f"damaged) and could not be set anew: {done.stderr.strip()[-300:]}"
+        )
+
+
+def _run(
+    home: Home, *command: str | Path, words: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        input=words,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        env=_ENVIRONMENT,
+        check=False,
+        **home.process_options,
+    )
+
+
+def _end_leftover(data: Path) -> None:
+    """A killed server leaves postmaster.pid; a foreign pid in it blocks the start."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        pidfile = data / "postmaster.pid"
+        pid = int(pidfile.read_text().splitlines()[0])
+        stop({"pid": pid}, str(data), signal.SIGINT)
+        pidfile.unlink(missing_ok=True)
+
+
+def _accepts(state: State) -> bool:
+    import psycopg
+
+    if not is_listening(state["port"]):
+        return False
+    try:
+        psycopg.connect(conninfo(state, "postgres"), connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _create_database(state: State) -> None:
+    import psycopg
+
+    with psycopg.connect(conninfo(state, "postgres"), autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT 1 FROM pg_database WHERE datname = 'plumbline'"
+        ).fetchone()
+        if not found:
+            connection.execute("CREATE DATABASE plumbline")
+
+
+def _write_valkey_config(folder: Path, port: int, password: str) -> Path:
+    """Write the password to a file: every user can read a command line."""
+    config = folder / "valkey.conf"
+    config.unlink(missing_ok=True)
+    config.touch(mode=0o600)
+    config.write_text(
+        f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {folder}\n"
+        "appendonly yes\nmaxmemory 256mb\nmaxmemory-policy noeviction\ndaemonize no\n"
+    )
+    return config
