@@ -21,9 +21,4 @@ def generation_config() -> GenerationConfig:
 
 def retrieval_config() -> RetrievalConfig:
     """Return the search of an answer: a few more hits than sources."""
-    return RetrievalConfig(
-        k=min(settings.MAX_SOURCES + 2, settings.CANDIDATES),
-        candidates=settings.CANDIDATES,
-        exact_scan_chunks=settings.EXACT_SCAN_CHUNKS,
-        ef_search=settings.HNSW_EF_SEARCH,
-    )
+    return RetrievalConfig.from_settings(k=settings.MAX_SOURCES + 2)

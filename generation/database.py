@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run ``call`` in a worker thread and give its connections back afterwards."""
-    return await asyncio.to_thread(_closing, call, *args, **kwargs)
+    return await asyncio.to_thread(lambda: _closing(call, *args, **kwargs))
 
 
 def _closing(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

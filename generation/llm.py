@@ -172,7 +172,7 @@ class HttpLanguageModel:
     async def info(self) -> ModelInfo:
         reply = await self._ask("GET", "/v1/models")
         rows = {row.get("id", ""): row for row in reply.get("data", [])}
-        row = rows.get(self.name) or next(iter(rows.values()), {})
+        row: dict[str, Any] = rows.get(self.name) or next(iter(rows.values()), {})
         facts = row.get("plumbline", {})
         tokens = facts.get("context_tokens") or row.get("max_model_len")
         return ModelInfo(

@@ -37,6 +37,7 @@ from generation.types import (
 from ingestion.selectors import progress_of, unread_documents
 from ingestion.spaces import live_space
 from ingestion.visibility import Visible, collections_visible_to, visible_to
+from ingestion.yielding import answering
 from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
 from rag_site.logs import current_reference, new_reference, referenced
@@ -200,7 +201,9 @@ async def _run(
         run = _Run(answer_id, asker, live, config.generation_config())
         watching = asyncio.create_task(_watch(run))
         try:
-            await _guarded(run, parts, watching)
+            # Documents being embedded leave the processor to the answer.
+            async with answering():
+                await _guarded(run, parts, watching)
         finally:
             watching.cancel()
 

@@ -237,7 +237,7 @@ async def test_a_lost_model_keeps_the_text_and_can_be_retried(
     answer = await ask(alice)
     running.start(answer.pk, alice)
     events = await collect(answer, alice)
-    number, kind, data = events[-1]
+    _, kind, data = events[-1]
     assert (kind, data["code"], data["retryable"]) == ("error", "model_lost", True)
     row = await settled(answer.pk)
     assert (row.state, row.text) == (Answer.State.FAILED, "It holds ")

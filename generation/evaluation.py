@@ -1,0 +1,123 @@
+"""How good answers are on judged questions, over the whole corpus of the set."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from generation import config
+from generation.answering import Asked, Means, answer
+from generation.database import in_thread
+from generation.llm import LanguageModel
+from generation.scoring import Outcome, summarise
+from generation.serving import model_server
+from generation.types import CitationFound, Done, Sources
+from ingestion.embedding import Embedder
+from ingestion.visibility import Visible
+from retrieval.corpora import CorpusInvalid, read_corpus, read_lines
+from retrieval.loading import Progress, Reader, load_texts
+from retrieval.search import search
+from retrieval.types import SearchResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A judged question; ``answers`` is empty where the documents hold none."""
+
+    text: str
+    answers: tuple[str, ...]
+    contexts: frozenset[str]
+
+
+def run(
+    directory: Path,
+    *,
+    limit: int | None = None,
+    model: str | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Load the set in ``directory`` into the current database and ask it.
+
+    Args:
+        limit: only the first so many questions, of the whole corpus.
+        model: a name of the catalogue; the settings' one if left out.
+        progress: called with questions done and in all.
+
+    Returns:
+        What ``manage.py evaluate answers --json`` prints.
+
+    Raises:
+        CorpusInvalid, WeightsMissing, ModelUnavailable
+    """
+    questions = list(islice(read_questions(directory), limit))
+    if not questions:
+        raise CorpusInvalid(f"{directory}/qa.jsonl holds no question.")
+    reader = Reader.from_settings()
+    visible = load_texts(read_corpus(directory), reader)
+    with model_server(model) as served:
+        asking = ask_all(questions, visible, served, reader.embedder, progress)
+        outcomes = asyncio.run(asking)
+    return {"dataset": directory.resolve().name, **summarise(outcomes)}
+
+
+def read_questions(directory: Path) -> Iterator[Question]:
+    """Yield the questions of ``qa.jsonl``. Raises CorpusInvalid."""
+    for row in read_lines(directory / "qa.jsonl"):
+        is_answerable = row.get("answerable", True)
+        yield Question(
+            text=row["question"],
+            answers=tuple(row["answers"]) if is_answerable else (),
+            contexts=frozenset(row.get("context_ids", ())),
+        )
+
+
+async def ask_all(
+    questions: list[Question],
+    visible: Visible,
+    model: LanguageModel,
+    embedder: Embedder,
+    progress: Progress | None,
+) -> list[Outcome]:
+    """Ask one question after the other: the seconds are those of a lone asker."""
+
+    async def find(question: str) -> SearchResult:
+        retrieval = config.retrieval_config()
+        return await in_thread(search, question, visible, retrieval, embedder=embedder)
+
+    means = Means(model=model, find=find, config=config.generation_config())
+    outcomes = []
+    for done, question in enumerate(questions, 1):
+        outcomes.append(await ask_one(question, means))
+        if progress:
+            progress(done, len(questions))
+    return outcomes
+
+
+async def ask_one(question: Question, means: Means) -> Outcome:
+    started = time.perf_counter()
+    names: dict[int, str] = {}
+    found: list[CitationFound] = []
+    end: Done | None = None
+    async for event in answer(Asked(question=question.text, user="evaluation"), means):
+        if isinstance(event, Sources):
+            names = {source.n: source.document for source in event.sources}
+        elif isinstance(event, CitationFound):
+            found.append(event)
+        elif isinstance(event, Done):
+            end = event
+    assert end is not None  # noqa: S101 - answer() ends with Done or raises
+    return Outcome(
+        gold=question.answers,
+        answer=end.text,
+        is_refused=end.refused,
+        contexts=question.contexts,
+        cited=frozenset(names[n] for c in found for n in c.sources),
+        verdicts=tuple(c.verdict for c in found),
+        seconds=time.perf_counter() - started,
+        prompt_tokens=end.timings.get("prompt_tokens", 0.0),
+    )

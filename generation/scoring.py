@@ -1,0 +1,128 @@
+"""How good answers are against gold ones. Pure functions.
+
+Exact match and F1 follow the SQuAD 2.0 evaluation script (Rajpurkar et al.,
+2018): lower case, no punctuation, no articles, bags of words.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Any
+
+from generation.sentences import MARK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One question of a judged set and what was answered.
+
+    Attributes:
+        gold: accepted answers; empty if the documents do not hold one.
+        contexts: documents that hold the answer.
+        cited: documents of the sources that the answer cites.
+        verdicts: one a sentence of the answer.
+    """
+
+    gold: tuple[str, ...]
+    answer: str
+    is_refused: bool
+    contexts: frozenset[str]
+    cited: frozenset[str]
+    verdicts: tuple[str, ...]
+    seconds: float
+    prompt_tokens: float
+
+
+def normalise(text: str) -> list[str]:
+    lowered = MARK.sub(" ", text).lower()
+    bare = "".join(" " if c in string.punctuation else c for c in lowered)
+    return re.sub(r"\b(a|an|the)\b", " ", bare).split()
+
+
+def exact_match(answer: str, gold: Sequence[str]) -> float:
+    return float(any(normalise(answer) == normalise(text) for text in gold))
+
+
+def f1(answer: str, gold: Sequence[str]) -> float:
+    """Return the best overlap of words with a gold answer, 0 to 1."""
+    return max((_f1(normalise(answer), normalise(text)) for text in gold), default=0.0)
+
+
+def _f1(answer: list[str], gold: list[str]) -> float:
+    same = sum((Counter(answer) & Counter(gold)).values())
+    if not same:
+        return float(answer == gold)
+    precision, recall = same / len(answer), same / len(gold)
+    return 2 * precision * recall / (precision + recall)
+
+
+def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the figures of ``evaluate answers`` that follow from the outcomes."""
+    return {
+        "questions": len(outcomes),
+        "answerable": _answerable([o for o in outcomes if o.gold]),
+        "refusal": _refusal(outcomes),
+        "citations": _citations(outcomes),
+        "seconds": {
+            "median": _rounded(median(o.seconds for o in outcomes)),
+            "p95": _rounded(percentile([o.seconds for o in outcomes], 0.95)),
+        },
+        "prompt_tokens": {"mean": _mean([o.prompt_tokens for o in outcomes])},
+    }
+
+
+def _answerable(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """A refusal of an answerable question counts as an empty answer."""
+    given = [("" if o.is_refused else o.answer, o.gold) for o in outcomes]
+    return {
+        "n": len(outcomes),
+        "f1": _mean([f1(answer, gold) for answer, gold in given]),
+        "exact_match": _mean([exact_match(answer, gold) for answer, gold in given]),
+    }
+
+
+def _refusal(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    refused = [o for o in outcomes if o.is_refused]
+    unanswerable = [o for o in outcomes if not o.gold]
+    right = [o for o in refused if not o.gold]
+    return {
+        "n": len(unanswerable),
+        "precision": _share(len(right), len(refused)),
+        "recall": _share(len(right), len(unanswerable)),
+    }
+
+
+def _citations(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Precision and recall over answered questions whose documents are known."""
+    judged = [o for o in outcomes if o.contexts and o.gold and not o.is_refused]
+    right = sum(len(o.cited & o.contexts) for o in judged)
+    verdicts = [v for o in outcomes if not o.is_refused for v in o.verdicts]
+    return {
+        "precision": _share(right, sum(len(o.cited) for o in judged)),
+        "recall": _share(right, sum(len(o.contexts) for o in judged)),
+        "support_rate": _share(verdicts.count("supported"), len(verdicts)),
+    }
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least ``share`` of all do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return _rounded(fmean(values)) if values else None
+
+
+def _share(part: int, whole: int) -> float | None:
+    return _rounded(part / whole) if whole else None
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)
