@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from typing import Any
 
 from ingestion.filetypes import PDF
 from ingestion.sandbox import run_child
@@ -77,8 +78,8 @@ def _require_pages(media_type: str, page: int) -> None:
         raise NotFound
 
 
-def _done(request: dict[str, object]) -> dict[str, str]:
+def _done(request: dict[str, object]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for event in run_child(request, _LIMITS):
-        if "done" in event:
-            found: dict[str, str] = event["done"]
+        found = event.get("done", found)
     return found

@@ -25,7 +25,7 @@ from typing import IO, Any
 from ingestion import errors
 from ingestion.errors import LimitExceeded, ParseCancelled, ParserCrashed
 from ingestion.types import Block, PageText, Parsed, ParseJob, ParseLimits
-from rag_site.errors import TransientError
+from rag_site.errors import RagError, TransientError
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 # own temporary one; the project is found by the path given here.
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from ingestion.parsing.child import main; main()"
 _POLL_S = 0.2
+_EXIT_S = 5
 _READ_BYTES = 1 << 16
 # JSON escapes a character to 12 bytes at most (a surrogate pair); blocks and
 # progress come on top.
@@ -101,9 +102,9 @@ def run_child(
                 event = _event(line)
                 finished = "done" in event
                 yield event
-            process.wait()
+            status = _ended(process)
         if not finished:
-            raise _died(process.returncode, limits)
+            raise _died(status, limits)
 
 
 def _existing(path: str) -> str:
@@ -139,6 +140,14 @@ def _child(folder: str) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         _kill(process)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int | None:
+    """The exit status of a child that has closed its answer; None if it hangs."""
+    try:
+        return process.wait(timeout=_EXIT_S)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -210,7 +219,7 @@ def _event(line: bytes) -> dict[str, Any]:
     return event
 
 
-def _died(status: int, limits: ParseLimits) -> errors.ParseFailed:
+def _died(status: int | None, limits: ParseLimits) -> RagError:
     """Say why a child ended without an answer."""
     logger.warning("parser child ended with status %s", status)
     if status == -signal.SIGXCPU:
@@ -218,6 +227,9 @@ def _died(status: int, limits: ParseLimits) -> errors.ParseFailed:
             f"Reading the file took more than {limits.cpu_s} s of computing, which is "
             "the limit. Split it and add the parts."
         )
+    if status == -signal.SIGKILL:
+        # By the system, short of memory, or by a person: not proof of a bad file.
+        return TransientError("Reading was stopped from outside.")
     if status == -signal.SIGXFSZ:
         return LimitExceeded("Reading the file would fill the disk.")
     return ParserCrashed()

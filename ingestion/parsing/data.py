@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 from ingestion.errors import Corrupt, LimitExceeded
 from ingestion.parsing.cleaning import cleaned, one_line
@@ -59,7 +60,7 @@ def parse_json(source: Source) -> Parsed:
     """Read JSON, or JSON lines: a line a value, each with its path."""
     text = decoded(source.path.read_bytes())
     value = _loaded(text)
-    if _is_records(value):
+    if isinstance(value, list) and _is_records(value):
         names = list(dict.fromkeys(name for item in value for name in item))
         rows = [names] + [[_scalar(item.get(n, "")) for n in names] for item in value]
         pieces = [piece("table", table_text(rows, header=True))]
@@ -83,11 +84,9 @@ def _loaded(text: str) -> object:
         raise Corrupt("The file is not valid JSON. Mend it and add it again.") from exc
 
 
-def _is_records(value: object) -> bool:
+def _is_records(value: list[Any]) -> bool:
     """Whether it is a list of flat objects with few names: a table."""
-    if not isinstance(value, list) or not value:
-        return False
-    if not all(isinstance(item, dict) for item in value):
+    if not value or not all(isinstance(item, dict) for item in value):
         return False
     names = {name for item in islice(value, 1000) for name in item}
     flat = all(

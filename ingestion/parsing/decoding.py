@@ -33,8 +33,8 @@ def decoded(data: bytes, *, declared: str | None = None) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(_exact(encoding, mark), "replace")
-    for encoding in ("utf-8", declared):
-        text = _attempt(data, encoding)
+    for attempt in ("utf-8", declared):
+        text = _attempt(data, attempt)
         if text is not None:
             return text
     return _guessed(data)

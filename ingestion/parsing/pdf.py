@@ -11,7 +11,7 @@ from typing import Any
 
 from ingestion.errors import Corrupt, Encrypted, LimitExceeded, NoText
 from ingestion.parsing.cleaning import one_line
-from ingestion.parsing.pdf_layout import Fonts, fonts_of, lay_out
+from ingestion.parsing.pdf_layout import PARTED, Fonts, fonts_of, lay_out
 from ingestion.parsing.pdf_lines import PageLines, read_lines
 from ingestion.parsing.pdf_notes import notes_of
 from ingestion.parsing.pieces import Piece, assemble, title_of
@@ -23,6 +23,8 @@ _SAMPLE_PAGES = 12
 # Lines that repeat in the margin of this many pages are running heads.
 _MIN_REPEATS = 5
 _MARGIN = 0.13
+_WORD = re.compile(r"\w+(?:-\w+)*")
+_PARTED = re.compile(rf"(\w*){PARTED}(\w*)")
 _DIGITS = re.compile(r"\d+")
 _SCANNED = (
     "No text was found. If the pages are scanned pictures, they need text "
@@ -60,9 +62,10 @@ def parse_pdf(source: Source) -> Parsed:
     if len(empty) == len(pages):
         raise NoText(_SCANNED)
     first = next(page for page in pages if page.pieces)
-    title = title_of(first.pieces) or metadata
+    title = title_of(first.pieces).replace(PARTED, "") or metadata
+    pages = mended(_without_running_heads(pages))
     return Parsed(
-        pages=tuple(_assembled(_without_running_heads(pages))),
+        pages=tuple(_assembled(pages)),
         title=title[:300],
         notices=_notices(empty, attachments),
     )
@@ -178,6 +181,31 @@ def _thinned(page: _Page, running: set[str], seen: set[str]) -> _Page:
             kept.append(replace(one, kind="header", level=0))
     # A page with nothing but its head keeps it.
     return replace(page, pieces=kept or page.pieces)
+
+
+def mended(pages: Sequence[_Page]) -> list[_Page]:
+    """Decide for each word parted at a line's end whether it keeps its hyphen.
+
+    It does if the document writes it so elsewhere and never in one word.
+    """
+    texts = [one.text for page in pages for one in page.pieces]
+    if not any(PARTED in text for text in texts):
+        return list(pages)
+    known = {word.lower() for text in texts for word in _WORD.findall(text)}
+
+    def mend(match: re.Match[str]) -> str:
+        head, tail = match[1], match[2]
+        one = f"{head}{tail}".lower() in known
+        two = f"{head}-{tail}".lower() in known
+        return f"{head}-{tail}" if two and not one else f"{head}{tail}"
+
+    return [
+        replace(
+            page,
+            pieces=[replace(p, text=_PARTED.sub(mend, p.text)) for p in page.pieces],
+        )
+        for page in pages
+    ]
 
 
 def _in_margin(page: _Page) -> list[Piece]:

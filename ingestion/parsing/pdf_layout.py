@@ -16,16 +16,13 @@ from statistics import median
 
 from ingestion.parsing.cleaning import flowing
 from ingestion.parsing.pdf_lines import Line, PageLines
+from ingestion.parsing.pdf_rows import column_order, joined, overlaps, regions, rows
 from ingestion.parsing.pieces import Piece, piece
 from ingestion.parsing.tables import table_text
 
-# A gap of this many font sizes between words parts two cells or two columns.
-_GAP_SIZES = 1.5
-_MIN_TABLE_ROWS = 3
-_MIN_COLUMN_ROWS = 5
-# Columns of running text hold this many characters a line on average.
-_PROSE_CHARS = 24
 _HEADING_RATIO = 1.12
+# Sorting compares all pairs; a page with more pieces keeps its drawing order.
+_MAX_SORTED = 1_000
 _NOTE_RATIO = 0.87
 _MAX_HEADING_CHARS = 200
 _BULLET = re.compile(
@@ -34,6 +31,11 @@ _BULLET = re.compile(
 )
 _CAPTION = re.compile(r"(?:figure|fig\.|table|chart|exhibit)\s*\d+", re.IGNORECASE)
 _SENTENCE_END = (".", "!", "?", ":", ";", "。", "”", '."')
+# A section number of two levels or more, as in "5.1 Results".
+_SECTION = re.compile(r"\d{1,2}((?:\.\d{1,2}){1,3})\.?\s+[^\W\d_]")
+# Stands where a line's end parted a word, until the whole text can tell
+# whether the hyphen belongs to it.
+PARTED = "\ue0ad"
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uffef]")
 
 
@@ -71,137 +73,41 @@ def _rounded(size: float) -> float:
 
 def lay_out(page: PageLines, fonts: Fonts) -> list[Piece]:
     """Return the pieces of a page in reading order."""
-    rows = list(_rows(page.lines))
     pieces: list[Piece] = []
     leading = _leading(page.lines)
-    for kind, part in _regions(rows):
+    for kind, part in regions(list(rows(page.lines))):
         if kind == "table":
             cells = [[cell.text for cell in row] for row in part]
             table = piece("table", table_text(cells, header=None))
             pieces.append(replace(table, box=_box([c for row in part for c in row])))
             continue
-        lines = _column_order(part) if kind == "columns" else _joined(part)
+        lines = column_order(part) if kind == "columns" else joined(part)
         for group in _groups(lines, leading):
             pieces += _pieces(group, fonts, page)
-    return [one for one in pieces if one.text]
+    return in_reading_order([one for one in pieces if one.text])
 
 
-# --- Rows and regions ------------------------------------------------------
+def in_reading_order(pieces: Sequence[Piece]) -> list[Piece]:
+    """Move up what was drawn late but stands above, such as a title drawn last.
+
+    A piece goes before the first one that it stands above in the same column;
+    all others keep their drawing order.
+    """
+    ordered: list[Piece] = []
+    for one in pieces:
+        at = len(ordered)
+        if len(pieces) <= _MAX_SORTED:
+            at = next((i for i, o in enumerate(ordered) if _is_above(one, o)), at)
+        ordered.insert(at, one)
+    return ordered
 
 
-def _rows(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """Cut lines at wide gaps; put lines that stand side by side into one row."""
-    row: list[Line] = []
-    for line in lines:
-        cells = _cells(line)
-        if row and _is_beside(row[-1], cells[0]):
-            row += cells
-            continue
-        if row:
-            yield row
-        row = cells
-    if row:
-        yield row
-
-
-def _cells(line: Line) -> list[Line]:
-    if line.is_turned:
-        return [line]
-    cells = []
-    start = 0
-    for i in range(1, len(line.words)):
-        if line.words[i].left - line.words[i - 1].right > _GAP_SIZES * line.size:
-            cells.append(replace(line, words=line.words[start:i], is_cut=False))
-            start = i
-    cells.append(replace(line, words=line.words[start:]) if start else line)
-    return cells
-
-
-def _is_beside(left: Line, right: Line) -> bool:
-    """Whether a line starts to the right of another, on the same baseline."""
-    if left.is_turned or right.is_turned:
+def _is_above(a: Piece, b: Piece) -> bool:
+    if a.box is None or b.box is None:
         return False
-    baseline = abs(left.bottom - right.bottom) < 0.3 * min(left.size, right.size)
-    return baseline and right.left - left.right > _GAP_SIZES * left.size
-
-
-def _regions(rows: Sequence[list[Line]]) -> Iterator[tuple[str, list[list[Line]]]]:
-    """Part the rows into runs of "text", "table" and "columns"."""
-    text: list[list[Line]] = []
-    i = 0
-    while i < len(rows):
-        kind, end = _run(rows, i)
-        if kind == "text":
-            text += rows[i:end]
-        else:
-            if text:
-                yield "text", text
-                text = []
-            yield kind, list(rows[i:end])
-        i = end
-    if text:
-        yield "text", text
-
-
-def _run(rows: Sequence[list[Line]], start: int) -> tuple[str, int]:
-    """Name the run that starts here and say where it ends."""
-    end = start
-    while end < len(rows) and len(rows[end]) > 1 and _aligned(rows, start, end):
-        end += 1
-    run = rows[start:end]
-    if len(run) >= _MIN_COLUMN_ROWS and _is_prose(run):
-        return "columns", end
-    if len(run) >= _MIN_TABLE_ROWS or (len(run) == 2 and min(map(len, run)) > 2):
-        return "table", end
-    return "text", max(end, start + 1)
-
-
-def _aligned(rows: Sequence[list[Line]], start: int, i: int) -> bool:
-    """Whether a row goes on below the last: close, and at least two cells overlap."""
-    if i == start:
-        return True
-    above, row = rows[i - 1], rows[i]
-    if not 0 < row[0].top - above[0].top < 4 * max(row[0].size, above[0].size):
-        return False
-    pairs = sum(any(_overlaps(cell, other) for other in above) for cell in row)
-    return pairs >= 2
-
-
-def _overlaps(a: Line, b: Line) -> bool:
-    return min(a.right, b.right) > max(a.left, b.left)
-
-
-def _is_prose(run: Sequence[list[Line]]) -> bool:
-    """Whether the cells are lines of text columns and not of a table."""
-    width = Counter(map(len, run)).most_common(1)[0][0]
-    if width > 3:
-        return False
-    cells = [cell for row in run for cell in row]
-    return sum(len(cell.text) for cell in cells) / len(cells) >= _PROSE_CHARS
-
-
-def _column_order(run: Sequence[list[Line]]) -> list[Line]:
-    """Read column after column instead of row after row."""
-    width = Counter(map(len, run)).most_common(1)[0][0]
-    starts = [
-        median(row[i].left for row in run if len(row) == width) for i in range(width)
-    ]
-    columns: list[list[Line]] = [[] for _ in starts]
-    for row in run:
-        for cell in row:
-            nearest = min(range(width), key=lambda i: abs(starts[i] - cell.left))
-            columns[nearest].append(cell)
-    return [cell for column in columns for cell in column]
-
-
-def _joined(run: Sequence[list[Line]]) -> list[Line]:
-    """Rows back to lines, where the gaps turned out to mean nothing."""
-    return [
-        replace(row[-1], words=tuple(word for cell in row for word in cell.words))
-        if len(row) > 1
-        else row[0]
-        for row in run
-    ]
+    shared = min(a.box[2], b.box[2]) - max(a.box[0], b.box[0])
+    narrower = min(a.box[2] - a.box[0], b.box[2] - b.box[0])
+    return shared > 0.3 * narrower and a.box[3] < b.box[1] + 2 and a.box[1] < b.box[1]
 
 
 # --- Paragraphs ------------------------------------------------------------
@@ -210,9 +116,9 @@ def _joined(run: Sequence[list[Line]]) -> list[Line]:
 def _leading(lines: Sequence[Line]) -> float:
     """The usual distance of two lines in font sizes; 1.2 where nothing tells."""
     steps = [
-        (b.top - a.top) / max(a.size, 1.0)
+        (b.base - a.base) / max(a.size, 1.0)
         for a, b in itertools.pairwise(lines)
-        if 0.7 * a.size < b.top - a.top < 3 * a.size
+        if 0.7 * a.size < b.base - a.base < 3 * a.size
     ]
     return max(median(steps), 0.9) if steps else 1.2
 
@@ -233,13 +139,16 @@ def _continues(a: Line, b: Line, leading: float) -> bool:
     if a.is_turned or b.is_turned:
         return a.is_cut
     same = abs(a.size - b.size) <= 0.1 * max(a.size, b.size)
-    step = (b.top - a.top) / max(a.size, 1.0)
-    near = 0.2 < step < max(leading * 1.3, 1.0) and _overlaps(a, b)
+    step = (b.base - a.base) / max(a.size, 1.0)
+    near = 0.2 < step < max(leading * 1.3, 1.0) and overlaps(a, b)
     # At a column's or page part's top the text goes on if it was cut.
     return (same and near) or a.is_cut
 
 
 def _pieces(group: list[Line], fonts: Fonts, page: PageLines) -> Iterator[Piece]:
+    if group[0].is_turned:
+        yield piece("note", paragraph_text(group))
+        return
     level = _heading_level(group, fonts)
     if level:
         text = " ".join(line.text for line in group)
@@ -265,6 +174,8 @@ def _heading_level(group: Sequence[Line], fonts: Fonts) -> int:
         return level
     if len(group) > 2 or len(text) > 120 or text.endswith((".", ",", ";")):
         return 0
+    if match := _SECTION.match(text):
+        return min(len(fonts.headings) + match[1].count("."), 6)
     is_body = group[0].size >= fonts.body * 0.95
     if is_body and all(line.is_bold for line in group) and not _BULLET_SIGN(text):
         return min(len(fonts.headings) + 1, 6)
@@ -272,7 +183,9 @@ def _heading_level(group: Sequence[Line], fonts: Fonts) -> int:
 
 
 def _has_letters(text: str) -> bool:
-    return sum(char.isalpha() for char in text) >= 2
+    """Figures set large, as in "2,32,822", head nothing."""
+    letters = sum(char.isalpha() for char in text)
+    return letters >= 2 and letters >= sum(char.isdigit() for char in text)
 
 
 def _BULLET_SIGN(text: str) -> bool:  # noqa: N802
@@ -334,7 +247,7 @@ def _with(text: str, after: str, above: Line, *, is_short: bool) -> str:
     hyphen = text.endswith(("-", "‐")) and len(text) > 1 and text[-2].isalpha()
     if above.is_cut or hyphen:
         bare = text.rstrip("-‐") if hyphen else text
-        return bare + after if after[0].islower() else f"{bare}-{after}"
+        return f"{bare}{PARTED if after[0].islower() else '-'}{after}"
     if _CJK.match(text[-1]) and _CJK.match(after[0]):
         return text + after
     return f"{text}\n{after}" if is_short else f"{text} {after}"

@@ -18,11 +18,14 @@ from typing import Any
 # pypdfium2 carries no types.
 Raw = Any
 
-_LINE = re.compile(r"[^\r\n]+")
-_WORD = re.compile(r"\S+")
-# PDFium's marks for a hyphen that only parts a word at a line's end.
+# PDFium's marks for a hyphen that only parts a word at a line's end. It stands
+# in place of the line break.
 _HYPHENS = "\x02\ufffe"
+_LINE = re.compile(rf"[^\r\n{_HYPHENS}]+")
+_WORD = re.compile(r"\S+")
 _BOLD_WEIGHT = 600
+_BOLD_NAME = re.compile(r"bold|black|heavy|demi|cmbx|[a-z]bx\d", re.IGNORECASE)
+_NAME_BYTES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,14 @@ class Line:
 
     Attributes:
         size: font size of the first character, in points.
+        base: height of the baseline, downwards.
         is_cut: whether the last word goes on in the next line.
         is_turned: whether it runs in another direction than most of the page.
     """
 
     words: tuple[Word, ...]
     size: float
+    base: float
     is_bold: bool
     is_cut: bool = False
     is_turned: bool = False
@@ -113,23 +118,24 @@ class _Reader:
         self._pdfium = pdfium
         self._rect = pdfium.FS_RECTF()
         self._rect_ref = ctypes.byref(self._rect)
+        self._x, self._y = ctypes.c_double(), ctypes.c_double()
+        self._origin = (ctypes.byref(self._x), ctypes.byref(self._y))
+        self._name = ctypes.create_string_buffer(_NAME_BYTES)
 
     def lines(self, text: str) -> Iterator[tuple[int, Line]]:
         """Yield each line with its direction in quarter turns."""
         offset = _utf16_offsets(text)
         for match in _LINE.finditer(text):
-            raw = match.group()
             words = []
             first = -1
-            for word in _WORD.finditer(raw):
+            for word in _WORD.finditer(match.group()):
                 start = self._index(offset(match.start() + word.start()))
                 end = self._index(offset(match.start() + word.end() - 1))
-                clean = word.group().strip(_HYPHENS)
-                if start >= 0 and clean:
+                if start >= 0:
                     first = start if first < 0 else first
-                    words.append(self._word(clean, start, max(start, end)))
+                    words.append(self._word(word.group(), start, max(start, end)))
             if words:
-                is_cut = raw.rstrip().endswith(tuple(_HYPHENS))
+                is_cut = text[match.end() : match.end() + 1] in set(_HYPHENS)
                 yield self._line(words, first, is_cut=is_cut)
 
     def _line(self, words: list[Word], first: int, *, is_cut: bool) -> tuple[int, Line]:
@@ -140,8 +146,20 @@ class _Reader:
         if size <= 2:
             size = max(words[0].bottom - words[0].top, 1.0)
         turn = round(angle / (math.pi / 2)) % 4 if math.isfinite(angle) else 0
-        bold = weight >= _BOLD_WEIGHT
-        return turn, Line(tuple(words), size, bold, is_cut)
+        bold = weight >= _BOLD_WEIGHT or bool(_BOLD_NAME.search(self._font(first)))
+        return turn, Line(tuple(words), size, self._base(first, turn), bold, is_cut)
+
+    def _font(self, index: int) -> str:
+        self._pdfium.FPDFText_GetFontInfo(
+            self._raw, index, self._name, _NAME_BYTES, None
+        )
+        return self._name.value.decode("latin-1")
+
+    def _base(self, index: int, turn: int) -> float:
+        """Where the baseline runs, in the upright frame of its own direction."""
+        self._pdfium.FPDFText_GetCharOrigin(self._raw, index, *self._origin)
+        x, y = self._x.value - self._left, self._top - self._y.value
+        return (y, x, -y, -x)[turn]
 
     def _index(self, text_index: int) -> int:
         found: int = self._pdfium.FPDFText_GetCharIndexFromTextIndex(

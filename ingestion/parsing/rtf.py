@@ -18,7 +18,7 @@ def parse_rtf(source: Source) -> Parsed:
     if not data.lstrip().startswith(b"{\\rtf"):
         raise Corrupt
     try:
-        text = rtf_to_text(data.decode("latin-1"), errors="replace")
+        text: str = rtf_to_text(data.decode("latin-1"), errors="replace")  # type: ignore[no-untyped-call] # the library has no annotations
     except (ValueError, IndexError, KeyError, LookupError) as exc:
         raise Corrupt from exc
     return Parsed(pages=tuple(in_parts(_pieces(cleaned(text).split("\n")))))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
-from typing import Any
+from typing import IO, Any
 from zipfile import BadZipFile
 
 from ingestion.errors import Corrupt, LimitExceeded
@@ -32,7 +31,12 @@ def parse_xlsx(source: Source) -> Parsed:
     """Read the values of all sheets, as last computed; hidden ones too."""
     archive = Archive(source.path, source.limits)
     archive.check_markup()
-    book = _opened(source)
+    # An open file, because openpyxl refuses names without its extensions.
+    with source.path.open("rb") as file:
+        return _parsed(_opened(file), archive, source)
+
+
+def _parsed(book: Any, archive: Archive, source: Source) -> Parsed:
     pages: list[PageText] = []
     sheets = [s for s in book.worksheets if hasattr(s, "iter_rows")]
     budget = _MAX_CELLS
@@ -47,15 +51,12 @@ def parse_xlsx(source: Source) -> Parsed:
     return Parsed(pages=tuple(pages), notices=_notices(sheets))
 
 
-def _opened(source: Source) -> Any:
-    # Not needed to read values, and 0.2 s of a child's start.
-    for heavy in ("numpy", "PIL"):
-        sys.modules.setdefault(heavy, None)  # type: ignore[arg-type]
+def _opened(file: IO[bytes]) -> Any:
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        return openpyxl.load_workbook(source.path, read_only=True, data_only=True)
+        return openpyxl.load_workbook(file, read_only=True, data_only=True)
     except (InvalidFileException, BadZipFile, KeyError, ValueError, TypeError) as exc:
         raise Corrupt from exc
     except (AttributeError, IndexError, SyntaxError) as exc:

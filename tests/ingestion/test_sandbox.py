@@ -1,0 +1,234 @@
+"""The parser child: limits hold, failures have names, nothing leaks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from ingestion import sandbox
+from ingestion.errors import (
+    Corrupt,
+    Encrypted,
+    LimitExceeded,
+    NoText,
+    ParseCancelled,
+    ParseFailed,
+    ParserCrashed,
+)
+from ingestion.sandbox import parse_in_child
+from ingestion.types import Parsed, ParseJob, ParseLimits
+from ingestion.uploads import SUPPORTED
+from rag_site.errors import TransientError
+from tests import samples
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def _job(folder: Path, name: str, data: bytes) -> ParseJob:
+    path = folder / "stored"
+    path.write_bytes(data)
+    media_type = SUPPORTED[Path(name).suffix]
+    return ParseJob(path=str(path), media_type=media_type, name=name)
+
+
+def _limited(job: ParseJob, limits: ParseLimits) -> ParseJob:
+    return replace(job, limits=limits)
+
+
+def _parsed(folder: Path, name: str, data: bytes) -> Parsed:
+    return parse_in_child(_job(folder, name, data))
+
+
+def test_pages_and_progress_come_back(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    job = _job(tmp_path, "a.pdf", samples.pdf_bytes(["# One", "Two", "Three"]))
+
+    parsed = parse_in_child(
+        job, progress=lambda done, total: seen.append((done, total))
+    )
+
+    assert [page.text for page in parsed.pages] == ["One", "Two", "Three"]
+    assert parsed.title == "One"
+    assert seen[-1] == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "kind"),
+    [
+        ("a.pdf", samples.encrypted_pdf_bytes(), Encrypted),
+        ("a.pdf", samples.corrupt_pdf_bytes(), Corrupt),
+        ("a.pdf", samples.scanned_pdf_bytes(2), NoText),
+        ("a.docx", samples.truncated_docx_bytes(), Corrupt),
+        ("a.docx", samples.bomb_docx_bytes(), LimitExceeded),
+        ("a.docx", samples.laughing_docx_bytes(), LimitExceeded),
+        ("a.docx", samples.xxe_docx_bytes(), LimitExceeded),
+        ("a.docx", samples.slipping_docx_bytes(), Corrupt),
+        ("a.xlsx", b"PK\x03\x04" + bytes(100), Corrupt),
+        ("a.txt", b"  \n ", NoText),
+        ("a.json", b"{not json", Corrupt),
+        ("a.json", b"[" * 100_000, LimitExceeded),
+        ("a.rtf", b"not rtf", Corrupt),
+    ],
+)
+def test_bad_files_fail_with_the_reason(
+    name: str, data: bytes, kind: type[ParseFailed], tmp_path: Path
+) -> None:
+    with pytest.raises(kind) as caught:
+        _parsed(tmp_path, name, data)
+
+    assert "Traceback" not in caught.value.message
+    assert str(tmp_path) not in caught.value.message
+
+
+def test_a_scan_is_told_what_it_needs(tmp_path: Path) -> None:
+    with pytest.raises(NoText, match="text recognition"):
+        _parsed(tmp_path, "a.pdf", samples.scanned_pdf_bytes())
+
+
+def test_too_many_pages_name_the_limit(tmp_path: Path) -> None:
+    job = _job(tmp_path, "a.pdf", samples.pdf_bytes(["x"] * 12))
+
+    with pytest.raises(LimitExceeded, match="12 pages; the limit is 10"):
+        parse_in_child(_limited(job, ParseLimits(max_pages=10)))
+
+
+def test_too_much_text_names_the_limit(tmp_path: Path) -> None:
+    job = _job(tmp_path, "a.txt", b"word " * 1000)
+
+    with pytest.raises(LimitExceeded, match="4,999 characters; the limit is 1,000"):
+        parse_in_child(_limited(job, ParseLimits(max_chars=1000)))
+
+
+def test_memory_is_limited(tmp_path: Path) -> None:
+    job = _job(tmp_path, "a.csv", b"a,b,c\n" * 4_000_000)
+
+    with pytest.raises(LimitExceeded, match="150 MB"):
+        parse_in_child(_limited(job, ParseLimits(memory_mb=150)))
+
+
+def test_computing_time_is_limited(tmp_path: Path) -> None:
+    deep = b"<div>" * 200_000
+    job = _job(tmp_path, "a.html", b"<html>" + deep)
+
+    with pytest.raises(LimitExceeded, match="1 s of computing"):
+        parse_in_child(_limited(job, ParseLimits(cpu_s=1)))
+
+
+def test_the_wall_clock_is_limited(tmp_path: Path) -> None:
+    job = _job(tmp_path, "a.html", b"<html>" + b"<div>" * 200_000)
+    started = time.monotonic()
+
+    with pytest.raises(LimitExceeded, match="longer than 1 s"):
+        parse_in_child(_limited(job, ParseLimits(wall_s=1)))
+
+    assert time.monotonic() - started < 10
+
+
+def test_cancelling_kills_the_child(tmp_path: Path) -> None:
+    job = _job(tmp_path, "a.html", b"<html>" + b"<div>" * 200_000)
+    started = time.monotonic()
+
+    with pytest.raises(ParseCancelled):
+        parse_in_child(job, cancelled=lambda: time.monotonic() - started > 0.5)
+
+    assert time.monotonic() - started < 10
+
+
+def test_a_missing_file_is_our_own_fault(tmp_path: Path) -> None:
+    job = ParseJob(
+        path=str(tmp_path / "gone"), media_type="text/plain", name="gone.txt"
+    )
+
+    with pytest.raises(TransientError):
+        parse_in_child(job)
+
+
+def test_a_crash_of_native_code_is_a_failed_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "_START", "import os, sys; sys.stdin.read(); os.abort()")
+
+    with pytest.raises(ParserCrashed):
+        _parsed(tmp_path, "a.txt", b"text")
+
+
+def test_nothing_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(sandbox.tempfile, "tempdir", str(folder))
+
+    data = samples.eml_bytes("s", "body", attachments={"a.txt": b"attached words"})
+    parsed = _parsed(tmp_path, "a.eml", data)
+
+    assert "attached words" in parsed.pages[1].text
+    assert list(folder.iterdir()) == []
+
+
+_PROBE = """
+import json, sys
+sys.path.insert(0, {root!r})
+from ingestion.parsing.child import confine
+confine({limits})
+found = {{}}
+def attempt(name, call):
+    try:
+        call()
+        found[name] = "allowed"
+    except BaseException as exc:
+        found[name] = type(exc).__name__
+import os, socket, subprocess
+attempt("socket", lambda: socket.socket())
+attempt("lookup", lambda: socket.getaddrinfo("localhost", 80))
+attempt("process", lambda: subprocess.run(["true"]))
+attempt("shell", lambda: os.system("true"))
+attempt("memory", lambda: bytearray(2 * 1024**3))
+found["django"] = "django" in sys.modules
+found["secret"] = "SECRET_KEY" in os.environ
+print(json.dumps(found))
+"""
+
+
+def test_a_confined_child_cannot_reach_out() -> None:
+    code = _PROBE.format(root=str(_ROOT), limits=asdict(ParseLimits()))
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        capture_output=True,
+        check=True,
+        env={"PATH": os.defpath},
+    )
+
+    assert json.loads(done.stdout) == {
+        "socket": "PermissionError",
+        "lookup": "PermissionError",
+        "process": "PermissionError",
+        "shell": "PermissionError",
+        "memory": "MemoryError",
+        "django": False,
+        "secret": False,
+    }
+
+
+def test_the_child_loads_no_framework_and_no_parser_it_does_not_need() -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(_ROOT)!r}); "
+        "import ingestion.parsing.child, ingestion.parsing; "
+        "print(*{m.partition('.')[0] for m in sys.modules})"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, check=True, text=True
+    )
+
+    loaded = set(done.stdout.split())
+    heavy = {"django", "celery", "torch", "pypdfium2", "openpyxl", "lxml", "numpy"}
+    assert loaded & heavy == set()
