@@ -193,7 +193,7 @@ def _cut(block: _Piece, text: str, ruler: Ruler) -> Iterator[_Piece]:
         return
     held = text[block.start : block.end]
     is_table = block.kind == "table"
-    header = held.split("\n", 1)[0] if is_table else ""
+    header = _table_header(held) if is_table else ""
     below = replace(block, path=block.path + block.inside, inside=())
     room = ruler.room(ruler.heading(below.path, header))
     cuts = ruler.rows(held, room) if is_table else ruler.pieces(held, room)
@@ -205,6 +205,13 @@ def _cut(block: _Piece, text: str, ruler: Ruler) -> Iterator[_Piece]:
             tokens=ruler.count(held[start:end]),
             table_header=header if number else "",
         )
+
+
+def _table_header(table: str) -> str:
+    """Return the first row, or "" where every row names its columns itself."""
+    header, _, rest = table.partition("\n")
+    column = header.split("|")[0].strip()
+    return "" if column and f"{column}:" in rest.partition("\n")[0] else header
 
 
 def _fits(piece: _Piece, ruler: Ruler) -> bool:

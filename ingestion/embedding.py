@@ -126,11 +126,11 @@ class SentenceTransformerEmbedder:
         self.digest = digest
         self.precision = _resolve_precision(precision)
         self._batch = batch
-        self._model = _load_model(folder, self.precision, threads)
+        self.model = _load_model(folder, self.precision, threads)
         # Fast tokenizers refuse to be used by two threads at a time.
         self._lock = threading.Lock()
-        self.dimension = int(self._model.get_embedding_dimension() or 0)
-        self.max_tokens = int(self._model.max_seq_length or 0)
+        self.dimension = int(self.model.get_embedding_dimension() or 0)
+        self.max_tokens = int(self.model.max_seq_length or 0)
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         if not texts:
@@ -138,14 +138,14 @@ class SentenceTransformerEmbedder:
         with self._lock:
             # encode() sorts by length, so that a batch holds little padding,
             # and returns the rows in the order given.
-            rows = self._model.encode_document(
+            rows = self.model.encode_document(
                 list(texts), batch_size=self._batch, show_progress_bar=False
             )
         return unit(rows)
 
     def embed_question(self, text: str) -> Vectors:
         with self._lock:
-            row = self._model.encode_query(text, show_progress_bar=False)
+            row = self.model.encode_query(text, show_progress_bar=False)
         return unit(row)
 
 

@@ -161,6 +161,13 @@ def test_a_long_table_is_cut_between_rows_under_its_first_row():
     assert all(p.heading == "Manual\nName | Volume" for p in passages[1:])
 
 
+def test_rows_that_name_their_columns_need_no_header():
+    table = "\n".join(f"Name: Part {n} | Volume: {n} litres" for n in range(40))
+    table = f"Name | Volume\n{table}"
+    passages = cut(page(table, ("table", table, 0)))
+    assert {p.heading for p in passages} == {"Manual"}
+
+
 def test_a_passage_ends_with_its_page():
     passages = cut(page(SENTENCE), page(SENTENCE, number=2))
     assert [(p.page_first, p.page_last) for p in passages] == [(1, 1), (2, 2)]

@@ -1,0 +1,85 @@
+"""`manage.py benchmark ingestion|retrieval|generation`: figures beside their baselines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib import import_module
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from rag_site.benchmarks import machine
+from rag_site.errors import RagError
+from rag_site.scratch import scratch_database
+
+# Sizes that can be chosen, by benchmark; each module has its own defaults.
+_SIZES = {
+    "ingestion": {"documents": "documents to read"},
+    "retrieval": {"chunks": "chunks in the library", "questions": "questions"},
+    "generation": {"questions": "questions", "model": "a name of the catalogue"},
+}
+
+
+class Command(BaseCommand):
+    help = "Measure a stage side by side with its baseline, in a scratch database."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parts = parser.add_subparsers(dest="part", required=True, metavar="STAGE")
+        for name, sizes in _SIZES.items():
+            part = parts.add_parser(name)
+            part.add_argument("--json", action="store_true", dest="as_json")
+            for size, meaning in sizes.items():
+                kind = str if size == "model" else _positive
+                part.add_argument(f"--{size}", type=kind, help=meaning)
+
+    def handle(self, *args: Any, part: str, as_json: bool, **options: Any) -> None:
+        logging.getLogger().setLevel(logging.WARNING)
+        measure = import_module(f"{part}.benchmarking").run
+        chosen = {size: options.get(size) for size in _SIZES[part]}
+        try:
+            with scratch_database(), _bar(part) as progress:
+                results = measure({**chosen, "progress": progress})
+        except RagError as exc:
+            raise CommandError(exc.message) from exc
+        report = {
+            "benchmark": part,
+            "machine": machine(),
+            "results": [asdict(result) for result in results],
+        }
+        self.stdout.write(json.dumps(report, indent=2) if as_json else _table(report))
+
+
+def _positive(raw: str) -> int:
+    value = int(raw)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def _table(report: dict[str, Any]) -> str:
+    lines = []
+    for result in report["results"]:
+        line = f"{result['name']}: {result['value']:g} {result['unit']}"
+        if result["baseline"] is not None:
+            line += f" against {result['baseline']:g}, ratio {result['ratio']:g}"
+        lines.append(line + (f" ({result['goal']})" if result["goal"] else ""))
+    return "\n".join(lines)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function to call with steps done and in all; it draws on stderr."""
+    from tqdm import tqdm
+
+    with tqdm(desc=title, file=sys.stderr, disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
