@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import PurePath
 
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -20,6 +21,7 @@ from ingestion.visibility import documents_visible_to
 from rag_site.asking import Asker
 
 STARTERS = 3
+_BARE_REFUSAL = "Not in your documents."
 # Chunks looked at for headings; the first ones are contents and introductions.
 _CHUNKS_READ = 240
 _MAX_HEADING = 70
@@ -69,13 +71,19 @@ def turn_of(answer: Answer, asker: Asker) -> Turn:
     is_done = answer.state in Answer.SETTLED
     return Turn(
         answer=answer,
-        html=render_answer(answer.text, citations, sources) if is_done else "",
+        html=render_answer(_said(answer), citations, sources) if is_done else "",
         cited=[s for s in sources if s.n in named],
         read=[s for s in sources if s.n not in named and s.in_prompt],
         closest=[s for s in sources if s.n not in named and not s.in_prompt],
         feedback=Feedback.objects.filter(answer=answer).first(),
         unsupported=sum(c.verdict == "unsupported" for c in citations),
     )
+
+
+def _said(answer: Answer) -> str:
+    """Return the text, without words that the heading of a refusal says already."""
+    is_bare = answer.is_refused and len(answer.text) < len(_BARE_REFUSAL) + 2
+    return "" if is_bare else answer.text
 
 
 def by_day(
@@ -126,13 +134,13 @@ def _headings_of(versions: Sequence[object]) -> dict[object, list[str]]:
 
 def _starter(document: Document, headings: list[str]) -> Starter:
     """Ask about a heading in the middle, where the substance is."""
-    name = document.name
+    name = PurePath(document.name).stem
     if not headings:
-        return Starter(question=f"What is “{name}” about?", document=name)
+        return Starter(question=f"What is “{name}” about?", document=document.name)
     heading = headings[len(headings) // 2]
     question = (
         heading
         if heading.endswith("?")
         else f"What does “{name}” say about “{heading}”?"
     )
-    return Starter(question=question, document=name)
+    return Starter(question=question, document=document.name)

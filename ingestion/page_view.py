@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,8 +10,12 @@ from uuid import UUID
 from django.conf import settings
 from django.http import QueryDict
 
+from ingestion import filing
 from ingestion.models import Chunk, Document, DocumentVersion, Page
-from rag_site.errors import NotFound
+from ingestion.rendering import locate_text, render_page
+from rag_site.errors import NotFound, RagError
+
+logger = logging.getLogger(__name__)
 
 # Pixels a point: sharp on a screen of twice the density, at a width of 600 CSS pixels.
 IMAGE_SCALE = 2.0
@@ -58,7 +63,7 @@ def page_context(document: Document, query: QueryDict) -> dict[str, Any]:
     }
     if page is not None:
         context |= _neighbours(version, page) | _marked(page, start, end)
-        context["boxes"] = _boxes(version, page, start, end)
+        context["boxes"] = _boxes(version, page, context["marked"])
         context["chunks"] = _chunks(version, page)
     return context
 
@@ -69,14 +74,12 @@ def png_of(version: DocumentVersion, number: int) -> bytes:
     Raises:
         NotFound: no such page, or a format without pages to look at.
     """
-    from ingestion.rendering import render_page
-
     if not version.pages.filter(number=number, width__gt=0).exists():
         raise NotFound
     kept = settings.VAR_DIR / "page_images" / f"{version.digest}-{number}.png"
     if kept.exists():
         return bytes(kept.read_bytes())
-    source = settings.FILES_DIR / version.digest
+    source = filing.file_of(version.digest)
     image = render_page(source, version.media_type, number, scale=IMAGE_SCALE)
     kept.parent.mkdir(parents=True, exist_ok=True)
     fresh = kept.with_suffix(f".{id(image)}.new")
@@ -118,14 +121,25 @@ def _marked(page: Page, start: int, end: int) -> dict[str, str]:
     }
 
 
-def _boxes(version: DocumentVersion, page: Page, start: int, end: int) -> list[Box]:
-    """Return the boxes of the blocks that the span touches."""
-    first, last = start - page.start, end - page.start
+def _boxes(version: DocumentVersion, page: Page, marked: str) -> list[Box]:
+    """Return boxes around the marked text, in points; none if it cannot be found."""
+    if not marked.strip() or not page.width:
+        return []
+    source = filing.file_of(version.digest)
+    try:
+        found = locate_text(source, version.media_type, page.number, text=marked)
+    except RagError as problem:
+        # The text beside the image is marked in any case.
+        logger.warning("a passage could not be boxed: %s", problem.code)
+        return []
     return [
-        Box(x=left, y=top, width=right - left, height=bottom - top)
-        for block in page.blocks
-        if block.get("box") and block["start"] < last and block["end"] > first
-        for left, top, right, bottom in [block["box"]]
+        Box(
+            x=left * page.width,
+            y=top * page.height,
+            width=(right - left) * page.width,
+            height=(bottom - top) * page.height,
+        )
+        for left, top, right, bottom in found
     ]
 
 

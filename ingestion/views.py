@@ -62,7 +62,13 @@ def row(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = _row(asker_of_request(request), pk)
     is_chip = request.GET.get("shape") == "chip"
     name = "ingestion/_upload_chip.html" if is_chip else "ingestion/_document_row.html"
-    context = {"row": found, "is_chip": is_chip, "can_write": found.can_write}
+    context = {
+        "row": found,
+        "is_chip": is_chip,
+        "can_write": found.can_write,
+        # Inside one collection the row does not repeat its name.
+        "collection": request.GET.get("in", ""),
+    }
     return render(request, name, context)
 
 

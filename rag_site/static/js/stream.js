@@ -127,7 +127,6 @@ class Live {
     heading.textContent = read.length ? "Read for this answer" : "Closest passages";
     const panel = document.getElementById("sources");
     panel.replaceChildren(panel.querySelector(".sources-head"), heading, list);
-    chat.toggleAttribute("data-sources", true);
   }
 
   write(text) {
@@ -191,7 +190,6 @@ class Live {
     else window.scrollTo({ top });
     spoken.textContent = `Answer finished. ${answer.querySelector("[data-text]")?.innerText ?? ""}`;
     htmx.ajax("GET", this.root.dataset.sourcesUrl, { target: "#sources", swap: "innerHTML" });
-    chat.toggleAttribute("data-sources", Boolean(answer.querySelector("[data-source-cards]")));
     document.dispatchEvent(new CustomEvent("plumbline:ended"));
   }
 }
@@ -211,7 +209,7 @@ function sourceCard(source) {
   link.dataset.n = source.n;
   const title = document.createElement("div");
   title.className = "source-title";
-  title.append(element("span", "mark", source.n), element("span", "", source.title ?? source.document), element("span", "page-of", `page ${source.page}`));
+  title.append(element("span", "mark", source.n), element("span", "", source.document), element("span", "page-of", `page ${source.page}`));
   link.append(title);
   if (source.heading) link.append(element("div", "source-heading", source.heading));
   link.append(element("blockquote", "quote", source.quote ?? ""));
@@ -257,6 +255,8 @@ function echo(question) {
   pending.querySelector(".question-text").textContent = question;
   document.getElementById("empty")?.setAttribute("hidden", "");
   turns.hidden = false;
+  // The panel has its place from the first question on: nothing moves later.
+  chat.toggleAttribute("data-sources", true);
   turns.append(pending);
   isFollowing = true;
   follow();
@@ -267,6 +267,7 @@ function takeBack(pending) {
   pending.remove();
   if (turns.children.length) return;
   turns.hidden = true;
+  chat.removeAttribute("data-sources");
   document.getElementById("empty")?.removeAttribute("hidden");
 }
 

@@ -69,7 +69,9 @@ function finish(request, chip, name) {
     fail(chip, name, words.trim().replace(/\s+/g, " "));
     return;
   }
-  const fresh = [...html.body.children];
+  // Where the table shows new documents, a chip for each would say it twice.
+  const isListed = document.getElementById("documents");
+  const fresh = [...html.body.children].filter((one) => !(isListed && ["created", "new_version"].includes(one.dataset.outcome)));
   chip.replaceWith(...fresh);
   for (const element of fresh) htmx.process(element);
 }
