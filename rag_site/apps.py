@@ -13,6 +13,9 @@ class RagSiteConfig(AppConfig):
     name = "rag_site"
     verbose_name = "People and keys"
 
+    def ready(self) -> None:
+        from rag_site import checks  # noqa: F401 - registers the system checks
+
 
 class PlumblineAdminConfig(AdminConfig):
     default_site = "rag_site.admin_site.PlumblineAdminSite"

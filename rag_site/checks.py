@@ -1,0 +1,148 @@
+"""System checks: tell the operator before a user finds out.
+
+Those that ask the database run with `manage.py check --database default` and
+before `migrate`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DatabaseError, connections
+
+# PostgreSQL 15 and older lack what the migrations use, and 14 has ended.
+MIN_POSTGRES = 160_000
+# 0.8.2 overflows in parallel builds (CVE-2026-3172), 0.8.3 may corrupt an index
+# on vacuum; 0.8.4 repairs the graph.
+MIN_PGVECTOR = (0, 8, 4)
+# Connections that workers, shells and the server itself need beside the pool.
+OTHER_CONNECTIONS = 20
+
+Apps = Sequence[AppConfig] | None
+
+
+@register(Tags.files)
+def check_folders(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
+    folders = (settings.FILES_DIR, Path(settings.FILE_UPLOAD_TEMP_DIR))
+    return [
+        Error(
+            f"{folder} cannot be written.",
+            hint="Create it and give it to the user that the site runs as, or set "
+            "PLUMBLINE_VAR or PLUMBLINE_FILES to another folder.",
+            id="rag.E001",
+        )
+        for folder in folders
+        if not _is_writable(folder)
+    ]
+
+
+@register(Tags.files)
+def check_weights(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
+    from rag_site.errors import RagError
+    from rag_site.weights import path_of, weights_named
+
+    needed = [(settings.EMBEDDER, "rag.W001")]
+    if not settings.MODEL_SERVER_URL:
+        needed.append((settings.MODEL, "rag.W002"))
+    found: list[CheckMessage] = []
+    for name, code in needed:
+        try:
+            is_here, words = path_of(weights_named(name)).exists(), "is not here"
+        except RagError as exc:
+            is_here, words = False, f"cannot be used: {exc.message}"
+        if not is_here:
+            hint = f"Run `manage.py models fetch {name}`."
+            found.append(
+                checks.Warning(f"The model {name} {words}.", hint=hint, id=code)
+            )
+    return found
+
+
+@register(Tags.database)
+def check_database(
+    app_configs: Apps, databases: Iterable[str] | None = None, **_kwargs: Any
+) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        try:
+            found += _check_server(alias)
+        except DatabaseError as exc:
+            hint = "Start Postgres, or correct DATABASE_URL."
+            kind = type(exc).__name__
+            text = f"The database does not answer ({kind})."
+            found.append(Error(text, hint=hint, id="rag.E002"))
+    return found
+
+
+def _check_server(alias: str) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('server_version_num')::int,"
+            " current_setting('max_connections')::int,"
+            " coalesce((SELECT extversion FROM pg_extension WHERE extname = 'vector'),"
+            " (SELECT default_version FROM pg_available_extensions"
+            "  WHERE name = 'vector'), '')"
+        )
+        version, limit, vector = cursor.fetchone() or (0, 0, "")
+    if version < MIN_POSTGRES:
+        text = f"PostgreSQL {version // 10_000} is too old."
+        hint = f"Use PostgreSQL {MIN_POSTGRES // 10_000} or newer."
+        found.append(Error(text, hint=hint, id="rag.E003"))
+    if _as_numbers(vector) < MIN_PGVECTOR:
+        wanted = ".".join(map(str, MIN_PGVECTOR))
+        text = f"pgvector {vector or '(none)'} cannot be used."
+        hint = (
+            f"Install pgvector {wanted} or newer; then ALTER EXTENSION vector UPDATE."
+        )
+        found.append(Error(text, hint=hint, id="rag.E004"))
+    if limit < settings.DATABASE_POOL_SIZE + OTHER_CONNECTIONS:
+        text = f"max_connections of Postgres is {limit}, too few for the pool."
+        hint = "Raise it, or lower PLUMBLINE_DATABASE_POOL_SIZE."
+        found.append(checks.Warning(text, hint=hint, id="rag.W003"))
+    return found + _check_space(alias)
+
+
+def _check_space(alias: str) -> list[CheckMessage]:
+    """A question must meet the weights that wrote the vectors."""
+    from ingestion.models import Embedding, EmbeddingSpace
+    from rag_site.weights import CATALOGUE
+
+    entry = CATALOGUE.get(settings.EMBEDDER)
+    if entry is None or EmbeddingSpace._meta.db_table not in _tables(alias):
+        return []
+    space = EmbeddingSpace.objects.filter(state=EmbeddingSpace.State.LIVE).first()
+    if space is None or space.model_digest == entry.digest:
+        return []
+    if not Embedding.objects.filter(space=space).exists():  # replaced by itself
+        return []
+    return [
+        Error(
+            f"The stored vectors are of {space.model_name} ({space.dimension} numbers), "
+            f"and the settings name {entry.name} ({entry.dimension}).",
+            hint=f"Set PLUMBLINE_EMBEDDER={space.model_name}.",
+            id="rag.E005",
+        )
+    ]
+
+
+def _tables(alias: str) -> list[str]:
+    return connections[alias].introspection.table_names()
+
+
+def _as_numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether it can be written, or made in the nearest folder that exists."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return os.access(folder, os.W_OK | os.X_OK)
