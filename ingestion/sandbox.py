@@ -237,7 +237,7 @@ def _died(status: int | None, limits: ParseLimits) -> RagError:
 
 def _page(fields: dict[str, Any]) -> PageText:
     blocks = tuple(
-        Block(**{**block, "box": tuple(block["box"]) if block["box"] else None})
-        for block in fields["blocks"]
+        Block(kind=k, start=s, end=e, level=n, box=tuple(box) if box else None)
+        for k, s, e, n, box in fields["blocks"]
     )
     return PageText(**{**fields, "blocks": blocks})

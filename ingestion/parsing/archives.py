@@ -19,6 +19,8 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_FLAG = 0x1
 # Directory records are at least this long: a bound on entries before reading.
 _MIN_RECORD_BYTES = 46
+# Office files know no other ways to pack; rarer ones ask for memory in advance.
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 # Ratios of tiny entries mean nothing.
 _RATIO_FROM_BYTES = 1_000_000
 
@@ -58,7 +60,7 @@ class Archive:
                 while block := entry.read(_STEP):
                     out += block
                     self._count(len(block), len(out))
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as exc:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as exc:
             raise Corrupt from exc
         except RuntimeError as exc:  # zipfile's word for "needs a password"
             raise Encrypted from exc
@@ -89,6 +91,8 @@ def _opened(path: Path, limits: ParseLimits) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, ValueError, OSError, EOFError) as exc:
         raise Corrupt from exc
+    except NotImplementedError as exc:  # a version of the format to come
+        raise Corrupt from exc
 
 
 def _bound_directory(path: Path, limits: ParseLimits) -> None:
@@ -109,6 +113,8 @@ def _check(infos: list[zipfile.ZipInfo], size_bytes: int, limits: ParseLimits) -
         raise _too_many(limits)
     if any(info.flag_bits & _ENCRYPTED_FLAG for info in infos):
         raise Encrypted
+    if any(info.compress_type not in _METHODS for info in infos):
+        raise Corrupt
     if any(_leaves_folder(info.filename) for info in infos):
         raise Corrupt("The file holds parts with unsafe names and was not opened.")
     total = sum(info.file_size for info in infos)

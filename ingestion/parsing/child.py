@@ -24,7 +24,10 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from ingestion.types import PageText
 
 _NEWUSER, _NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG, _SIGKILL = 1, 9
@@ -114,7 +117,6 @@ def _run(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
 
 
 def _parse(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
-    from dataclasses import asdict
     from pathlib import Path
 
     # openpyxl imports both if it can and needs neither to read values: 0.2 s.
@@ -131,8 +133,20 @@ def _parse(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
         progress=_throttled(emit),
     )
     for page in parsed.pages:
-        emit({"page": asdict(page)})
+        emit({"page": _fields(page)})
     emit({"done": {"title": parsed.title, "notices": parsed.notices}})
+
+
+def _fields(page: PageText) -> dict[str, Any]:
+    """A page as JSON; blocks as plain rows, for there are thousands."""
+    return {
+        "number": page.number,
+        "text": page.text,
+        "blocks": [(b.kind, b.start, b.end, b.level, b.box) for b in page.blocks],
+        "label": page.label,
+        "width": page.width,
+        "height": page.height,
+    }
 
 
 def _throttled(emit: Callable[[dict[str, Any]], None]) -> Callable[[int, int], None]:

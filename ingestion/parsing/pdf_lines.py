@@ -11,12 +11,14 @@ import ctypes
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 # pypdfium2 carries no types.
 Raw = Any
+Position = Callable[[int], int]
 
 # PDFium's marks for a hyphen that only parts a word at a line's end. It stands
 # in place of the line break.
@@ -39,7 +41,7 @@ class Word:
     bottom: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """Words on one baseline, or a part of them between two wide gaps.
 
@@ -57,23 +59,23 @@ class Line:
     is_cut: bool = False
     is_turned: bool = False
 
-    @property
+    @cached_property
     def text(self) -> str:
         return " ".join(word.text for word in self.words)
 
-    @property
+    @cached_property
     def left(self) -> float:
         return self.words[0].left
 
-    @property
+    @cached_property
     def right(self) -> float:
         return max(word.right for word in self.words)
 
-    @property
+    @cached_property
     def top(self) -> float:
         return min(word.top for word in self.words)
 
-    @property
+    @cached_property
     def bottom(self) -> float:
         return max(word.bottom for word in self.words)
 
@@ -126,11 +128,11 @@ class _Reader:
         """Yield each line with its direction in quarter turns."""
         offset = _utf16_offsets(text)
         for match in _LINE.finditer(text):
+            index = self._indices(offset, match.start(), match.end() - 1)
             words = []
             first = -1
-            for word in _WORD.finditer(match.group()):
-                start = self._index(offset(match.start() + word.start()))
-                end = self._index(offset(match.start() + word.end() - 1))
+            for word in _WORD.finditer(text, match.start(), match.end()):
+                start, end = index(word.start()), index(word.end() - 1)
                 if start >= 0:
                     first = start if first < 0 else first
                     words.append(self._word(word.group(), start, max(start, end)))
@@ -161,6 +163,17 @@ class _Reader:
         x, y = self._x.value - self._left, self._top - self._y.value
         return (y, x, -y, -x)[turn]
 
+    def _indices(self, offset: Position, start: int, end: int) -> Position:
+        """Map positions within a line of text to PDFium's characters.
+
+        Two calls suffice where none of the line's characters is invented.
+        """
+        first = self._index(offset(start))
+        shift = first - start
+        if first >= 0 and self._index(offset(end)) == end + shift:
+            return lambda position: position + shift
+        return lambda position: self._index(offset(position))
+
     def _index(self, text_index: int) -> int:
         found: int = self._pdfium.FPDFText_GetCharIndexFromTextIndex(
             self._raw, text_index
@@ -186,7 +199,7 @@ class _Reader:
         )
 
 
-def _utf16_offsets(text: str) -> Any:
+def _utf16_offsets(text: str) -> Position:
     """PDFium counts UTF-16 units; map a position in ``text`` to them."""
     if text.isascii() or max(text) < "\U00010000":
         return lambda position: position
