@@ -66,7 +66,7 @@ def load_texts(
     Args:
         progress: called with documents done and documents in all.
     """
-    collection = _make_collection()
+    collection = make_collection()
     done = 0
     for batch in _batches(texts):
         _load_batch(collection, batch, reader)
@@ -91,36 +91,37 @@ def _load_batch(collection: Collection, texts: Sequence[Text], reader: Reader) -
     for text, passages in zip(texts, cut, strict=True):
         mine = vectors[at : at + len(passages)]
         at += len(passages)
-        _store(_make_claim(collection, text), text, passages, mine, reader)
+        add_document(collection, text, passages, mine, embedder=reader.embedder)
 
 
-def _store(
-    claim: Claim,
+def add_document(
+    collection: Collection,
     text: Text,
     passages: Sequence[Passage],
     vectors: NDArray[np.float32],
-    reader: Reader,
+    *,
+    embedder: Embedder,
 ) -> None:
+    """Store ``passages`` of ``text`` and their ``vectors`` as a worker does."""
     reading = Reading(
         parsed=Parsed(pages=(_page(text),), title=text.title),
         title=text.title,
         passages=passages,
         vectors=vectors,
-        space=ensure_live_space(reader.embedder),
+        space=ensure_live_space(embedder),
         parser_version="corpus",
     )
-    store(claim, reading)
+    store(_make_claim(collection, text), reading)
 
 
 def _page(text: Text) -> PageText:
     return PageText(number=1, text=text.text)
 
 
-def _make_collection() -> Collection:
-    owner, _ = get_user_model().objects.get_or_create(username="evaluation")
-    return Collection.objects.create(
-        owner=owner, name=f"corpus {Collection.objects.count() + 1}"
-    )
+def make_collection(name: str = "corpus") -> Collection:
+    """Return a new collection of the user "evaluation", who is made if absent."""
+    owner, _ = get_user_model()._default_manager.get_or_create(username="evaluation")
+    return Collection.objects.create(owner=owner, name=name)
 
 
 def _make_claim(collection: Collection, text: Text) -> Claim:
