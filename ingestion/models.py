@@ -208,7 +208,7 @@ class Chunk(models.Model):
     """A stored passage: ``text`` is exactly the version's text[start:end].
 
     Two generated columns that Django never reads or writes are added by
-    migration 0003: ``lexemes`` (tsvector) and ``bm25`` (sparsevec).
+    migration 0004: ``lexemes`` (tsvector) and ``bm25`` (sparsevec).
     """
 
     id = models.BigAutoField(primary_key=True)
