@@ -40,21 +40,9 @@ _ADVICE = {
     ".tar": "Unpack the archive and add the files in it.",
     ".xml": "Export it as HTML, CSV or text and add that.",
 }
-_PICTURES = frozenset(
-    [
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".gif",
-        ".tif",
-        ".tiff",
-        ".bmp",
-        ".webp",
-        ".heic",
-        ".svg",
-        ".ico",
-    ]
-)
+_PICTURES = frozenset((
+    ".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".svg",
+))  # fmt: skip
 _PICTURE_ADVICE = (
     "Pictures need text recognition (OCR) first. Add a PDF that holds their text."
 )

@@ -113,7 +113,7 @@ def _margins(archive: Archive, targets: list[str]) -> list[Piece]:
     """Headers and footers once each, not on every page."""
     texts = dict.fromkeys(
         one_line(_plain(read_xml(archive, target)))
-        for target in sorted(set(targets))
+        for target in sorted(set(targets), reverse=True)
         if target in archive
     )
     # A margin with only a page number says nothing.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from ingestion.parsing.cleaning import one_line
@@ -15,76 +15,18 @@ from ingestion.types import BlockKind, Parsed
 # selectolax carries no types.
 Node = Any
 
-_SKIPPED = frozenset(
-    [
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "svg",
-        "canvas",
-        "iframe",
-        "object",
-        "embed",
-        "audio",
-        "video",
-        "nav",
-        "head",
-        "select",
-        "option",
-        "datalist",
-        "button",
-        "dialog",
-        "-comment",
-    ]
-)
-_BLOCKS = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "caption",
-        "center",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hgroup",
-        "hr",
-        "legend",
-        "li",
-        "main",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "title",
-        "tr",
-        "ul",
-    ]
-)
+_SKIPPED = frozenset((
+    "script", "style", "noscript", "template", "svg", "canvas", "iframe", "object",
+    "embed", "audio", "video", "nav", "head", "select", "option", "datalist",
+    "button", "dialog", "-comment",
+))  # fmt: skip
+_BLOCKS = frozenset((
+    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd",
+    "details", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form",
+    "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "hr", "legend", "li",
+    "main", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot",
+    "th", "thead", "title", "tr", "ul",
+))  # fmt: skip
 _KINDS: dict[str, BlockKind] = {
     "li": "list",
     "dd": "paragraph",
@@ -93,6 +35,12 @@ _KINDS: dict[str, BlockKind] = {
     "caption": "caption",
     "footer": "note",
 }
+# Rows looked at to find two cells side by side, and the longest cell of data.
+_LOOK_ROWS = 8
+_MAX_CELL_CHARS = 2_000
+# A list of this many links of this average length is a menu.
+_MENU_ITEMS = 12
+_MENU_CHARS = 30
 _HEADINGS = {f"h{i}": i for i in range(1, 7)}
 
 
@@ -128,38 +76,42 @@ class _Walk:
     def pieces(self, root: Node) -> Iterator[Piece]:
         node = root
         while node is not None:
-            yield from self._enter(node)
-            if node.child is not None and not self._closed(node):
+            goes_in = yield from self._enter(node)
+            if goes_in and node.child is not None:
                 node = node.child
                 continue
-            while node is not None:
+            if goes_in:
                 yield from self._leave(node)
-                if node.mem_id == root.mem_id:
-                    node = None
-                elif node.next is not None:
-                    node = node.next
-                    break
-                else:
-                    node = node.parent
+            node = yield from self._after(node, root)
 
-    def _closed(self, node: Node) -> bool:
-        """Whether the children are skipped or already read."""
-        return node.tag in _SKIPPED or _hidden(node) or _is_data_table(node)
+    def _after(self, node: Node, root: Node) -> Generator[Piece, None, Node]:
+        """Leave the elements that end here; return the next node, or None."""
+        while node.mem_id != root.mem_id:
+            if node.next is not None:
+                return node.next
+            node = node.parent
+            yield from self._leave(node)
+        return None
 
-    def _enter(self, node: Node) -> Iterator[Piece]:
+    def _enter(self, node: Node) -> Generator[Piece, None, bool]:
+        """Meet a node; return whether its children are to be read."""
         tag = node.tag
         if tag == "-text":
             self._inline.append(self._spaced(node.text_content or ""))
-            return
+            return True
         if tag in _SKIPPED or _hidden(node):
-            return
-        if tag in _BLOCKS:
-            yield from self._flush()
-            self._open(node)
-            if _is_data_table(node):
-                yield from _table(node)
-        else:
+            return False
+        if tag not in _BLOCKS:
             self._inline.append(_inline_mark(node))
+            return True
+        yield from self._flush()
+        if tag in {"ul", "ol"} and not self._lists and _is_menu(node):
+            return False
+        if _is_data_table(node):
+            yield from _table(node)
+            return False
+        self._open(node)
+        return True
 
     def _open(self, node: Node) -> None:
         tag = node.tag
@@ -173,7 +125,7 @@ class _Walk:
 
     def _leave(self, node: Node) -> Iterator[Piece]:
         tag = node.tag
-        if tag not in _BLOCKS or _hidden(node):
+        if tag not in _BLOCKS:
             return
         yield from self._flush()
         if tag in _KINDS and self._kinds:
@@ -246,10 +198,21 @@ def _is_data_table(node: Node) -> bool:
     """Whether a table holds data; tables used for layout are read as blocks."""
     if node.tag != "table" or node.attributes.get("role") == "presentation":
         return False
-    if node.css_first("table table") is not None:
+    if node.css_first("table table, h1, h2, h3, h4, h5, h6") is not None:
         return False
-    first = node.css_first("tr")
-    return first is not None and len(first.css("td, th")) > 1
+    if not any(len(row.css("td, th")) > 1 for row in node.css("tr")[:_LOOK_ROWS]):
+        return False
+    return all(len(cell.text()) < _MAX_CELL_CHARS for cell in node.css("td"))
+
+
+def _is_menu(node: Node) -> bool:
+    """Whether a long list is nothing but short links: a menu, not content."""
+    items = node.css("li")
+    if len(items) < _MENU_ITEMS:
+        return False
+    text = len("".join(node.text().split()))
+    linked = sum(len("".join(link.text().split())) for link in node.css("a"))
+    return linked >= 0.95 * text and text / len(items) < _MENU_CHARS
 
 
 def _table(node: Node) -> Iterator[Piece]:

@@ -24,19 +24,10 @@ _TABLE = f"{_NS}table:1.0}}"
 _DRAW = f"{_NS}drawing:1.0}}"
 _OFFICE = f"{_NS}office:1.0}}"
 # Deleted text of tracked changes, forms and indexes are no text to read.
-_DROPPED = frozenset(
-    [
-        "tracked-changes",
-        "sequence-decls",
-        "forms",
-        "annotation-end",
-        "alphabetical-index",
-        "table-of-content",
-        "settings",
-        "bookmark-start",
-        "bookmark-end",
-    ]
-)
+_DROPPED = frozenset((
+    "tracked-changes", "sequence-decls", "forms", "annotation-end", "settings",
+    "alphabetical-index", "table-of-content", "bookmark-start", "bookmark-end",
+))  # fmt: skip
 # Cells and rows may claim to repeat a million times.
 _MAX_REPEATS = 200
 

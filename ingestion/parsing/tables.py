@@ -67,7 +67,8 @@ def _tidy(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def _as_line(row: Row) -> str:
-    return " | ".join(row).strip() if len(row) > 1 else row[0]
+    last = max((i for i, cell in enumerate(row) if cell), default=0)
+    return " | ".join(row[: last + 1]).strip()
 
 
 def _records(grid: Sequence[Row]) -> Iterator[str]:

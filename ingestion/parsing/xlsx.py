@@ -150,7 +150,12 @@ def _table(table: list[Line]) -> Iterator[Piece]:
     width = max(map(len, table))
     while width > 1 and table and sum(map(bool, table[0])) <= _TITLE_CELLS:
         yield piece("heading", " ".join(table.pop(0)), level=2)
-    if table:
+    if len(table) == 1 and width == 1:
+        # A cell by itself: most often the title of what follows.
+        text = table[0][0]
+        is_title = len(text) < 120 and any(map(str.isalpha, text))
+        yield piece("heading" if is_title else "paragraph", text, level=2)
+    elif table:
         yield piece("table", table_text(table))
 
 
@@ -161,9 +166,11 @@ def _comments(archive: Archive, sheet: Any) -> Iterator[Piece]:
         if kind in {"comments", "threadedComment"} and target in archive:
             for node in read_xml(archive, target).iter():
                 if local(node) in {"comment", "threadedComment"}:
-                    yield _comment(node)
+                    yield from _comment(node)
 
 
-def _comment(node: Element) -> Piece:
+def _comment(node: Element) -> Iterator[Piece]:
     text = "".join(t.text or "" for t in node.iter() if local(t) in {"t", "text"})
-    return piece("note", f"Comment on {node.get('ref', '?')}: {one_line(text)}")
+    # A stand-in for programs that do not know threads; the thread is read itself.
+    if text and not text.startswith("[Threaded comment]"):
+        yield piece("note", f"Comment on {node.get('ref', '?')}: {one_line(text)}")
