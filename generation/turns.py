@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePath
+from uuid import UUID
 
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -21,6 +22,7 @@ from ingestion.visibility import documents_visible_to
 from rag_site.asking import Asker
 
 STARTERS = 3
+_NOWHERE = UUID(int=0)
 _BARE_REFUSAL = "Not in your documents."
 # Chunks looked at for headings; the first ones are contents and introductions.
 _CHUNKS_READ = 240
@@ -101,7 +103,7 @@ def _day_words(conversation: Conversation, today: dt.date) -> str:
         return "Today"
     if age == 1:
         return "Yesterday"
-    return "Last 7 days" if age <= 7 else "Older"  # noqa: PLR2004 - a week
+    return "Last 7 days" if age <= 7 else "Older"
 
 
 def starters_for(asker: Asker) -> list[Starter]:
@@ -113,21 +115,24 @@ def starters_for(asker: Asker) -> list[Starter]:
         .order_by("-updated_at")[:STARTERS]
     )
     headings = _headings_of([d.current_version_id for d in documents])
-    return [_starter(d, headings.get(d.current_version_id, [])) for d in documents]
+    return [
+        _starter(d, headings.get(d.current_version_id or _NOWHERE, []))
+        for d in documents
+    ]
 
 
-def _headings_of(versions: Sequence[object]) -> dict[object, list[str]]:
+def _headings_of(versions: Sequence[UUID | None]) -> dict[UUID, list[str]]:
     rows = (
         Chunk.objects.filter(version__in=versions)
         .exclude(heading="")
         .order_by("ordinal")
         .values_list("version_id", "heading")[:_CHUNKS_READ]
     )
-    found: dict[object, list[str]] = {}
+    found: dict[UUID, list[str]] = {}
     for version, path in rows:
         parts = path.split(" › ")
         heading = _NUMBERING.sub("", parts[-1].strip())
-        if len(parts) > 1 and 3 < len(heading) <= _MAX_HEADING:  # noqa: PLR2004
+        if len(parts) > 1 and 3 < len(heading) <= _MAX_HEADING:
             found.setdefault(version, []).append(heading)
     return found
 

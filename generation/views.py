@@ -219,11 +219,11 @@ def _back_to(request: HttpRequest, answer: Answer) -> HttpResponse:
 
 def _deleted(asker: Asker, pk: str) -> UUID | None:
     """Return the id of the asker's chat that was just deleted, to offer an undo."""
-    found = _uuid(pk) if re.fullmatch(r"[0-9a-f-]{36}", pk) else None
-    mine = Conversation.objects.filter(
-        pk=found, user_id=asker.user_id, deleted_at__isnull=False
-    )
-    return found if found and mine.exists() else None
+    if not re.fullmatch(r"[0-9a-f-]{36}", pk):
+        return None
+    mine = Conversation.objects.filter(user_id=asker.user_id, deleted_at__isnull=False)
+    found = _uuid(pk)
+    return found if found and mine.filter(pk=found).exists() else None
 
 
 def _chats_context(request: HttpRequest, asker: Asker) -> dict[str, Any]:

@@ -119,6 +119,4 @@ def _settings_page(
     } | extra
     is_wrong = any(getattr(value, "errors", None) for value in extra.values())
     status = 422 if is_wrong or "name_error" in extra else 200
-    return render(
-        request, "ingestion/collection_settings.html", context, status=status
-    )
+    return render(request, "ingestion/collection_settings.html", context, status=status)

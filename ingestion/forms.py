@@ -62,7 +62,9 @@ class MemberForm(forms.Form):
         data: dict[str, Any] = super().clean() or {}
         user, group = data.get("user", "").strip(), data.get("group", "").strip()
         if bool(user) == bool(group):
-            raise forms.ValidationError("Type a user name or a group name, one of them.")
+            raise forms.ValidationError(
+                "Type a user name or a group name, one of them."
+            )
         if user:
             data["user"] = get_user_model().objects.filter(username=user).first()
             if data["user"] is None:
@@ -92,9 +94,7 @@ class LibraryFilter(forms.Form):
             ("trouble", "Failed"),
         ),
     )
-    sort = forms.ChoiceField(
-        required=False, choices=[(name, name) for name in SORTS]
-    )
+    sort = forms.ChoiceField(required=False, choices=[(name, name) for name in SORTS])
     page = forms.IntegerField(required=False, min_value=1)
 
     @property

@@ -104,10 +104,7 @@ def audience_of(collection: Collection, asker: Asker) -> str:
     """Say in words who can read the collection."""
     if collection.visibility == Collection.Visibility.EVERYONE:
         return "Everyone who is signed in can see this"
-    names = [
-        "you" if pk == asker.user_id else name
-        for pk, name in _people(collection)
-    ]
+    names = ["you" if pk == asker.user_id else name for pk, name in _people(collection)]
     if names == ["you"]:
         return "Only you can see this"
     shown, more = names[:_NAMES_SHOWN], len(names) - _NAMES_SHOWN

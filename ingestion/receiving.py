@@ -35,7 +35,9 @@ class Received:
         return _WORDS.get(self.outcome, self.outcome)
 
 
-def receive(asker: Asker, collection_id: UUID, file: TemporaryUploadedFile, policy: str) -> Received:
+def receive(
+    asker: Asker, collection_id: UUID, file: TemporaryUploadedFile, policy: str
+) -> Received:
     name = file.name or "file"
     try:
         accepted = services.accept_upload(
@@ -43,7 +45,7 @@ def receive(asker: Asker, collection_id: UUID, file: TemporaryUploadedFile, poli
             collection_id,
             path=Path(file.temporary_file_path()),
             name=name,
-            on_same_name=cast(Literal["replace", "keep", "skip"], policy),
+            on_same_name=cast("Literal['replace', 'keep', 'skip']", policy),
         )
     except (UploadRejected, FileTooLarge, DiskFull) as problem:
         return Received(name=name, message=problem.message)

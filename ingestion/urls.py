@@ -12,11 +12,25 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("documents/<uuid:pk>/retry", views.retry, name="retry_document"),
     path("documents/<uuid:pk>/cancel", views.cancel, name="cancel_document"),
     path("documents/<uuid:pk>/delete", views.delete, name="delete_document"),
-    path("documents/<uuid:pk>/pages/<int:number>.png", views.page_image, name="page_image"),
+    path(
+        "documents/<uuid:pk>/pages/<int:number>.png",
+        views.page_image,
+        name="page_image",
+    ),
     path("collections/new", collection_views.create, name="new_collection"),
     path("collections/<uuid:pk>/documents", views.upload, name="upload"),
-    path("collections/<uuid:pk>/settings", collection_views.settings, name="collection"),
-    path("collections/<uuid:pk>/members", collection_views.add_member, name="add_member"),
-    path("collections/<uuid:pk>/delete", collection_views.delete, name="delete_collection"),
-    path("members/<int:pk>/remove", collection_views.remove_member, name="remove_member"),
+    path(
+        "collections/<uuid:pk>/settings", collection_views.settings, name="collection"
+    ),
+    path(
+        "collections/<uuid:pk>/members", collection_views.add_member, name="add_member"
+    ),
+    path(
+        "collections/<uuid:pk>/delete",
+        collection_views.delete,
+        name="delete_collection",
+    ),
+    path(
+        "members/<int:pk>/remove", collection_views.remove_member, name="remove_member"
+    ),
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -48,7 +49,9 @@ def library(request: HttpRequest) -> HttpResponse:
     asker = asker_of_request(request)
     chosen = LibraryFilter(request.GET).chosen
     collection = (
-        get_collection_for(asker, chosen["collection"]) if chosen["collection"] else None
+        get_collection_for(asker, chosen["collection"])
+        if chosen["collection"]
+        else None
     )
     context = _table_context(asker, chosen) | _around(asker, collection)
     is_table = getattr(request, "htmx", False)
@@ -80,7 +83,7 @@ def upload(request: HttpRequest, pk: UUID) -> HttpResponse:
     policy = request.POST.get("on_same_name", "keep")
     received = [
         receive(asker, pk, file, policy if policy in POLICIES else "keep")
-        for file in request.FILES.getlist("files")
+        for file in cast("list[TemporaryUploadedFile]", request.FILES.getlist("files"))
     ]
     if getattr(request, "htmx", False):
         return _upload_fragments(request, asker, received)
@@ -187,7 +190,8 @@ def _around(asker: Asker, collection: Collection | None) -> dict[str, Any]:
         "collections": collections_listed(asker),
         "audience": audience_of(collection, asker) if collection else "",
         "upload_to": here.order_by("created_at").first(),
-        "can_manage": bool(collection) and managed.filter(pk=collection.pk).exists(),
+        "can_manage": collection is not None
+        and managed.filter(pk=collection.pk).exists(),
         "new_collection": CollectionForm(auto_id="new_%s"),
         "accept": ",".join(SUPPORTED),
         "max_upload_mb": settings.MAX_UPLOAD_MB,

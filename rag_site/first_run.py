@@ -11,9 +11,11 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from ingestion import services
+from ingestion.models import Collection
 from rag_site import weights
 from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
@@ -61,7 +63,7 @@ def make_first_administrator(token: str, form: SetupForm) -> User:
     with transaction.atomic():
         if not _live_links(token).update(used_at=timezone.now()):
             raise LinkUsed
-        user = form.save(commit=False)
+        user: User = form.save(commit=False)
         user.is_staff = user.is_superuser = True
         user.save()
         asker = Asker(user_id=user.pk)
@@ -85,7 +87,7 @@ def plan() -> Plan:
     )
 
 
-def _live_links(token: str):  # type: ignore[no-untyped-def]  # a QuerySet of OneTimeLink
+def _live_links(token: str) -> QuerySet[OneTimeLink]:
     return OneTimeLink.objects.filter(
         purpose=OneTimeLink.Purpose.FIRST_ADMIN,
         digest=token_digest(token),
@@ -94,7 +96,7 @@ def _live_links(token: str):  # type: ignore[no-untyped-def]  # a QuerySet of On
     )
 
 
-def _add_sample(asker: Asker, collection) -> None:  # type: ignore[no-untyped-def]  # an ingestion Collection
+def _add_sample(asker: Asker, collection: Collection) -> None:
     """Add the sample; the site is set up without it too."""
     try:
         with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:

@@ -11,6 +11,7 @@ from django.contrib.auth.forms import (
 )
 from django.utils import timezone
 
+from ingestion.models import Collection
 from ingestion.visibility import collections_visible_to
 from rag_site.asking import Asker
 from rag_site.errors import RateLimited
@@ -38,7 +39,7 @@ class SignInForm(AuthenticationForm):
             raise forms.ValidationError(problem.message, code=problem.code) from problem
 
 
-class SetupForm(UserCreationForm):
+class SetupForm(UserCreationForm):  # type: ignore[type-arg]  # not generic at run time
     """The first administrator and the first collection."""
 
     collection = forms.CharField(
@@ -58,14 +59,14 @@ class SetupForm(UserCreationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"].help_text = "Letters, digits and @ . + - _ only."
-        self.fields["password1"].help_text = (
-            "At least 8 characters, not only digits, and not a common one."
-        )
+        self.fields[
+            "password1"
+        ].help_text = "At least 8 characters, not only digits, and not a common one."
         self.fields["password2"].help_text = ""
         self.fields["password2"].label = "Password again"
 
 
-class ThemeForm(forms.ModelForm):
+class ThemeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
     class Meta:
         model = User
         fields = ("theme",)
@@ -76,9 +77,9 @@ class PasswordForm(PasswordChangeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["old_password"].widget.attrs.pop("autofocus", None)
-        self.fields["new_password1"].help_text = (
-            "At least 8 characters, not only digits, and not a common one."
-        )
+        self.fields[
+            "new_password1"
+        ].help_text = "At least 8 characters, not only digits, and not a common one."
         self.fields["new_password2"].help_text = ""
 
 
@@ -93,7 +94,7 @@ class KeyForm(forms.Form):
         label="It may",
     )
     collections = forms.ModelMultipleChoiceField(
-        queryset=None,
+        queryset=Collection.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         label="Only in these collections",

@@ -7,7 +7,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView
@@ -23,6 +22,7 @@ from rag_site import audit, first_run
 from rag_site import health as site_health
 from rag_site import keys as api_keys
 from rag_site.asking import asker_of_request
+from rag_site.context import site
 from rag_site.errors import NotFound, RagError
 from rag_site.forms import KeyForm, PasswordForm, SetupForm, SignInForm, ThemeForm
 from rag_site.models import ApiKey, User
@@ -34,6 +34,10 @@ MODEL_BACKEND = "rag_site.sign_in.LimitedBackend"
 class SignInView(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        # Django puts the host's name where the templates expect the product's.
+        return super().get_context_data(**kwargs) | site(self.request)
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
@@ -83,7 +87,9 @@ def password(request: HttpRequest) -> HttpResponse:
         return _account_page(request, form)
     update_session_auth_hash(request, form.save())
     audit.record("password.changed", asker=asker_of_request(request))
-    messages.success(request, "Your password is changed; other browsers are signed out.")
+    messages.success(
+        request, "Your password is changed; other browsers are signed out."
+    )
     return redirect("account")
 
 
@@ -116,18 +122,19 @@ def revoke_key(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect("keys")
 
 
-@staff_member_required(login_url="sign_in")
 @require_GET
 def health(request: HttpRequest) -> HttpResponse:
-    context = {"parts": site_health.parts(), "plan": first_run.plan()}
-    context["is_well"] = all(part.ok for part in context["parts"])
+    _check_staff(request)
+    parts = site_health.parts()
+    is_well = all(part.ok for part in parts)
+    context = {"parts": parts, "is_well": is_well, "plan": first_run.plan()}
     return render(request, "rag_site/health.html", context)
 
 
-@staff_member_required(login_url="sign_in")
 @require_GET
 def health_report(request: HttpRequest) -> HttpResponse:
     """Return what the page says as a file to attach to a report; no secret is in it."""
+    _check_staff(request)
     plan = first_run.plan()
     found = {
         "at": timezone.now().isoformat(timespec="seconds"),
@@ -137,13 +144,20 @@ def health_report(request: HttpRequest) -> HttpResponse:
         },
         "plan": {name: getattr(plan, name) for name in plan.__slots__},
     }
-    response = HttpResponse(json.dumps(found, indent=2), content_type="application/json")
+    response = HttpResponse(
+        json.dumps(found, indent=2), content_type="application/json"
+    )
     response["Content-Disposition"] = 'attachment; filename="plumbline-health.json"'
     return response
 
 
+def _check_staff(request: HttpRequest) -> None:
+    if not _person(request).is_staff:
+        raise NotFound
+
+
 def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
+    return cast("User", request.user)
 
 
 def _account_page(request: HttpRequest, form: PasswordForm) -> HttpResponse:

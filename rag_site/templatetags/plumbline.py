@@ -35,13 +35,15 @@ def _sprite() -> str:
 
 @register.filter
 def size(size_bytes: int) -> str:
-    """Return bytes in kB or MB, powers of ten as file managers show them."""
+    """Return bytes in kB, MB or GB, powers of ten as file managers show them."""
     if size_bytes < _KB:
         return f"{size_bytes} bytes"
     if size_bytes < _KB * _KB:
         return f"{size_bytes / _KB:.0f} kB"
     megabytes = size_bytes / _KB / _KB
-    return f"{megabytes:.1f} MB" if megabytes < 10 else f"{megabytes:,.0f} MB"  # noqa: PLR2004
+    if megabytes >= 10 * _KB:
+        return f"{megabytes / _KB:.0f} GB"
+    return f"{megabytes:.1f} MB" if megabytes < 10 else f"{megabytes:,.0f} MB"
 
 
 @register.filter
@@ -54,9 +56,9 @@ def duration(seconds: float | None) -> str:
     """Return a length of time in words short enough for a table."""
     if seconds is None:
         return ""
-    if seconds < 60:  # noqa: PLR2004
+    if seconds < 60:
         return f"{max(1, round(seconds))} s"
-    if seconds < 3600:  # noqa: PLR2004
+    if seconds < 3600:
         return f"{round(seconds / 60)} min"
     return f"{seconds / 3600:.1f} h"
 
@@ -80,7 +82,7 @@ def ordinal_place(place: int) -> str:
     """Return 1st, 2nd, 3rd, 11th."""
     last_two, last = place % 100, place % 10
     suffix = {1: "st", 2: "nd", 3: "rd"}.get(last, "th")
-    return f"{place}{'th' if 10 < last_two < 14 else suffix}"  # noqa: PLR2004
+    return f"{place}{'th' if 10 < last_two < 14 else suffix}"
 
 
 @register.simple_tag
