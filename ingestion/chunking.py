@@ -265,9 +265,9 @@ def _passages(
     ordinal = 0
     for piece in pieces:
         heading = ruler.heading(piece.path, piece.table_header)
-        for s, e in ruler.within(heading, text[piece.start : piece.end]):
+        for s, e, total in ruler.within(heading, text[piece.start : piece.end]):
             start, end = piece.start + s, piece.start + e
-            passage = Passage(
+            yield Passage(
                 ordinal=ordinal,
                 text=text[start:end],
                 heading=heading,
@@ -275,9 +275,8 @@ def _passages(
                 end=end,
                 page_first=pages[bisect_right(starts, start) - 1].number,
                 page_last=pages[bisect_right(starts, end - 1) - 1].number,
-                token_count=0,
+                token_count=total,
             )
-            yield replace(passage, token_count=ruler.total(passage.embedded_text))
             ordinal += 1
 
 

@@ -80,22 +80,23 @@ class Ruler:
 
     def within(
         self, heading: str, text: str, room: int | None = None
-    ) -> Iterator[Span]:
+    ) -> Iterator[tuple[int, int, int]]:
         """Cut ``text`` so that each part fits exactly under ``heading``.
 
-        Sums of tokens are near but not exact for every tokenizer: this is where
-        the limit is held.
+        Yields start, end and the tokens of heading and part together. Sums of
+        tokens are near but not exact for every tokenizer: this is where the
+        limit is held.
         """
         room = room or self.room(heading)
-        whole = f"{heading}\n{text}" if heading else text
-        limit = self.config.max_tokens
-        if self.count(text) <= limit >= self.total(whole) or room == 1:
-            yield 0, len(text)
-            return
+        if len(text) <= self._max_chars or room == 1:
+            total = self.total(f"{heading}\n{text}" if heading else text)
+            if total <= self.config.max_tokens or room == 1:
+                yield 0, len(text), total
+                return
         smaller = max(1, room * 7 // 8)
         for start, end in self.pieces(text, smaller):
-            for s, e in self.within(heading, text[start:end], smaller):
-                yield start + s, start + e
+            for s, e, total in self.within(heading, text[start:end], smaller):
+                yield start + s, start + e, total
 
     def _room(self, heading: str) -> int:
         """Return the tokens left for text under ``heading``; at least 1."""

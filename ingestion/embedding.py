@@ -33,6 +33,9 @@ _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 # A question is one short text; a server that needs longer is not answering.
 _HTTP_TIMEOUT = httpx.Timeout(15.0, connect=3.0)
 
+# Two threads that ask first at the same time must not load the model twice.
+_loading = threading.Lock()
+
 
 class Embedder(Protocol):
     """What ingestion and search ask of an embedding model.
@@ -78,7 +81,8 @@ def load_embedder(name: str | None = None) -> SentenceTransformerEmbedder:
 
     It is loaded once a process. Raises ``WeightsMissing`` if it was not fetched.
     """
-    return _load(name or settings.EMBEDDER)
+    with _loading:
+        return _load(name or settings.EMBEDDER)
 
 
 def tokenizer_for(name: str) -> Tokenizer:
@@ -259,7 +263,9 @@ def _load_model(folder: Path, precision: str, threads: int) -> SentenceTransform
     os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) // 2))
     model = SentenceTransformer(
         str(folder),

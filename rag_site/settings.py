@@ -244,6 +244,9 @@ EMBEDDING_PRECISION = env_str("PLUMBLINE_EMBEDDING_PRECISION", "auto")
 EMBEDDING_BATCH = env_int("PLUMBLINE_EMBEDDING_BATCH", 8, minimum=1)
 # Threads of torch in a worker; 0: half of the cores, at least 1.
 EMBEDDING_THREADS = env_int("PLUMBLINE_EMBEDDING_THREADS", 0)
+# Documents that one worker has in hand: while one is embedded, another is
+# parsed or stored. Embedding itself is done for one at a time.
+WORKER_THREADS = env_int("PLUMBLINE_WORKER_THREADS", 2, minimum=1, maximum=16)
 # Tokens of one chunk, special tokens and heading included (at most the
 # window of the embedder, 256 for the default).
 CHUNK_TOKENS = env_int("PLUMBLINE_CHUNK_TOKENS", 200, minimum=32, maximum=8192)
@@ -270,6 +273,9 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_RETRY_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Threads, because torch hangs after a fork (celery issue 4113).
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = WORKER_THREADS
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -45,7 +45,7 @@ def model_server(port: int, model: str) -> Part:
 def workers() -> tuple[Part, Part]:
     """Two processes, so that a long document never holds up a short one.
 
-    Solo pools: torch hangs after a fork (celery issue 4113). The one for large
+    Thread pools: torch hangs after a fork (celery issue 4113). The one for large
     files has no embedding model in memory until the first such file comes.
     """
     return _worker("small"), _worker("large")
@@ -58,7 +58,7 @@ def _worker(queue: str) -> Part:
         command=(
             *_CELERY,
             "worker",
-            *("-Q", queue, "-P", "solo", "-n", f"{queue}@%h", "-l", "INFO"),
+            *("-Q", queue, "-P", "threads", "-n", f"{queue}@%h", "-l", "INFO"),
             *("--without-gossip", "--without-mingle"),
         ),
         environment={**_OFFLINE, **_QUIET, "OMP_NUM_THREADS": threads},

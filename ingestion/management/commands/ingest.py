@@ -15,15 +15,17 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ingestion import services, sweeping
 from ingestion.embedding import load_embedder
+from ingestion.inline import ingest_all
 from ingestion.leasing import UNSETTLED
 from ingestion.models import Collection, Document
-from ingestion.pipeline import ingest
 from ingestion.selectors import progress_of
 from ingestion.shell import owner_named, writable_collection
 from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
 
 _POLL_S = 0.5
+# Documents read between two looks at whether a worker has come up.
+_AT_ONCE = 8
 State = Document.State
 
 
@@ -136,7 +138,7 @@ def _doing(rows: list[Document]) -> str:
 
 
 def _worked(rows: list[Document]) -> bool:
-    """Read the first document that waits, unless a worker is there to do it."""
+    """Read some of the documents that wait, unless a worker is there to do it."""
     if sweeping.has_live_worker():
         return False
     try:
@@ -144,7 +146,7 @@ def _worked(rows: list[Document]) -> bool:
     except RagError as exc:
         raise CommandError(exc.message) from exc
     sweeping.set_aside()
-    return any(ingest(row.pk) for row in rows)
+    return bool(ingest_all([row.pk for row in rows[:_AT_ONCE]]))
 
 
 def _report(sent: list[_Sent], seconds: float) -> dict[str, Any]:
