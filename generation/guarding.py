@@ -38,21 +38,28 @@ class Evidence:
 def weigh(question: str, hits: Sequence[Hit]) -> Evidence:
     """Judge passages before anything is written.
 
-    The score is the mean of two views that fail on different questions: the
-    best cosine similarity, stretched to 0..1, and the largest share of the
-    question's own terms that one passage holds.
+    Two views that fail on different questions: the best cosine similarity,
+    stretched to 0..1, and the largest share of the question's own terms that one
+    passage holds. The score is their mean, or the similarity where that is more.
     """
     best = max((hit.similarity or 0.0 for hit in hits), default=0.0)
     span = SIMILARITY_SURE - SIMILARITY_NOTHING
     similarity = min(max((best - SIMILARITY_NOTHING) / span, 0.0), 1.0)
-    terms = question_terms(question)
-    held = [claim_of(f"{hit.document} {hit.heading} {hit.text}").terms for hit in hits]
-    coverage = (
-        max((len(terms & h) / len(terms) for h in held), default=0.0) if terms else 0.0
-    )
+    coverage = _coverage(question_terms(question), hits)
     # A question in another language than its passages shares no words with them.
     score = max(similarity, (similarity + coverage) / 2) if best else coverage
     return Evidence(score=score, similarity=similarity, coverage=coverage)
+
+
+def _coverage(terms: frozenset[str], hits: Sequence[Hit]) -> float:
+    """Return the largest share of ``terms`` in one passage.
+
+    A question without terms of its own, such as "Summarise this", fits any.
+    """
+    if not terms or not hits:
+        return 1.0 if hits else 0.0
+    held = [claim_of(f"{hit.document} {hit.heading} {hit.text}").terms for hit in hits]
+    return max(len(terms & words) / len(terms) for words in held)
 
 
 def is_refusal(text: str) -> bool:

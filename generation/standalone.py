@@ -27,9 +27,8 @@ _LEADING = re.compile(r"^(?:and|but|so|then|also|or)\b[\s,]*", re.IGNORECASE)
 _NAME_WORDS = 6
 # Fewer terms of its own than this, and a question leans on the one before.
 _FEW_TERMS = 2
-_ASKS_FOR_NAME = re.compile(
-    r"(?:who|whose|whom|which|what(?: is| was|'s) the name)\b", re.IGNORECASE
-)
+_ASKS_FOR_PERSON = re.compile(r"who(?:se|m)?\b", re.IGNORECASE)
+_ASKS_FOR_THING = re.compile(r"(?:who(?:se|m)?|which|what)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +94,10 @@ def _replace(question: str, pronoun: str, subject: str) -> str:
 def subject_of(turn: Turn) -> str:
     """Return what a pronoun after ``turn`` most likely points at, or ""."""
     in_question = _names_inside(turn.question)
-    if _ASKS_FOR_NAME.match(turn.question) and not turn.is_refused:
-        answer = MARK.sub("", turn.answer).strip(" .\n")
-        if _is_name(answer):
-            return answer
+    answer = "" if turn.is_refused else MARK.sub("", turn.answer).strip(" .\n")
+    if _ASKS_FOR_THING.match(turn.question) and _is_name(answer):
+        return answer
+    if _ASKS_FOR_PERSON.match(turn.question):
         in_answer = [n for n in name_spans(answer) if n not in in_question]
         if in_answer:
             return in_answer[0]
@@ -112,5 +111,7 @@ def _names_inside(question: str) -> list[str]:
 
 def _is_name(answer: str) -> bool:
     words = answer.split()
+    if not 0 < len(words) <= _NAME_WORDS or fold(words[0]) in STOP_WORDS - {"the"}:
+        return False
     long = [word for word in words if fold(word) not in STOP_WORDS]
-    return 0 < len(words) <= _NAME_WORDS and all(word[0].isupper() for word in long)
+    return bool(long) and all(word[0].isupper() for word in long)

@@ -22,7 +22,8 @@ STOP_WORDS = frozenset(
     document documents passage passages source sources""".split()  # noqa: SIM905 - a list of 150 quoted words reads worse
 )
 QUESTION_WORDS = frozenset(
-    "name kind type give list tell describe explain many long old often".split()  # noqa: SIM905
+    """name kind type give list tell describe explain many long old often summarise
+    summarize summary overview main point topic content whole""".split()  # noqa: SIM905
 )
 NEGATIONS = frozenset(
     "not no never none neither nor without cannot nobody nothing nowhere".split()  # noqa: SIM905

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generation.citations import check, mend_marks
+from generation.sentences import split_sentences
+
+SOURCES = {
+    1: "In 911 Rollo, a Norse leader, agreed to swear fealty to King Charles III.",
+    2: "The pump holds 40 litres of oil and must not run dry.",
+    3: "Service costs 1,200 euros a year. It is done by Berg & Sons.",
+}
+
+
+def verdicts(text: str, question: str = "") -> list[tuple[tuple[int, ...], str]]:
+    checked = check(text, SOURCES, question=question)
+    return [(item.sources, item.verdict) for item in checked.cited]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Rollo swore fealty to Charles III [1].", ((1,), "supported")),
+        ("The pump holds 40 litres [2].", ((2,), "supported")),
+        ("The pump holds 50 litres [2].", ((2,), "partly")),
+        ("The pump holds forty litres of tea [2].", ((2,), "supported")),
+        ("Service costs 1200 euros [3].", ((3,), "supported")),
+        ("Bananas grow in warm places [2].", ((2,), "unsupported")),
+        ("Rollo met Napoleon in Paris [1].", ((1,), "unsupported")),
+        ("Rollo did not swear fealty to Charles [1].", ((1,), "partly")),
+        ("The pump must not run dry [2].", ((2,), "supported")),
+        ("The moon is made of cheese.", ((), "unsupported")),
+    ],
+)
+def test_a_sentence_is_held_to_its_source(
+    text: str, expected: tuple[tuple[int, ...], str]
+) -> None:
+    assert verdicts(text) == [expected]
+
+
+def test_a_missing_mark_is_added_where_one_source_clearly_holds_it() -> None:
+    checked = check(
+        "The pump holds 40 litres of oil. Cheese is yellow.", SOURCES, question=""
+    )
+    assert checked.text == "The pump holds 40 litres of oil [2]. Cheese is yellow."
+    assert checked.numbers == {2}
+
+
+def test_a_short_answer_counts_with_its_question() -> None:
+    checked = check("Rollo", SOURCES, question="Which Norse leader swore fealty?")
+    assert checked.text == "Rollo [1]"
+    assert checked.cited[0].verdict == "supported"
+    # The word is in a source, but that source is about something else.
+    far = check("Oil", SOURCES, question="What do whales in Norway eat?")
+    assert far.cited[0].verdict != "supported"
+
+
+@pytest.mark.parametrize(
+    ("written", "mended"),
+    [
+        ("It is so [1, 2].", "It is so [1][2]."),
+        ("It is so [1][7].", "It is so [1]."),
+        ("It is so [9].", "It is so."),
+        ("It is so (passage 2).", "It is so [2]."),
+        ("It is so 【3】.", "It is so [3]."),
+        ("It is so [passage id=1].", "It is so [1]."),
+        ("Chapter (2) says so.", "Chapter (2) says so."),
+        ("It is so [2] and [2].", "It is so [2] and [2]."),
+    ],
+)
+def test_marks_are_mended(written: str, mended: str) -> None:
+    assert mend_marks(written, frozenset(SOURCES)) == mended
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        (
+            "He came in 1066. [1] Then he left.",
+            ["He came in 1066. [1]", "Then he left."],
+        ),
+        ("See Dr. Smith, e.g. on 3.5 metres.", ["See Dr. Smith, e.g. on 3.5 metres."]),
+        ("Two things:\n- one [1]\n- two", ["Two things:", "one [1]", "two"]),
+        ("1. First\n2. Second", ["First", "Second"]),
+        ("", []),
+        ("[1]", []),
+    ],
+)
+def test_sentences_are_cut(text: str, sentences: list[str]) -> None:
+    assert [s.text for s in split_sentences(text)] == sentences
+
+
+ANSWERS = st.lists(
+    st.sampled_from(
+        [
+            "Rollo swore.",
+            "40 litres",
+            "[1]",
+            "[99]",
+            "[2, 3]",
+            "(passage 1)",
+            "\n- ",
+            ". ",
+            "é",
+            " ",
+        ]
+    ),
+    max_size=20,
+).map("".join) | st.text(max_size=200)
+
+
+@given(ANSWERS)
+def test_spans_and_numbers_are_never_out_of_range(text: str) -> None:
+    checked = check(text, SOURCES, question="What does the pump hold?")
+    end = 0
+    for item in checked.cited:
+        assert end <= item.start < item.end <= len(checked.text)
+        end = item.end
+        assert set(item.sources) <= set(SOURCES)
+        assert item.verdict != "supported" or item.sources
+    assert checked.numbers <= set(SOURCES)
+
+
+@given(ANSWERS)
+def test_checking_again_changes_nothing(text: str) -> None:
+    once = check(text, SOURCES, question="What?")
+    again = check(once.text, SOURCES, question="What?")
+    assert again.text == once.text
