@@ -11,6 +11,10 @@ from ingestion.visibility import Visible
 
 _UNREAD = [state.value for state in Document.State if state not in Document.SETTLED]
 
+#: Different words of a question that count, from its beginning: each costs a look
+#: into an index. The embedder's window ends a pasted page at about as many.
+MAX_LEXEMES = 100
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
@@ -21,7 +25,8 @@ class Reach:
             version is still being read counts by its current one.
         unread_documents: waiting or being read.
         chunks: of the documents, by the count kept with each version.
-        lexemes: of the question, in every language of those collections.
+        lexemes: of the question, in every language of those collections, at
+            most MAX_LEXEMES.
     """
 
     collections: int
@@ -49,15 +54,15 @@ def measure_reach(question: str, visible: Visible) -> Reach:
                count(*) FILTER (WHERE state = ANY(%s)),
                coalesce(sum(chunk_count), 0),
                ARRAY(
-                   SELECT DISTINCT lexeme
-                   FROM languages, unnest(
-                       tsvector_to_array(lexemes_of(language, %s))) AS lexeme
-                   ORDER BY lexeme
+                   SELECT lexeme
+                   FROM languages, unnest(lexemes_of(language, %s))
+                   GROUP BY lexeme
+                   ORDER BY min(positions[1]), lexeme LIMIT %s
                )
         FROM readable
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*params, _UNREAD, question])
+        cursor.execute(sql, [*params, _UNREAD, question, MAX_LEXEMES])
         collections, documents, unread, chunks, lexemes = cursor.fetchone()
     return Reach(
         collections=collections,

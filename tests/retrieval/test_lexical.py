@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ingestion.models import Chunk, Collection
 from ingestion.visibility import visible_to
+from retrieval.reach import MAX_LEXEMES
 from retrieval.search import search
 from retrieval.types import Hit, RetrievalConfig
 from tests.factories import alice, asker, bob, make_collection, make_ready_document
@@ -144,6 +145,12 @@ def test_ranks_count_from_one_in_falling_score(library: Collection) -> None:
     assert [hit.dense_rank for hit in hits] == [None, None, None]
     scores = [hit.bm25 for hit in hits]
     assert scores == sorted(scores, reverse=True)  # type: ignore[type-var]
+
+
+def test_a_pasted_page_counts_up_to_so_many_words(library: Collection) -> None:
+    page = " ".join(f"w{n}" for n in range(MAX_LEXEMES - 1))
+    assert [hit.lexical_rank for hit in found(f"{page} cats").values()] == [1]
+    assert found(f"{page} w{MAX_LEXEMES} cats") == {}
 
 
 def test_more_candidates_than_wanted_are_cut(library: Collection) -> None:
