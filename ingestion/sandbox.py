@@ -38,6 +38,9 @@ _ROOT = Path(__file__).resolve().parent.parent
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from ingestion.parsing.child import main; main()"
 _POLL_S = 0.2
 _EXIT_S = 5
+_ABORTS = {-signal.SIGABRT, -signal.SIGTRAP, -signal.SIGILL, -signal.SIGSEGV}
+# Buffers double as they grow, so the request that fails may come at half the limit.
+_NEAR_LIMIT = 0.5
 _READ_BYTES = 1 << 16
 # JSON escapes a character to 12 bytes at most (a surrogate pair); blocks and
 # progress come on top.
@@ -102,9 +105,9 @@ def run_child(
                 event = _event(line)
                 finished = "done" in event
                 yield event
-            status = _ended(process)
+            status, peak_mb = _ended(process)
         if not finished:
-            raise _died(status, limits)
+            raise _died(status, peak_mb, limits)
 
 
 def _existing(path: str) -> str:
@@ -142,12 +145,20 @@ def _child(folder: str) -> Iterator[subprocess.Popen[bytes]]:
         _kill(process)
 
 
-def _ended(process: subprocess.Popen[bytes]) -> int | None:
-    """The exit status of a child that has closed its answer; None if it hangs."""
-    try:
-        return process.wait(timeout=_EXIT_S)
-    except subprocess.TimeoutExpired:
-        return None
+def _ended(process: subprocess.Popen[bytes]) -> tuple[int | None, int]:
+    """Reap a child that has closed its answer.
+
+    Returns:
+        Its exit status, None if it hangs, and its peak memory in MB.
+    """
+    deadline = time.monotonic() + _EXIT_S
+    while time.monotonic() < deadline:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return process.returncode, usage.ru_maxrss // 1024
+        time.sleep(0.005)
+    return None, 0
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -219,9 +230,15 @@ def _event(line: bytes) -> dict[str, Any]:
     return event
 
 
-def _died(status: int | None, limits: ParseLimits) -> RagError:
+def _died(status: int | None, peak_mb: int, limits: ParseLimits) -> RagError:
     """Say why a child ended without an answer."""
-    logger.warning("parser child ended with status %s", status)
+    logger.warning("parser child ended with status %s at %s MB", status, peak_mb)
+    if status in _ABORTS and peak_mb > _NEAR_LIMIT * limits.memory_mb:
+        # Native code ends itself when it gets no more memory.
+        return LimitExceeded(
+            f"Reading the file takes more than {limits.memory_mb} MB of memory, which "
+            "is the limit. Split it and add the parts."
+        )
     if status == -signal.SIGXCPU:
         return LimitExceeded(
             f"Reading the file took more than {limits.cpu_s} s of computing, which is "

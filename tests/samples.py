@@ -11,6 +11,7 @@ import io
 import json
 import textwrap
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 
@@ -75,6 +76,15 @@ def encrypted_pdf_bytes() -> bytes:
     return _pdf([_text_stream("Not to be read")], trailer=encrypt)
 
 
+def bomb_pdf_bytes(unpacked_mb: int = 1000) -> bytes:
+    """A PDF of some kilobytes whose page unpacks to far more than any page holds."""
+    packer = zlib.compressobj(9)
+    blank = b" " * 1_000_000
+    packed = b"".join(packer.compress(blank) for _ in range(unpacked_mb))
+    twice = zlib.compress(packed + packer.flush(), 9)
+    return _pdf([twice], filters="/Filter [/FlateDecode /FlateDecode]")
+
+
 def corrupt_pdf_bytes() -> bytes:
     """A PDF header and then nothing that could be mended."""
     return b"%PDF-1.7\n" + bytes(range(128, 256)) * 8
@@ -97,7 +107,7 @@ def _shown(text: str, x: float, y: float, size: int) -> str:
     return f"BT /F1 {size} Tf {x} {y:.1f} Td ({escaped}) Tj ET"
 
 
-def _pdf(streams: Sequence[bytes], *, trailer: str = "") -> bytes:
+def _pdf(streams: Sequence[bytes], *, trailer: str = "", filters: str = "") -> bytes:
     kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(len(streams)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -112,7 +122,7 @@ def _pdf(streams: Sequence[bytes], *, trailer: str = "") -> bytes:
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources "
             f"<< /Font << /F1 3 0 R >> >> /Contents {5 + 2 * i} 0 R >>".encode()
         )
-        head = f"<< /Length {len(stream)} >>\nstream\n".encode()
+        head = f"<< /Length {len(stream)} {filters} >>\nstream\n".encode()
         objects.append(head + stream + b"\nendstream")
     return _numbered(objects, trailer)
 

@@ -58,4 +58,6 @@ def preformatted(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Clean a title, a cell or a label."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     return " ".join(cleaned(text).split())

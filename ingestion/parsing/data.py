@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -12,13 +13,14 @@ from typing import Any
 from ingestion.errors import Corrupt, LimitExceeded
 from ingestion.parsing.cleaning import cleaned, one_line
 from ingestion.parsing.decoding import decoded
-from ingestion.parsing.pieces import in_parts, piece
+from ingestion.parsing.pieces import Piece, in_parts, piece
 from ingestion.parsing.source import Source
 from ingestion.parsing.tables import table_text
 from ingestion.types import Parsed
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_LINES = 50
+_SAMPLE_CHARS = 1_000_000
 _MAX_DEPTH = 100
 _MAX_FIELD_CHARS = 1_000_000
 
@@ -27,19 +29,20 @@ def parse_csv(source: Source) -> Parsed:
     """Read a table with any of the usual delimiters."""
     text = cleaned(decoded(source.path.read_bytes()))
     csv.field_size_limit(_MAX_FIELD_CHARS)
-    lines = text.split("\n")
+    sample = text[:_SAMPLE_CHARS].split("\n")[:_SAMPLE_LINES]
+    rows = csv.reader(io.StringIO(text), delimiter=_delimiter(sample))
     try:
-        rows = list(csv.reader(lines, delimiter=_delimiter(lines)))
+        table = table_text(rows)
     except csv.Error as exc:
         raise Corrupt(
             "The table's quotes do not match up. Save it again as CSV and add that copy."
         ) from exc
-    return Parsed(pages=tuple(in_parts([piece("table", table_text(rows))])))
+    return Parsed(pages=tuple(in_parts([Piece(kind="table", text=table)])))
 
 
 def _delimiter(lines: list[str]) -> str:
     """Choose the delimiter that cuts most lines into equally many cells (2+)."""
-    sample = [line for line in lines[:_SAMPLE_LINES] if line.strip()]
+    sample = [line for line in lines if line.strip()]
     best = (0.0, ",")
     for mark in _DELIMITERS:
         counts = Counter(_widths(sample, mark))

@@ -41,6 +41,7 @@ _MAX_CELL_CHARS = 2_000
 # A list of this many links of this average length is a menu.
 _MENU_ITEMS = 12
 _MENU_CHARS = 30
+_MAX_INDENT = 8
 _HEADINGS = {f"h{i}": i for i in range(1, 7)}
 
 
@@ -143,7 +144,7 @@ class _Walk:
         if self._level:
             yield piece("heading", text, level=self._level)
         elif self._kinds and self._kinds[-1] == "list":
-            indent = "  " * (len(self._lists) - 1)
+            indent = "  " * min(len(self._lists) - 1, _MAX_INDENT)
             yield piece("list", f"{indent}{self._marker}{one_line(text)}")
             self._marker = "  "
         else:

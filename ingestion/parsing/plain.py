@@ -15,6 +15,8 @@ _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n---[ \t]*\n", re.DOTALL)
 _TASK = re.compile(r"(<li>\s*(?:<p>)?)\[([ xX])\]")
 _BULLET = re.compile(r"\s*([-*•‣◦]|\d{1,3}[.)])\s+\S")
 _UNDERLINE = re.compile(r"[=\-~]{3,}\s*")
+# The Markdown parser takes 5 s a megabyte; beyond this a file is read as text.
+_MAX_MARKDOWN_CHARS = 4_000_000
 # A text whose lines all end before this column was wrapped by hand.
 _WRAP_COLUMN = 100
 
@@ -38,8 +40,10 @@ def parse_markdown(source: Source) -> Parsed:
     if match := _FRONT_MATTER.match(text):
         notes = [piece("note", match[1])]
         text = text[match.end() :]
-    _, pieces = read_markup(_rendered(text))
-    pieces = notes + pieces
+    if len(text) > _MAX_MARKDOWN_CHARS:
+        pieces = notes + text_pieces(text)
+    else:
+        pieces = notes + read_markup(_rendered(text))[1]
     return Parsed(pages=tuple(in_parts(pieces)), title=title_of(pieces))
 
 

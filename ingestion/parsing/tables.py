@@ -11,12 +11,15 @@ without one a long table stays as it looks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice, zip_longest
 
 from ingestion.parsing.cleaning import one_line
 
 # About 200 tokens: what one passage holds.
 _SMALL_CHARS = 800
+# Rows looked at to learn which columns are used and whether they have names.
+_LOOK_ROWS = 1_000
 # Column names repeat in every record, so long ones are shortened there.
 _NAME_CHARS = 40
 _NUMBER = re.compile(r"[\s\d.,:;/%+\-()$€£¥]*\d[\s\d.,:;/%+\-()$€£¥]*")
@@ -24,21 +27,33 @@ _NUMBER = re.compile(r"[\s\d.,:;/%+\-()$€£¥]*\d[\s\d.,:;/%+\-()$€£¥]*")
 Row = Sequence[str]
 
 
-def table_text(rows: Sequence[Row], *, header: bool | None = None) -> str:
+def table_text(rows: Iterable[Row], *, header: bool | None = None) -> str:
     """Write rows of cells as text, one line a row.
 
     Args:
+        rows: read once; of a long table only the text is held in memory.
         header: whether the first row names the columns; None to guess.
     """
-    grid = _tidy(rows)
+    source = iter(rows)
+    grid = _tidy(list(islice(source, _LOOK_ROWS)))
     if not grid:
         return ""
-    plain = "\n".join(_as_line(row) for row in grid)
-    if len(plain) <= _SMALL_CHARS or len(grid[0]) < 2:
-        return plain
-    if header is None:
-        header = has_header(grid)
-    return "\n".join(_records(grid)) if header else plain
+    plain = [_as_line(row) for row in grid]
+    if sum(map(len, plain)) <= _SMALL_CHARS or len(grid[0]) < 2:
+        return "\n".join(chain(plain, _rest(source, [])))
+    if has_header(grid) if header is None else header:
+        names = [_short(name) for name in grid[0]]
+        records = (_record(names, row) for row in grid[1:])
+        return "\n".join(chain(plain[:1], records, _rest(source, names)))
+    return "\n".join(chain(plain, _rest(source, [])))
+
+
+def _rest(rows: Iterator[Row], names: list[str]) -> Iterator[str]:
+    """The rows after those looked at; none of their columns is left out."""
+    for row in rows:
+        cells = [one_line(cell) for cell in row]
+        if any(cells):
+            yield _record(names, cells) if names else _as_line(cells)
 
 
 def has_header(grid: Sequence[Row]) -> bool:
@@ -71,12 +86,9 @@ def _as_line(row: Row) -> str:
     return " | ".join(row[: last + 1]).strip()
 
 
-def _records(grid: Sequence[Row]) -> Iterator[str]:
-    yield _as_line(grid[0])
-    names = [_short(name) for name in grid[0]]
-    for row in grid[1:]:
-        pairs = zip(names, row, strict=True)
-        yield " | ".join(f"{name}: {v}" if name else v for name, v in pairs if v)
+def _record(names: list[str], row: Row) -> str:
+    pairs = zip_longest(names, row, fillvalue="")
+    return " | ".join(f"{name}: {v}" if name else v for name, v in pairs if v)
 
 
 def _short(name: str) -> str:

@@ -113,6 +113,13 @@ def test_memory_is_limited(tmp_path: Path) -> None:
         parse_in_child(_limited(job, ParseLimits(memory_mb=150)))
 
 
+def test_memory_is_limited_in_native_code_too(tmp_path: Path) -> None:
+    job = _job(tmp_path, "a.pdf", samples.bomb_pdf_bytes(400))
+
+    with pytest.raises(LimitExceeded, match="300 MB"):
+        parse_in_child(_limited(job, ParseLimits(memory_mb=300)))
+
+
 def test_computing_time_is_limited(tmp_path: Path) -> None:
     deep = b"<div>" * 200_000
     job = _job(tmp_path, "a.html", b"<html>" + deep)
@@ -153,7 +160,9 @@ def test_a_missing_file_is_our_own_fault(tmp_path: Path) -> None:
 def test_a_crash_of_native_code_is_a_failed_document(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox, "_START", "import os, sys; sys.stdin.read(); os.abort()")
+    monkeypatch.setattr(
+        sandbox, "_START", "import os, sys; sys.stdin.read(); os.abort()"
+    )
 
     with pytest.raises(ParserCrashed):
         _parsed(tmp_path, "a.txt", b"text")
