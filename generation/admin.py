@@ -28,13 +28,27 @@ class AnswerInline(_ReadOnly, TabularInline):  # type: ignore[type-arg]  # gener
     model = Answer
     extra = 0
     show_change_link = True
-    fields = ("created_at", "question", "text", "state", "is_refused")
+    fields = readonly_fields = (
+        "created_at",
+        "question",
+        "text",
+        "state",
+        "is_refused",
+    )
 
 
 class SourceInline(_ReadOnly, TabularInline):  # type: ignore[type-arg]  # generic only to the type checker
     model = Source
     extra = 0
-    fields = ("n", "version", "page", "start", "end", "score", "is_cited")
+    fields = readonly_fields = (
+        "n",
+        "version",
+        "page",
+        "start",
+        "end",
+        "score",
+        "is_cited",
+    )
 
 
 class _Recorded(_ReadOnly, ModelAdmin):  # type: ignore[type-arg]  # generic only to the type checker

@@ -169,13 +169,16 @@ def _accepted(request: HttpRequest, body: shapes.AskIn) -> tuple[Asker, UUID]:
     check_questions(asker)
     if body.conversation is not None:
         _get_conversation(asker, body.conversation)
+        wanted = body.collections or None
+    else:
+        wanted = _reach(asker, body.collections)
 
     def make() -> dict[str, Any]:
         answer = services.ask(
             asker,
             question=body.question,
             conversation_id=body.conversation,
-            collections=_reach(asker, body.collections),
+            collections=wanted,
             via=asker.via,
         )
         return {"id": str(answer.pk)}
@@ -185,11 +188,11 @@ def _accepted(request: HttpRequest, body: shapes.AskIn) -> tuple[Asker, UUID]:
     return asker, UUID(made["id"])
 
 
-def _reach(asker: Asker, wanted: Sequence[UUID] | None) -> Sequence[UUID] | None:
-    """Return the collections to ask; a limited key always names them.
+def _reach(asker: Asker, wanted: list[UUID] | None) -> list[UUID] | None:
+    """Return the collections of a new conversation; a limited key always names them.
 
-    Without names an answer would be over all that its person may read, and
-    could not be told from one that this key may see.
+    Without names it would be over all that its person may read, and could not
+    be told from one that this key may see.
     """
     if wanted or asker.key_collections is None:
         return wanted or None
@@ -223,13 +226,6 @@ def _get_conversation(asker: Asker, pk: UUID) -> Conversation:
     return row
 
 
-def _get_answer(asker: Asker, pk: UUID) -> Answer:
-    answer = selectors.get_answer_for(asker, pk)
-    if not _is_within(asker, answer.collections):
-        raise NotFound
-    return answer
-
-
 def _is_within(asker: Asker, names: Sequence[str]) -> bool:
     """Whether an answer over these collections lies within the limit of the key."""
     if asker.key_collections is None:
@@ -241,7 +237,7 @@ def _is_within(asker: Asker, names: Sequence[str]) -> bool:
 def _check_answer(request: HttpRequest, pk: UUID) -> Asker:
     """Return the asker if the answer is theirs, and let go of the database."""
     asker = asker_of(request)
-    _get_answer(asker, pk)
+    selectors.get_answer_for(asker, pk)
     release_database()
     return asker
 
@@ -264,7 +260,7 @@ def _conversation(row: Conversation) -> dict[str, Any]:
 
 
 def _answer(asker: Asker, pk: UUID) -> dict[str, Any]:
-    return _shown(_get_answer(asker, pk), asker)
+    return _shown(selectors.get_answer_for(asker, pk), asker)
 
 
 def _shown(answer: Answer, asker: Asker) -> dict[str, Any]:

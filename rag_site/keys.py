@@ -68,10 +68,7 @@ def create_key(
     wanted = set(scopes)
     _check(name, wanted, expires_at)
     limit = None if collections is None else frozenset(collections)
-    prefix = (
-        f"{LABEL}_{''.join(secrets.choice(_ALPHABET) for _ in range(_PREFIX_CHARS))}"
-    )
-    secret = f"{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+    prefix, secret = _new_secret()
     with transaction.atomic():
         key = ApiKey.objects.create(
             user=user,
@@ -133,6 +130,13 @@ def revoke(key: ApiKey, *, asker: Asker) -> None:
                 object_id=key.pk,
                 detail={"prefix": key.prefix},
             )
+
+
+def _new_secret() -> tuple[str, str]:
+    """Return a visible prefix and the whole key."""
+    random = "".join(secrets.choice(_ALPHABET) for _ in range(_PREFIX_CHARS))
+    prefix = f"{LABEL}_{random}"
+    return prefix, f"{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}"
 
 
 def _check(name: str, scopes: set[Scope], expires_at: dt.datetime) -> None:

@@ -19,7 +19,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from rag_site.addresses import addressed, client_address
 from rag_site.logs import new_reference, referenced
-from rag_site.problems import MethodNotAllowed, response_to
+from rag_site.problems import RETRY_AFTER_S, MethodNotAllowed, response_to
 
 GetResponse = Callable[[HttpRequest], Any]
 
@@ -121,6 +121,8 @@ def _finished(
     if rate is not None:
         for name, value in rate.headers().items():
             response[name] = value
+    if response.status_code in {429, 503}:
+        response.headers.setdefault("Retry-After", str(RETRY_AFTER_S))
     if not response.has_header("Cache-Control") and not request.path.startswith(
         settings.STATIC_URL
     ):
