@@ -44,7 +44,7 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(report, indent=None if as_json else 2))
 
 
-def _evaluate_retrieval(options: dict[str, Any]) -> dict[str, Any]:
+def _rank_documents(options: dict[str, Any]) -> dict[str, Any]:
     from retrieval import evaluation
 
     with _bar("reading documents") as load, _bar("searching") as ask:
@@ -55,7 +55,7 @@ def _evaluate_retrieval(options: dict[str, Any]) -> dict[str, Any]:
         )
 
 
-def _evaluate_answers(options: dict[str, Any]) -> dict[str, Any]:
+def _answer_questions(options: dict[str, Any]) -> dict[str, Any]:
     from generation import evaluation
 
     with _bar("answering") as progress:
@@ -69,8 +69,8 @@ def _evaluate_answers(options: dict[str, Any]) -> dict[str, Any]:
 
 
 _PARTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "retrieval": _evaluate_retrieval,
-    "answers": _evaluate_answers,
+    "retrieval": _rank_documents,
+    "answers": _answer_questions,
 }
 
 
@@ -81,7 +81,9 @@ def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
     def progress(done: int, total: int) -> None:
         if not bars:
-            bars.append(tqdm(desc=title, total=total, file=sys.stderr, mininterval=1))
+            bars.append(
+                tqdm(desc=title, total=total, file=sys.stderr, mininterval=_every_s())
+            )
         bars[0].update(done - bars[0].n)
 
     try:
@@ -89,6 +91,11 @@ def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         for bar in bars:
             bar.close()
+
+
+def _every_s() -> float:
+    """Return seconds between two drawings: in a log file each is a line."""
+    return 0.2 if sys.stderr.isatty() else 20.0
 
 
 def _folder(value: str) -> Path:
