@@ -4,15 +4,14 @@ const card = document.createElement("div");
 card.className = "hover-card";
 card.hidden = true;
 card.id = "citation-card";
-document.body.append(card);
+document.getElementById("content").append(card);
 
 let current = null;
 let hiding = 0;
 
 function passageOf(mark) {
   const n = mark.dataset.n;
-  const answer = mark.closest(".answer");
-  const kept = answer?.querySelector("[data-source-cards]")?.content.querySelector(`[data-n="${CSS.escape(n)}"]`);
+  const kept = mark.closest(".answer").querySelector("[data-source-cards]")?.content.querySelector(`[data-n="${CSS.escape(n)}"]`);
   const source = kept ?? document.querySelector(`#sources [data-n="${CSS.escape(n)}"]`);
   return source ? [...source.childNodes].map((node) => node.cloneNode(true)) : null;
 }
@@ -42,7 +41,17 @@ function show(mark) {
   card.hidden = false;
   place(mark);
   mark.setAttribute("aria-describedby", card.id);
-  for (const lit of document.querySelectorAll("[data-lit]")) lit.removeAttribute("data-lit");
+  light(mark);
+}
+
+// The panel turns to the answer that is being looked at.
+async function light(mark) {
+  const answer = mark.closest(".answer").dataset.answer;
+  const shown = document.querySelector("[data-sources-for]")?.dataset.sourcesFor;
+  if (shown !== answer) {
+    await htmx.ajax("GET", `/answers/${answer}/sources`, { target: "#sources", swap: "innerHTML" });
+  }
+  if (mark !== current) return;
   document.querySelector(`#sources [data-n="${CSS.escape(mark.dataset.n)}"]`)?.setAttribute("data-lit", "");
 }
 
@@ -58,7 +67,7 @@ function hideSoon() {
   hiding = setTimeout(release, 120);
 }
 
-const marked = (event) => event.target.closest?.("a.mark[data-n], a.chip[data-n]");
+const marked = (event) => event.target.closest?.(".answer a.mark[data-n], .answer a.chip[data-n]");
 
 document.addEventListener("pointerover", (event) => {
   if (event.pointerType === "touch") return;

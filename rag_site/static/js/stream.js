@@ -126,7 +126,9 @@ class Live {
     const heading = document.createElement("h3");
     heading.textContent = read.length ? "Read for this answer" : "Closest passages";
     const panel = document.getElementById("sources");
-    panel.replaceChildren(panel.querySelector(".sources-head"), heading, list);
+    const head = panel.querySelector(".sources-head");
+    head.dataset.sourcesFor = this.root.dataset.answer;
+    panel.replaceChildren(head, heading, list);
   }
 
   write(text) {

@@ -1,0 +1,95 @@
+"""A library with a conversation over it, as the pages show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from generation.models import Answer, Citation, Conversation, Feedback, Source
+from ingestion.models import Collection, Document, Role
+from tests import factories
+
+TEXT = "The pump holds 40 litres.\n\nIt weighs 12 kilograms.\n\nPaint it <b>blue</b> & dry it."
+SAID = "It holds 40 litres [1]. It is very popular."
+
+
+@dataclass(frozen=True)
+class Scene:
+    collection: Collection
+    document: Document
+    failed: Document
+    waiting: Document
+    conversation: Conversation
+    answer: Answer
+    refusal: Answer
+
+
+def make_scene() -> Scene:
+    """Alice's, shared with Bob as a reader; Charlie is a stranger."""
+    collection = factories.make_collection(
+        shared_with=factories.bob(), role=Role.READER
+    )
+    document = factories.make_ready_document(collection, "Pump manual.txt", (TEXT,))
+    failed = factories.make_document(
+        collection,
+        "broken.pdf",
+        b"%PDF broken",
+        state=Document.State.FAILED,
+        failure_code="corrupt",
+        failure_message="The file is damaged. Add a good copy.",
+        failure_reference="abcd1234",
+    )
+    waiting = factories.make_document(collection, "later.txt", b"soon")
+    conversation = Conversation.objects.create(
+        user=factories.alice(), title="How much does it hold?"
+    )
+    answer = _answered(conversation, document)
+    return Scene(
+        collection=collection,
+        document=document,
+        failed=failed,
+        waiting=waiting,
+        conversation=conversation,
+        answer=answer,
+        refusal=_refused(conversation, document),
+    )
+
+
+def _answered(conversation: Conversation, document: Document) -> Answer:
+    answer = Answer.objects.create(
+        conversation=conversation,
+        question="How much does it hold?",
+        text=SAID,
+        state=Answer.State.DONE,
+        model_name="tiny",
+        model_digest="a" * 64,
+        prompt_version="answer-1",
+        timings={"search_ms": 12.5, "total_ms": 2400.0},
+    )
+    _source(answer, document, n=1, start=0, end=25, is_cited=True)
+    _source(answer, document, n=2, start=27, end=50)
+    Citation.objects.create(
+        answer=answer, start=0, end=23, sources=[1], verdict="supported"
+    )
+    Citation.objects.create(
+        answer=answer, start=24, end=len(SAID), sources=[], verdict="unsupported"
+    )
+    Feedback.objects.create(answer=answer, rating="up")
+    return answer
+
+
+def _refused(conversation: Conversation, document: Document) -> Answer:
+    answer = Answer.objects.create(
+        conversation=conversation,
+        question="What does it cost?",
+        text="Not in your documents.",
+        state=Answer.State.DONE,
+        is_refused=True,
+    )
+    _source(answer, document, n=1, start=27, end=50, in_prompt=False)
+    return answer
+
+
+def _source(answer: Answer, document: Document, **fields: object) -> Source:
+    return Source.objects.create(
+        answer=answer, version=document.current_version, page=1, score=0.5, **fields
+    )

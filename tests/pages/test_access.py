@@ -1,0 +1,170 @@
+"""Every page: right for its user, absent for a stranger, a door for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import pytest
+from django.test import Client
+
+from rag_site.models import User
+from tests import factories
+from tests.pages.scenes import Scene, make_scene
+
+ClientOf = Callable[[User], Client]
+
+
+@pytest.fixture
+def scene(db: None) -> Scene:
+    return make_scene()
+
+
+def _addresses(scene: Scene) -> dict[str, str]:
+    return {
+        "new chat": "/",
+        "chat": f"/c/{scene.conversation.pk}",
+        "chats": "/chats?q=hold",
+        "answer": f"/answers/{scene.answer.pk}/",
+        "sources": f"/answers/{scene.answer.pk}/sources",
+        "library": "/documents",
+        "collection": f"/documents?collection={scene.collection.pk}&sort=name",
+        "document": f"/documents/{scene.document.pk}?page=1&start=27&end=50",
+        "row": f"/documents/{scene.failed.pk}/row",
+        "chip": f"/documents/{scene.waiting.pk}/row?shape=chip",
+        "failed document": f"/documents/{scene.failed.pk}",
+        "new collection": "/collections/new",
+        "settings": f"/collections/{scene.collection.pk}/settings",
+        "account": "/account",
+        "keys": "/account/keys",
+    }
+
+
+PRIVATE = (
+    "chat",
+    "answer",
+    "sources",
+    "collection",
+    "document",
+    "row",
+    "chip",
+    "failed document",
+    "settings",
+)
+
+
+def test_every_page_is_there_for_its_user(scene: Scene, client_of: ClientOf) -> None:
+    client = client_of(factories.alice())
+    for name, address in _addresses(scene).items():
+        assert client.get(address).status_code == 200, name
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+def test_a_stranger_finds_nothing(scene: Scene, client_of: ClientOf, name: str) -> None:
+    response = client_of(factories.charlie()).get(_addresses(scene)[name])
+    assert response.status_code == 404
+    assert b"Pump" not in response.content
+
+
+def test_a_stranger_can_change_nothing(scene: Scene, client_of: ClientOf) -> None:
+    client = client_of(factories.charlie())
+    for address in (
+        f"/c/{scene.conversation.pk}/rename",
+        f"/c/{scene.conversation.pk}/delete",
+        f"/answers/{scene.answer.pk}/stop",
+        f"/answers/{scene.answer.pk}/retry",
+        f"/answers/{scene.answer.pk}/feedback",
+        f"/documents/{scene.failed.pk}/retry",
+        f"/documents/{scene.waiting.pk}/cancel",
+        f"/documents/{scene.document.pk}/delete",
+        f"/collections/{scene.collection.pk}/documents",
+        f"/collections/{scene.collection.pk}/settings",
+        f"/collections/{scene.collection.pk}/members",
+        f"/collections/{scene.collection.pk}/delete",
+        f"/members/{scene.collection.memberships.get().pk}/remove",
+    ):
+        sent = {"title": "Mine", "rating": "up", "name": scene.collection.name}
+        assert client.post(address, sent).status_code == 404, address
+    scene.conversation.refresh_from_db()
+    assert scene.conversation.title == "How much does it hold?"
+    assert scene.collection.documents.count() == 3
+
+
+def test_a_reader_reads_and_does_not_write(scene: Scene, client_of: ClientOf) -> None:
+    client = client_of(factories.bob())
+    assert client.get(_addresses(scene)["document"]).status_code == 200
+    assert client.get(_addresses(scene)["settings"]).status_code == 404
+    address = f"/documents/{scene.document.pk}/delete"
+    assert client.post(address).status_code == 404
+
+
+def test_an_unknown_person_is_sent_to_sign_in(scene: Scene) -> None:
+    for name, address in _addresses(scene).items():
+        response = Client().get(address)
+        assert response.status_code == 302, name
+        assert response["Location"].startswith("/sign-in?next="), name
+
+
+def test_health_is_for_staff(client_of: ClientOf) -> None:
+    staff = factories.make_user("sam", is_staff=True)
+    assert client_of(factories.alice()).get("/health").status_code == 404
+    page = client_of(staff).get("/health")
+    assert page.status_code == 200
+    assert b"Plan of this machine" in page.content
+    report = client_of(staff).get("/health/report")
+    assert report.json()["plan"]["context_tokens"] > 0
+    assert report["Content-Disposition"].startswith("attachment")
+
+
+class _Inline(HTMLParser):
+    """Collects what a strict Content-Security-Policy would refuse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "style" or (tag == "script" and "src" not in given):
+            self.found.append(f"<{tag}>")
+        self.found += [
+            f"{tag} {name}"
+            for name, value in attrs
+            if name == "style"
+            or name.startswith(("on", "hx-on"))
+            or (value or "").startswith(("http:", "https:", "//", "javascript:"))
+        ]
+        if given.get("id"):
+            self.ids.append(str(given["id"]))
+
+
+def test_no_page_needs_more_than_the_policy_allows(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    client = client_of(factories.alice())
+    pages = {**_addresses(scene), "no such page": "/nothing-here"}
+    for name, address in pages.items():
+        _check(name, client.get(address).content.decode())
+    _check("sign in", Client().get("/sign-in").content.decode())
+
+
+def _check(name: str, html: str) -> None:
+    seen = _Inline()
+    seen.feed(html)
+    assert seen.found == [], name
+    assert len(seen.ids) == len(set(seen.ids)), (name, sorted(seen.ids))
+
+
+def test_the_policy_is_sent(client_of: ClientOf) -> None:
+    sent = client_of(factories.alice()).get("/")["Content-Security-Policy"]
+    assert "default-src 'none'" in sent
+    assert "unsafe" not in sent
+
+
+def test_an_error_page_says_what_to_do(client_of: ClientOf) -> None:
+    page = client_of(factories.alice()).get("/nothing-here")
+    html = page.content.decode()
+    assert page.status_code == 404
+    assert page["X-Reference"] in html
+    assert 'href="/"' in html

@@ -1,0 +1,227 @@
+"""Asking in the browser: echo, history, refusals, and questions that are refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection
+from django.test import AsyncClient, Client
+from django.test.utils import CaptureQueriesContext
+
+from generation.models import Answer, Conversation, Feedback
+from rag_site.models import User
+from tests import factories
+from tests.fakes_llm import ScriptedLLM
+from tests.pages.scenes import Scene, make_scene
+
+ClientOf = Callable[[User], Client]
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture
+def scene(db: None) -> Scene:
+    return make_scene()
+
+
+def test_a_chat_shows_question_answer_and_sources(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    client = client_of(factories.alice())
+    html = client.get(f"/c/{scene.conversation.pk}").content.decode()
+    assert "How much does it hold?" in html
+    assert 'class="mark"' in html
+    assert 'data-n="1"' in html
+    assert f"/documents/{scene.document.pk}?page=1&amp;start=0&amp;end=25" in html
+    assert "It weighs 12 kilograms." in html
+    assert "Read, not cited" in html or "1 more read" in html
+    assert "1 sentence marked with a wavy line is not supported" in html
+    assert "How was this answered?" in html
+    assert "answer-1" in html
+
+
+def test_a_refusal_shows_the_closest_passages(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    client = client_of(factories.alice())
+    html = client.get(f"/answers/{scene.refusal.pk}/").content.decode()
+    assert html.count("Not in your documents") == 1
+    assert "The closest passages are" in html
+    assert "It weighs 12 kilograms." in html
+
+
+def test_sources_withdrawn_later_show_no_quote(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    conversation = Conversation.objects.create(user=factories.bob(), title="Bob's")
+    answer = scene.answer
+    Answer.objects.filter(pk=answer.pk).update(conversation=conversation)
+    scene.collection.memberships.all().delete()
+    html = client_of(factories.bob()).get(f"/c/{conversation.pk}").content.decode()
+    assert "It weighs 12 kilograms." not in html
+    assert "no longer shared with you" in html
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (Answer.State.STOPPED, "You stopped this answer."),
+        (Answer.State.INTERRUPTED, "This answer was interrupted."),
+        (Answer.State.FAILED, "Nobody home. Try again."),
+    ],
+)
+def test_what_came_is_kept_and_can_be_retried(
+    scene: Scene, client_of: ClientOf, state: str, words: str
+) -> None:
+    Answer.objects.filter(pk=scene.answer.pk).update(
+        state=state, failure_message="Nobody home. Try again.", failure_reference="ff00"
+    )
+    client = client_of(factories.alice())
+    html = client.get(f"/answers/{scene.answer.pk}/").content.decode()
+    assert words in html
+    assert "It holds 40 litres" in html
+    assert "What came is kept." in html
+    assert f"/answers/{scene.answer.pk}/retry" in html
+
+
+def test_a_running_answer_waits_for_its_stream(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    Answer.objects.filter(pk=scene.answer.pk).update(state=Answer.State.WRITING)
+    client = client_of(factories.alice())
+    html = client.get(f"/c/{scene.conversation.pk}").content.decode()
+    assert f'data-events="/api/v1/answers/{scene.answer.pk}/events"' in html
+    assert '<noscript><meta http-equiv="refresh"' in html
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_question_is_echoed_and_answered(model: ScriptedLLM) -> None:
+    scene = await sync_to_async(make_scene)()
+    model.enqueue(["It holds ", "40 litres [1]."])
+    client = AsyncClient()
+    await client.aforce_login(
+        await sync_to_async(factories.alice)(),
+        backend="rag_site.sign_in.LimitedBackend",
+    )
+    response = await client.post(
+        "/ask",
+        {"question": "How many litres does the pump hold?"},
+        headers={"HX-Request": "true"},
+    )
+    html = response.content.decode()
+    assert response.status_code == 200
+    assert "How many litres does the pump hold?" in html
+    assert "data-live" in html
+    answer = (
+        await Answer.objects.exclude(conversation=scene.conversation)
+        .select_related("conversation")
+        .aget()
+    )
+    assert response["HX-Push-Url"] == f"/c/{answer.conversation_id}"
+    await _settled(answer)
+    assert answer.state == Answer.State.DONE
+    finished = (await client.get(f"/answers/{answer.pk}/")).content.decode()
+    assert "40 litres" in finished
+    assert 'class="mark"' in finished
+
+
+async def _settled(answer: Answer) -> None:
+    for _ in range(200):
+        await answer.arefresh_from_db()
+        if answer.state in Answer.SETTLED:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"still {answer.state}")
+
+
+@pytest.mark.parametrize(
+    ("question", "status", "words"),
+    [
+        ("   ", 422, "Type a question first"),
+        ("x" * 100_000, 422, "4,000"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_explained_and_kept(
+    scene: Scene, client_of: ClientOf, question: str, status: int, words: str
+) -> None:
+    client = client_of(factories.alice())
+    for extra in ({}, HTMX):
+        response = client.post("/ask", {"question": question}, **extra)
+        assert response.status_code == status
+        assert words in response.content.decode()
+    assert Answer.objects.count() == 2
+
+
+def test_a_question_over_a_foreign_collection_finds_nothing(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    response = client_of(factories.charlie()).post(
+        "/ask",
+        {"question": "Anything?", "picker": "on", "collections": scene.collection.pk},
+    )
+    assert response.status_code == 404
+
+
+def test_without_documents_one_is_told_to_add_some(
+    db: None, client_of: ClientOf
+) -> None:
+    client = client_of(factories.charlie())
+    assert "Start with a document" in client.get("/").content.decode()
+    response = client.post("/ask", {"question": "Anything?"}, **HTMX)
+    assert response.status_code == 409
+    assert "Add documents" in response.content.decode()
+
+
+def test_starters_come_from_documents_one_may_read(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    assert "Pump manual" in client_of(factories.bob()).get("/").content.decode()
+    assert "Pump" not in client_of(factories.charlie()).get("/").content.decode()
+
+
+def test_chats_are_renamed_deleted_and_brought_back(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    client, pk = client_of(factories.alice()), scene.conversation.pk
+    client.post(f"/c/{pk}/rename", {"title": "Pumps"})
+    assert "Pumps" in client.get("/chats?q=pumps").content.decode()
+    assert client.post(f"/c/{pk}/rename", {"title": " "}).status_code == 422
+    response = client.post(f"/c/{pk}/delete")
+    assert response["Location"] == f"/?deleted={pk}"
+    assert client.get(f"/c/{pk}").status_code == 404
+    assert "Undo" in client.get(response["Location"]).content.decode()
+    assert client.post(f"/c/{pk}/undelete")["Location"] == f"/c/{pk}"
+    assert client.get(f"/c/{pk}").status_code == 200
+
+
+def test_feedback_is_kept_with_its_reason(scene: Scene, client_of: ClientOf) -> None:
+    client = client_of(factories.alice())
+    address = f"/answers/{scene.refusal.pk}/feedback"
+    sent = {"rating": "down", "reason": "should_answer", "comment": "See page 1."}
+    response = client.post(address, sent, **HTMX)
+    assert "Thank you" in response.content.decode()
+    row = Feedback.objects.get(answer=scene.refusal)
+    assert (row.rating, row.reason, row.comment) == (
+        "down",
+        "should_answer",
+        "See page 1.",
+    )
+    assert client.post(address, {"rating": "sideways"}).status_code == 422
+
+
+def test_the_sidebar_asks_the_same_for_many_chats(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    client = client_of(factories.alice())
+    few = _queries(client)
+    for number in range(30):
+        Conversation.objects.create(user=factories.alice(), title=f"Chat {number}")
+    assert _queries(client) <= few
+
+
+def _queries(client: Client) -> int:
+    with CaptureQueriesContext(connection) as seen:
+        assert client.get("/chats").status_code == 200
+    return len(seen)
