@@ -22,6 +22,8 @@ POSTGRES_USER = "plumbline"
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 
 State = dict[str, Any]
+# Servers that this process started, kept so that it is told when they end.
+_children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def start_postgres(home: Home, log: Path, state: State) -> State:
@@ -83,6 +85,9 @@ def stop(state: State, program: str, how: signal.Signals) -> None:
     if is_alive(pid, program):
         os.kill(pid, how)
         wait_until(lambda: not is_alive(pid, program), 20)
+    child = _children.pop(pid, None)
+    if child is not None:
+        child.wait(20)
 
 
 def conninfo(state: State, database: str) -> str:
@@ -94,6 +99,9 @@ def conninfo(state: State, database: str) -> str:
 
 def _is_running(state: State, program: str) -> bool:
     pid, port = state.get("pid", 0), state.get("port", 0)
+    if pid in _children and _children[pid].poll() is not None:
+        del _children[pid]
+        return False
     return bool(port) and is_alive(pid, program) and is_listening(port)
 
 
@@ -120,6 +128,7 @@ def _start(
                 **home.process_options,
             )
         state["pid"] = process.pid
+        _children[process.pid] = process
         if _comes_up(process, state, is_ready):
             return state
         if process.poll() is None:
