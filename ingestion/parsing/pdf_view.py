@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from ingestion.parsing.pdf import open_pdf
 _MAX_PIXELS = 25_000_000
 # A run of words shorter than this could stand anywhere on a page.
 _MIN_LETTERS = 12
+# Boxes further apart than this share of the page belong to different columns.
+_MAX_GAP = 0.03
 _SENTENCE = re.compile(r"[\n|•]+|(?<=[.!?;:]) ")
 
 Box = tuple[float, float, float, float]
@@ -59,7 +62,19 @@ def _boxes(page: Any, textpage: Any, text: str) -> list[Box]:
     found: list[Box] = []
     for start, end in spans:
         found += _rects(page, textpage, places[start], places[end - 1])
-    return _merged(found)
+    if not found:
+        return []
+    return _merged(found, upright=_is_upright(page, textpage, places[spans[0][0]]))
+
+
+def _is_upright(page: Any, textpage: Any, start: int) -> bool:
+    """Whether the text at this place runs across the page as it is shown."""
+    import pypdfium2.raw as pdfium
+
+    index = pdfium.FPDFText_GetCharIndexFromTextIndex(textpage.raw, start)
+    angle = pdfium.FPDFText_GetCharAngle(textpage.raw, max(index, 0))
+    quarters = round(angle / (math.pi / 2)) if math.isfinite(angle) else 0
+    return (quarters - page.get_rotation() // 90) % 2 == 0
 
 
 def _letters(text: str) -> tuple[str, list[int]]:
@@ -150,11 +165,11 @@ def _clamped(value: float) -> float:
     return min(max(value, 0.0), 1.0)
 
 
-def _merged(boxes: list[Box]) -> list[Box]:
+def _merged(boxes: list[Box], *, upright: bool) -> list[Box]:
     """Join boxes that follow one another on a line of print."""
     merged: list[Box] = []
     for box in boxes:
-        if merged and _on_one_line(merged[-1], box):
+        if merged and _on_one_line(merged[-1], box, upright=upright):
             a = merged[-1]
             merged[-1] = (
                 min(a[0], box[0]), min(a[1], box[1]),
@@ -165,7 +180,10 @@ def _merged(boxes: list[Box]) -> list[Box]:
     return merged
 
 
-def _on_one_line(a: Box, b: Box) -> bool:
-    overlap = min(a[3], b[3]) - max(a[1], b[1])
-    height = min(a[3] - a[1], b[3] - b[1])
-    return overlap > 0.5 * height and b[0] - a[0] >= 0 and b[0] - a[2] < 0.03
+def _on_one_line(a: Box, b: Box, *, upright: bool) -> bool:
+    """Whether two boxes share a line; lines of turned text run down the page."""
+    along, across = (0, 1) if upright else (1, 0)
+    overlap = min(a[across + 2], b[across + 2]) - max(a[across], b[across])
+    thickness = min(a[across + 2] - a[across], b[across + 2] - b[across])
+    gap = max(a[along], b[along]) - min(a[along + 2], b[along + 2])
+    return overlap > 0.5 * thickness and gap < _MAX_GAP

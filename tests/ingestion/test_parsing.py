@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingestion.errors import Encrypted, LimitExceeded, ParseFailed
@@ -19,6 +19,11 @@ from ingestion.parsing.tables import table_text
 from ingestion.types import BlockKind, PageText, Parsed, ParseLimits
 from ingestion.uploads import SUPPORTED
 from tests import samples
+
+# Other work on the machine must not fail a property.
+_UNHURRIED = settings(
+    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 def _parsed(folder: Path, name: str, data: bytes) -> Parsed:
@@ -328,6 +333,7 @@ def test_what_cannot_be_stored_is_dropped() -> None:
     assert flowing("of\ufb01ce   e\u0301t\u00a0é") == "office ét é"
 
 
+@_UNHURRIED
 @given(st.text())
 def test_cleaned_text_is_always_storable(text: str) -> None:
     clean = cleaned(text)
@@ -338,6 +344,7 @@ def test_cleaned_text_is_always_storable(text: str) -> None:
     clean.encode()
 
 
+@_UNHURRIED
 @given(
     st.lists(
         st.tuples(
@@ -405,6 +412,7 @@ def test_office_files_in_a_password_container_are_encrypted(tmp_path: Path) -> N
         _parsed(tmp_path, "a.xlsx", data)
 
 
+@_UNHURRIED
 @given(cut=st.integers(0, 3000), flipped=st.integers(0, 3000))
 @pytest.mark.parametrize(
     "name", ["a.docx", "a.pptx", "a.xlsx", "a.epub", "a.eml", "a.msg"]
