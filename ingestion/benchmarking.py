@@ -241,8 +241,8 @@ installation regulation documentation requirement procedure
 def _prose(seed: int) -> str:
     """Return some 1,500 characters of sentences, the same for the same seed."""
     chosen = random.Random(seed)  # noqa: S311 - text, no secret
-    sentences = []
-    while sum(map(len, sentences)) < 1500:
+    sentences: list[str] = []
+    while sum(len(sentence) for sentence in sentences) < 1500:
         words = chosen.choices(_WORDS.split(), k=chosen.randint(8, 24))
         sentences.append(" ".join(words).capitalize() + ".")
     return " ".join(sentences)

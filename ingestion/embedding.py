@@ -11,11 +11,12 @@ import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
 import httpx
 import numpy as np
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
@@ -101,7 +102,8 @@ def unit(vectors: NDArray[Any]) -> Vectors:
     rows = np.array(vectors, dtype=np.float32)
     norms = np.linalg.norm(rows, axis=-1, keepdims=True)
     rows[..., 0] = np.where(norms[..., 0] > 0, rows[..., 0], 1.0)
-    return rows / np.where(norms > 0, norms, np.float32(1.0))
+    scaled = rows / np.where(norms > 0, norms, 1.0)
+    return scaled.astype(np.float32, copy=False)
 
 
 def computes_bfloat16() -> bool:
@@ -236,7 +238,7 @@ def _load(name: str) -> SentenceTransformerEmbedder:
         locate(name),
         name=name,
         digest=digest_of(weights_named(name)),
-        precision=settings.EMBEDDING_PRECISION,
+        precision=_precision(settings.EMBEDDING_PRECISION),
         batch=settings.EMBEDDING_BATCH,
         threads=settings.EMBEDDING_THREADS,
     )
@@ -252,6 +254,15 @@ def _read_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
+def _precision(name: str) -> Precision:
+    if name not in get_args(Precision):
+        raise ImproperlyConfigured(
+            f"PLUMBLINE_EMBEDDING_PRECISION={name!r}: use one of "
+            f"{', '.join(get_args(Precision))}."
+        )
+    return cast("Precision", name)
+
+
 def _resolve_precision(precision: Precision) -> Literal["float32", "bfloat16"]:
     if precision != "auto":
         return precision
@@ -265,7 +276,7 @@ def _load_model(folder: Path, precision: str, threads: int) -> SentenceTransform
     from sentence_transformers import SentenceTransformer
     from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped library
     torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) // 2))
     model = SentenceTransformer(
         str(folder),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from celery import current_app
@@ -95,7 +96,7 @@ def _queued_messages() -> dict[str, int]:
     Redis is only asked: raises OperationalError while it is away.
     """
     with current_app.connection_for_write() as link:
-        channel = link.default_channel
+        channel: Any = link.default_channel
         return {
             task: channel.queue_declare(queue=queue).message_count
             for task, queue in ((_SMALL, "small"), (_LARGE, "large"))

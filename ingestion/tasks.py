@@ -7,14 +7,22 @@ without progress.
 
 from __future__ import annotations
 
+import logging
 import socket
+import threading
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from celery import shared_task
+from celery.signals import worker_ready
 
 from ingestion import sweeping
+from ingestion.embedding import load_embedder
 from ingestion.pipeline import ingest
+from rag_site.errors import RagError
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(max_retries=2)
@@ -49,3 +57,17 @@ def heartbeat(worker: str) -> None:
 
 def _name(worker: str) -> str:
     return f"{worker}@{socket.gethostname()}"[:100]
+
+
+@worker_ready.connect
+def warm(sender: Any, **_: object) -> None:
+    """Load the model before the first small document comes, not because of it."""
+    if "small" in {queue.name for queue in sender.task_consumer.queues}:
+        threading.Thread(target=_load, daemon=True).start()
+
+
+def _load() -> None:
+    try:
+        load_embedder()
+    except RagError as exc:
+        logger.error("the embedding model is not there: %s", exc.message)
