@@ -106,7 +106,15 @@ def _fill_marks(html: str, sources: dict[int, SourceRef]) -> str:
 
 def source_url(source: SourceRef) -> str:
     """Return the address of the document at the passage."""
-    place = urlencode({"page": source.page, "start": source.start, "end": source.end})
+    place = urlencode(
+        {
+            "page": source.page,
+            "start": source.start,
+            "end": source.end,
+            # Offsets count in this version; the document may have a newer one.
+            "version": source.version_id,
+        }
+    )
     return f"{reverse('document', args=[source.document_id])}?{place}"
 
 
