@@ -147,6 +147,6 @@ def _unsupported(extension: str) -> UnsupportedType:
 
 
 def _mb(size_bytes: int) -> str:
-    """Megabytes as people say them; small sizes keep two digits."""
-    mb = size_bytes / 1_000_000
+    """Megabytes of 2^20 bytes, as the setting counts; small sizes keep two digits."""
+    mb = size_bytes / (1 << 20)
     return f"{mb:.0f}" if mb >= 10 else f"{mb:.2g}"

@@ -74,7 +74,8 @@ def _is_upright(page: Any, textpage: Any, start: int) -> bool:
     index = pdfium.FPDFText_GetCharIndexFromTextIndex(textpage.raw, start)
     angle = pdfium.FPDFText_GetCharAngle(textpage.raw, max(index, 0))
     quarters = round(angle / (math.pi / 2)) if math.isfinite(angle) else 0
-    return (quarters - page.get_rotation() // 90) % 2 == 0
+    shown: int = quarters - page.get_rotation() // 90
+    return shown % 2 == 0
 
 
 def _letters(text: str) -> tuple[str, list[int]]:

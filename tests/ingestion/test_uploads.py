@@ -73,7 +73,7 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_large_file_is_refused_with_both_sizes(tmp_path: Path) -> None:
     with pytest.raises(FileTooLarge) as caught:
-        _inspected(tmp_path, "a.txt", b"x" * 30_000_000, limit=20_000_000)
+        _inspected(tmp_path, "a.txt", b"x" * (30 << 20), limit=20 << 20)
 
     assert "30 MB" in caught.value.message
     assert "20 MB" in caught.value.message
