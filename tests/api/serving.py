@@ -22,7 +22,7 @@ def main(port: int) -> None:
     retrieval.search.get_embedder = HashEmbedder
     model = ScriptedLLM(delay_s=float(os.environ.get("TEST_TOKEN_DELAY_S", "0.05")))
     for _ in range(20):
-        model.enqueue(["The ", "pump ", "holds ", "40 ", "litres ", "[1]."] * 2)
+        model.enqueue(["The ", "pump ", "holds ", "40 ", "litres ", "[1]. "] * 5)
     with using(model, embedder=HashEmbedder()):
         uvicorn.run(
             rag_site.asgi.application,

@@ -6,12 +6,14 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from generation.models import Answer
 from ingestion.models import Collection, Document
@@ -214,6 +216,42 @@ def test_a_closed_connection_loses_nothing(client: httpx.Client) -> None:
     row.refresh_from_db()
     assert done["text"] == row.text
     assert row.state == Answer.State.DONE
+
+
+def test_readers_of_streams_hold_no_database_connection(
+    site: str, client: httpx.Client
+) -> None:
+    headers, seen = dict(client.headers), []
+    with ThreadPoolExecutor(10) as pool:
+        ends = [pool.submit(_follow, site, headers) for _ in range(10)]
+        while not all(end.done() for end in ends):
+            if Answer.objects.filter(state=Answer.State.WRITING).count() == 10:
+                seen.append(_connections())
+            time.sleep(0.05)
+        assert [end.result() for end in ends] == ["done"] * 10
+    # Answers are written in short turns; were one held for each reader, there
+    # would never be fewer than ten.
+    assert min(seen, default=0) < 10
+
+
+def _follow(site: str, headers: dict[str, str]) -> str:
+    url, last = f"{site}/api/v1/ask", ""
+    body = {**QUESTION, "stream": True}
+    with httpx.stream("POST", url, json=body, headers=headers, timeout=60) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("event: "):
+                last = line.removeprefix("event: ")
+    return last
+
+
+def _connections() -> int:
+    """Return how many sessions others have on this database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return int(cursor.fetchone()[0])
 
 
 def test_stop_ends_an_answer(client: httpx.Client) -> None:
