@@ -19,6 +19,11 @@ def file_of(digest: str) -> Path:
     return settings.FILES_DIR / digest[:2] / digest
 
 
+def images_of(digest: str) -> Path:
+    """Return the folder of page images drawn from the file of that digest."""
+    return settings.VAR_DIR / "page_images" / digest
+
+
 def check_room(size_bytes: int) -> None:
     """Raise DiskFull if storing that much would go below the floor."""
     settings.FILES_DIR.mkdir(parents=True, exist_ok=True)
@@ -73,3 +78,4 @@ def remove_unreferenced(digests: list[str]) -> None:
             lock(digest)
             if not DocumentVersion.objects.filter(digest=digest).exists():
                 file_of(digest).unlink(missing_ok=True)
+                shutil.rmtree(images_of(digest), ignore_errors=True)

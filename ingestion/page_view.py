@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.http import QueryDict
 
 from ingestion import filing
@@ -76,13 +76,13 @@ def png_of(version: DocumentVersion, number: int) -> bytes:
     """
     if not version.pages.filter(number=number, width__gt=0).exists():
         raise NotFound
-    kept = settings.VAR_DIR / "page_images" / f"{version.digest}-{number}.png"
+    kept = filing.images_of(version.digest) / f"{number}.png"
     if kept.exists():
         return bytes(kept.read_bytes())
     source = filing.file_of(version.digest)
     image = render_page(source, version.media_type, number, scale=IMAGE_SCALE)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    fresh = kept.with_suffix(f".{id(image)}.new")
+    fresh = kept.with_suffix(f".{secrets.token_hex(4)}")
     fresh.write_bytes(image)
     fresh.replace(kept)
     return image

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from django.test import Client
+from django.test import Client, TestCase
 from django.test.utils import CaptureQueriesContext
 
+from ingestion import filing, services
 from ingestion.models import Collection, Document, Membership
 from rag_site.models import User
 from tests import factories, samples
@@ -190,6 +191,10 @@ def test_a_page_is_shown_as_it_looks_with_the_passage_boxed(
     assert image["Content-Type"] == "image/png"
     assert image.content.startswith(b"\x89PNG")
     assert alice.get(f"/documents/{document.pk}/pages/2.png").status_code == 404
+    assert filing.images_of(version.digest).exists()
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        services.delete_document(factories.asker(factories.alice()), document.pk)
+    assert not filing.images_of(version.digest).exists()
 
 
 def test_a_format_without_a_look_has_no_image(alice: Client, scene: Scene) -> None:
