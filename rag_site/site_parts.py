@@ -27,8 +27,6 @@ _OFFLINE = {
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONUNBUFFERED": "1",
 }
-# Celery warns of running as root because of pickle, which is switched off.
-_QUIET = {"PYTHONWARNINGS": "ignore:You're running the worker:RuntimeWarning"}
 PART_NAMES = ("model", "small", "large", "beat", "web")
 
 
@@ -61,9 +59,10 @@ def _worker(queue: str) -> Part:
             *("-Q", queue, "-P", "threads", "-n", f"{queue}@%h", "-l", "INFO"),
             *("--without-gossip", "--without-mingle"),
         ),
-        environment={**_OFFLINE, **_QUIET, "OMP_NUM_THREADS": threads},
+        environment={**_OFFLINE, "OMP_NUM_THREADS": threads},
         ready_line=" ready.",
         stop_s=10,
+        stage=1,
     )
 
 
@@ -77,6 +76,7 @@ def beat(var_dir: Path) -> Part:
         command=(*_CELERY, "beat", "-s", str(schedule), "--pidfile=", "-l", "INFO"),
         environment=_OFFLINE,
         ready_line="beat: Starting",
+        stage=1,
     )
 
 
@@ -92,5 +92,6 @@ def web(host: str, port: int) -> Part:
         environment={**_OFFLINE, "PLUMBLINE_DATABASE_POOL": "1"},
         health_url=f"http://{shown}:{port}/health/live",
         stop_s=12,
+        stage=2,
         is_essential=True,
     )

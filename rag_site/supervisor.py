@@ -41,6 +41,7 @@ class Part:
         ready_line: a line of its log that holds this says so; or neither: ready
             as soon as it runs.
         stop_s: seconds between asking it to stop and killing it.
+        stage: parts of one stage stop together, the highest first.
         is_essential: the site ends when this part cannot be kept running.
     """
 
@@ -50,6 +51,7 @@ class Part:
     health_url: str = ""
     ready_line: str = ""
     stop_s: float = 5.0
+    stage: int = 0
     is_essential: bool = False
 
 
@@ -67,8 +69,8 @@ class Running:
 class Supervisor:
     """Keeps ``parts`` running from ``run`` until ``stop`` is set.
 
-    Parts start together; ``run`` reports when all are ready and stops them in
-    reverse order.
+    Parts start together; ``run`` reports when all are ready and stops them stage
+    by stage.
     """
 
     def __init__(self, parts: Sequence[Part], say: Say) -> None:
@@ -185,8 +187,9 @@ class Supervisor:
         ]
 
     async def _stop_all(self) -> None:
-        for one in reversed(self.running):
-            await _stop(one)
+        for stage in sorted({one.part.stage for one in self.running}, reverse=True):
+            same = [one for one in self.running if one.part.stage == stage]
+            await asyncio.gather(*(_stop(one) for one in same))
 
 
 async def _start(part: Part) -> asyncio.subprocess.Process:

@@ -56,16 +56,25 @@ async def _until(condition: object, seconds: float = 30) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_all_are_started_and_stopped_in_reverse() -> None:
+SAYS_GOODBYE = (
+    "import signal, sys, time;"
+    "signal.signal(signal.SIGTERM, lambda *_: (print('bye', flush=True), sys.exit(0)));"
+    "print('I am ready', flush=True); time.sleep(120)"
+)
+
+
+async def test_all_are_started_and_stopped_highest_stage_first() -> None:
     log, ready = Log(), asyncio.Event()
-    supervisor = Supervisor([part("one", SLEEPER), part("two", SLEEPER)], log.say)
+    parts = [part("one", SAYS_GOODBYE), part("two", SAYS_GOODBYE, stage=1)]
+    supervisor = Supervisor(parts, log.say)
     run = asyncio.create_task(supervisor.run(lambda _failed: ready.set()))
     await asyncio.wait_for(ready.wait(), 30)
     assert log.has("one", "I am ready")
     processes = [one.process for one in supervisor.running]
     os.kill(os.getpid(), signal.SIGTERM)
     assert await asyncio.wait_for(run, 30) == 0
-    assert [p.returncode for p in processes if p] == [-signal.SIGTERM] * 2
+    assert [p.returncode for p in processes if p] == [0, 0]
+    assert [name for name, text in log.lines if text == "bye"] == ["two", "one"]
 
 
 async def test_a_killed_part_is_started_again() -> None:
