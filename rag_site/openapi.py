@@ -32,7 +32,13 @@ _RATE_HEADERS = {
     "RateLimit-Reset": "Seconds until the window is over.",
     "X-Reference": "Finds the log line.",
 }
-_CREATING = ("ask", "create_collection", "create_conversation", "upload_documents")
+_CREATING = (
+    "ask",
+    "create_collection",
+    "create_conversation",
+    "set_member",
+    "upload_documents",
+)
 _IDEMPOTENCY = {
     "name": "Idempotency-Key",
     "in": "header",
