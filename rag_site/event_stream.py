@@ -39,8 +39,13 @@ def event_stream(events: AsyncIterator[Numbered]) -> StreamingHttpResponse:
 
 
 def frame(number: int | None, kind: str, data: dict[str, Any]) -> bytes:
-    """Return one event; JSON escapes newlines, so the data is always one line."""
-    text = json.dumps(data, ensure_ascii=False, default=str)
+    """Return one event; JSON escapes newlines, so the data is always one line.
+
+    What holds nothing but a list under the event's own name, such as sources,
+    is sent as that list.
+    """
+    payload = data[kind] if set(data) == {kind} else data
+    text = json.dumps(payload, ensure_ascii=False, default=str)
     head = f"id: {number}\n" if number is not None else ""
     # Half of a surrogate pair cannot be encoded; a model may emit one.
     return f"{head}event: {kind}\ndata: {text}\n\n".encode(errors="replace")

@@ -84,6 +84,8 @@ async def test_an_answer_streams_as_numbered_events(secret: str, how: str) -> No
     assert {"searching", "sources", "token", "citation"} <= set(kinds)
     numbers = [int(event["id"]) for event in events]
     assert numbers == sorted(set(numbers))
+    sources = next(e["data"] for e in events if e["event"] == "sources")
+    assert sources[0]["quote"] == "The pump holds 40 litres of oil."
     pieces = [e["data"]["text"] for e in events if e["event"] == "token"]
     assert "".join(pieces) == events[-1]["data"]["text"]
 
