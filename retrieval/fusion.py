@@ -17,8 +17,7 @@ counts no more than one that guesses.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from retrieval.types import Hit
@@ -78,16 +77,18 @@ def best_first(hits: Iterable[Hit]) -> list[Hit]:
     return sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))
 
 
-def drop_repeats(hits: Sequence[Hit]) -> list[Hit]:
-    """Keep the first of the hits that hold the same words.
+def drop_repeats(hits: Iterable[Hit]) -> Iterator[Hit]:
+    """Yield the first of the hits that hold the same words.
 
     The same page in two files, or a footer of every page, would otherwise take
     all the places of a prompt. Case and white space do not count.
     """
-    by_words: dict[str, list[Hit]] = defaultdict(list)
+    seen: set[str] = set()
     for hit in hits:
-        by_words[" ".join(hit.text.casefold().split())].append(hit)
-    return [same[0] for same in by_words.values()]
+        words = " ".join(hit.text.casefold().split())
+        if words not in seen:
+            seen.add(words)
+            yield hit
 
 
 def _closeness(hit: Hit) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def search(
             )
         )
         stopwatch.lap("find")
-        hits = drop_repeats(_fuse(candidates, config))[: config.k]
+        hits = list(islice(drop_repeats(_fuse(candidates, config)), config.k))
         stopwatch.lap("fuse")
     timings = stopwatch.stop()
     logger.info(

@@ -133,4 +133,4 @@ def test_the_same_words_are_shown_once_at_their_best_place() -> None:
     first = make_hit(1, text="The pump holds\n40 litres.")
     again = replace(make_hit(2), text="the  pump holds 40 litres.")
     other = make_hit(3, text="The pump holds 50 litres.")
-    assert drop_repeats([first, again, other]) == [first, other]
+    assert list(drop_repeats([first, again, other])) == [first, other]
