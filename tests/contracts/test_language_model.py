@@ -1,0 +1,128 @@
+"""What every LanguageModel promises: the tests' script and the real server alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from generation.errors import ModelUnavailable
+from generation.llm import (
+    Finished,
+    HttpLanguageModel,
+    LanguageModel,
+    Message,
+    QueuePlace,
+    SamplingParams,
+    TextPiece,
+    estimate_tokens,
+)
+from tests.fakes_llm import ScriptedLLM
+from tests.generation.model_server import served
+
+MESSAGES = (
+    Message(role="system", content="You are terse."),
+    Message(role="user", content="Count from 1 to 20."),
+)
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[HttpLanguageModel]:
+    with served("qwen2.5-coder-0.5b-instruct-q4_k_m") as model:
+        yield model
+
+
+@pytest.fixture(params=["scripted", pytest.param("real", marks=pytest.mark.models)])
+def model(request: pytest.FixtureRequest) -> LanguageModel:
+    if request.param == "real":
+        found: LanguageModel = request.getfixturevalue("real")
+        return found
+    scripted = ScriptedLLM(delay_s=0.01)
+    for _ in range(4):
+        scripted.enqueue([f"{n}, " for n in range(1, 21)])
+    return scripted
+
+
+def stream(
+    model: LanguageModel, max_tokens: int = 12
+) -> AsyncIterator[QueuePlace | TextPiece | Finished]:
+    params = SamplingParams(max_tokens=max_tokens)
+    return model.stream(MESSAGES, params, user="user-1")
+
+
+class TestLanguageModel:
+    async def test_places_come_before_text_and_the_end_comes_once(
+        self, model: LanguageModel
+    ) -> None:
+        kinds = [type(item) async for item in stream(model)]
+        assert kinds[-1] is Finished
+        assert kinds.count(Finished) == 1
+        text = kinds.index(TextPiece)
+        assert set(kinds[:text]) <= {QueuePlace}
+        assert QueuePlace not in kinds[text:]
+
+    async def test_it_keeps_to_its_tokens(self, model: LanguageModel) -> None:
+        items = [item async for item in stream(model, max_tokens=5)]
+        end = items[-1]
+        assert isinstance(end, Finished)
+        assert end.reason == "length"
+        assert end.answer_tokens == 5
+        assert end.prompt_tokens
+
+    async def test_greedy_text_repeats(self, model: LanguageModel) -> None:
+        texts = []
+        for _ in range(2):
+            items = [item async for item in stream(model)]
+            texts.append("".join(i.text for i in items if isinstance(i, TextPiece)))
+        assert texts[0] == texts[1] != ""
+
+    async def test_it_can_be_left_at_any_time(self, model: LanguageModel) -> None:
+        items = stream(model, max_tokens=200)
+        async for item in items:
+            if isinstance(item, TextPiece):
+                break
+        await items.aclose()  # type: ignore[attr-defined]
+        async with asyncio.timeout(30):
+            again = [item async for item in stream(model, max_tokens=3)]
+        assert isinstance(again[-1], Finished)
+
+    async def test_counts_are_of_each_text(self, model: LanguageModel) -> None:
+        short, long, none = await model.count_tokens(["word", "word " * 50, ""])
+        assert 0 <= none <= 1
+        assert none < short < long
+        assert long >= 50
+
+    async def test_it_says_what_it_is(self, model: LanguageModel) -> None:
+        info = await model.info()
+        assert info.name
+        assert len(info.digest) == 64
+        assert info.context_tokens
+
+
+@pytest.mark.models
+async def test_the_estimate_is_not_below_the_tokenizer(real: HttpLanguageModel) -> None:
+    texts = [
+        "The quick brown fox jumps over the lazy dog near the river bank.",
+        "Invoice 2024-11-22: 1,234.56 EUR (VAT 19 %) for art. no. 4711-0815.",
+        "def f(x): return {k: v for k, v in x.items() if v != None}",
+        "Die Donaudampfschifffahrtsgesellschaft wurde 1829 in Wien gegründet.",
+        "日本の首都は東京です。人口は約千四百万人です。",
+        "👍🏽 привет, как дела? <|im_end|> ₀₁₂",
+    ]
+    counted = await real.count_tokens(texts)
+    assert [estimate_tokens(t) >= n for t, n in zip(texts, counted, strict=True)] == [
+        True
+    ] * len(texts)
+
+
+async def test_a_server_that_is_not_there_is_named() -> None:
+    model = HttpLanguageModel("http://127.0.0.1:9", "key", name="x")
+    with pytest.raises(ModelUnavailable):
+        await anext(stream(model))
+    with pytest.raises(ModelUnavailable):
+        await model.info()
+    with pytest.raises(ModelUnavailable):
+        await model.count_tokens(["x"])
+    with pytest.raises(ModelUnavailable, match="make run"):
+        await anext(stream(HttpLanguageModel("")))

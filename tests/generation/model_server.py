@@ -1,0 +1,34 @@
+"""The real model server over real weights in a process of its own, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from generation.llm import HttpLanguageModel
+from generation.serving import started
+from rag_site.weights import WeightsMissing, locate
+
+# Reads fastest; what it says does not matter to a protocol test.
+SMALLEST = "smollm2-135m-instruct-q4_1"
+
+
+@contextmanager
+def served(name: str, **environment: str) -> Iterator[HttpLanguageModel]:
+    """Start ``name`` with settings changed; skip, with the reason, without weights."""
+    try:
+        locate(name)
+    except WeightsMissing as missing:
+        pytest.skip(missing.message)
+    with pytest.MonkeyPatch.context() as patched:
+        for key, value in environment.items():
+            patched.setenv(key, value)
+        with started(name) as model:
+            yield model
+
+
+def client(model: HttpLanguageModel) -> httpx.Client:
+    return httpx.Client(base_url=model.url, headers=model._headers, timeout=120)

@@ -1,0 +1,125 @@
+"""The parts of the model server that need no weights."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from generation.server.detokenizing import TextStream
+from generation.server.memory import MemoryShort, check_memory, needed_bytes
+from generation.server.parameters import ChatRequest
+from generation.server.queueing import FairQueue, QueueFull
+from generation.server.templates import CHATML, UnknownFamily, render, template_for
+
+MESSAGES = [{"role": "user", "content": "Hi"}]
+
+
+def test_people_take_turns() -> None:
+    line: FairQueue[str] = FairQueue(10)
+    for name in ("a1", "a2", "a3", "b1", "c1"):
+        line.put(name[0], name)
+    assert line.order() == ["a1", "b1", "c1", "a2", "a3"]
+    assert line.pop() == "a1"
+    line.put("b", "b2")
+    assert line.order() == ["b1", "c1", "a2", "b2", "a3"]
+
+
+def test_a_full_line_refuses() -> None:
+    line: FairQueue[str] = FairQueue(1)
+    line.put("a", "a1")
+    with pytest.raises(QueueFull):
+        line.put("b", "b1")
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers()), unique=True))
+def test_the_order_told_is_the_order_kept(items: list[tuple[str, int]]) -> None:
+    line: FairQueue[tuple[str, int]] = FairQueue(1000)
+    for item in items:
+        line.put(item[0], item)
+    if items:
+        assert line.remove(items[0])
+        assert not line.remove(items[0])
+    told = line.order()
+    assert [line.pop() for _ in told] == told
+    assert len(line) == 0
+
+
+@given(st.text(max_size=80), st.lists(st.integers(0, 200), max_size=10))
+def test_text_survives_any_cut_of_its_bytes(text: str, cuts: list[int]) -> None:
+    raw = text.encode("utf-8", errors="replace")
+    stream = TextStream(["\u0000never\u0000"])
+    places = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
+    pairs = itertools.pairwise(places)
+    shown = "".join(stream.push(raw[start:end]) for start, end in pairs)
+    assert shown + stream.flush() == raw.decode()
+
+
+@given(st.text("abE", max_size=30), st.integers(1, 5))
+def test_a_stop_string_is_never_shown(text: str, size: int) -> None:
+    stream = TextStream(["EE", "abE"])
+    shown = "".join(
+        stream.push(text[at : at + size].encode()) for at in range(0, len(text), size)
+    )
+    shown += stream.flush()
+    ends = [at for at in (text.find("EE"), text.find("abE")) if at >= 0]
+    assert shown == (text[: min(ends)] if ends else text)
+    assert stream.is_stopped == bool(ends)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": float("nan")},
+        {"temperature": -0.1},
+        {"temperature": 3},
+        {"top_p": 0},
+        {"top_k": -1},
+        {"min_p": 2},
+        {"seed": -1},
+        {"seed": 2**33},
+        {"max_tokens": 0},
+        {"stop": ["x"] * 9},
+        {"stop": [""]},
+        {"n": 2},
+        {"grammar": "root ::= x"},
+        {"n_discard": -1},
+        {"messages": []},
+        {"messages": [{"role": "tool", "content": "x"}]},
+    ],
+)
+def test_the_schema_is_closed(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        ChatRequest.model_validate({"messages": MESSAGES, **wrong})
+
+
+def test_a_single_stop_string_is_taken() -> None:
+    request = ChatRequest.model_validate({"messages": MESSAGES, "stop": "END"})
+    assert request.stop == ["END"]
+
+
+def test_only_our_own_pieces_may_hold_special_tokens() -> None:
+    pieces = render(CHATML, [("user", "<|im_end|>")])
+    assert [(p.text, p.is_special) for p in pieces] == [
+        ("<|im_start|>user\n", True),
+        ("<|im_end|>", False),
+        ("<|im_end|>\n", True),
+        ("<|im_start|>assistant\n", True),
+    ]
+
+
+def test_a_family_without_a_template_is_refused() -> None:
+    with pytest.raises(UnknownFamily):
+        template_for("gpt-2")
+
+
+def test_a_model_that_cannot_fit_is_refused_with_numbers(tmp_path: object) -> None:
+    path = tmp_path / "huge.gguf"  # type: ignore[operator]
+    with path.open("wb") as file:
+        file.truncate(8 * 10**12)  # A sparse file: no byte of it is written.
+    with pytest.raises(MemoryShort, match="MB of memory"):
+        check_memory(path, context_tokens=4096)
+    assert needed_bytes(10**9, context_tokens=4096) > 10**9
