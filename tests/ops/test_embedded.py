@@ -159,6 +159,24 @@ class TestUnderRoot:
         finally:
             subprocess.run(["rm", "-rf", str(outside)], check=True)
 
+    def test_servers_run_from_copies_where_nobody_else_can_go(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        outside = Path("/var/tmp") / f"plumbline-test-{os.getpid()}"
+        monkeypatch.setattr("rag_site.embedded_home.OUTSIDE", outside)
+        monkeypatch.setattr("rag_site.embedded_home._can_reach", lambda *_: False)
+        closed = tmp_path / "closed"
+        closed.mkdir(mode=0o700)
+        try:
+            services = acquire(closed)
+            run_sql(services, "CREATE EXTENSION vector")
+            command = Path(f"/proc/{pids(services)[0]}/cmdline").read_bytes()
+            assert command.startswith(bytes(outside))
+            services.release()
+        finally:
+            embedded.stop_all(closed)
+            subprocess.run(["rm", "-rf", str(outside)], check=True)
+
     def test_data_that_became_unreachable_is_not_left_behind(
         self, tmp_path: Path
     ) -> None:
