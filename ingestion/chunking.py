@@ -28,12 +28,12 @@ from ingestion.counting import Path, Ruler
 from ingestion.types import PAGE_BREAK, Block, ChunkingConfig, PageText, Passage
 
 #: Changes when the same pages would be cut differently.
-CHUNKER_VERSION = "1"
+CHUNKER_VERSION = "2"
 
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _HEADING_MARKS = re.compile(r"^#{1,6}\s+|\s+#+$")
 # A passage below a third of the limit says little by itself and looks for
-# company; below an eighth it does so over a page break too.
+# company; below an eighth it gives up a heading for it.
 _SMALL, _TINY = 3, 8
 _ENDS_A_SENTENCE = (".", "!", "?", ":", ";", "。", "！", "？", "…", '"', "”", ")")
 
@@ -245,13 +245,18 @@ def _merge(pieces: Iterable[_Piece], ruler: Ruler) -> Iterator[_Piece]:
 
 
 def _belong_together(first: _Piece, second: _Piece, ruler: Ruler) -> bool:
-    """Small ones are joined; over a page break or losing a heading, tiny ones only."""
+    """Small ones are joined; losing a heading, tiny ones only.
+
+    Over a page break only a heading joins what it heads: a citation has to open
+    at the page that says it.
+    """
     if first.table_header or second.table_header:
+        return False
+    if first.page_last != second.page_first and first.kind != "heading":
         return False
     shared = _common(first.path, second.path)
     lost = {*first.path[len(shared) :], *second.path[len(shared) :]} - {*first.inside}
-    is_easy = not lost and first.page_last == second.page_first
-    limit = ruler.config.max_tokens // (_SMALL if is_easy else _TINY)
+    limit = ruler.config.max_tokens // (_TINY if lost else _SMALL)
     return min(first.tokens, second.tokens) < limit and _fits(
         _joined(first, second), ruler
     )

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from ingestion.leasing import AT_WORK, UNSETTLED, free
 from ingestion.models import Document, DocumentVersion, Page
-from ingestion.types import PAGE_BREAK
+from ingestion.types import PAGE_BREAK, as_shown
 from ingestion.visibility import Visible, documents_visible_to
 from rag_site.asking import Asker
 from rag_site.errors import NotFound
@@ -90,7 +90,7 @@ def page_text(version: DocumentVersion, number: int) -> str:
 
 
 def quote(version_id: UUID, start: int, end: int) -> str:
-    """Return characters start to end of the version's text, "" if they are gone.
+    """Return characters start to end of the version's text as shown, "" if gone.
 
     The caller has made sure that the reader may see the version.
     """
@@ -105,7 +105,7 @@ def quote(version_id: UUID, start: int, end: int) -> str:
         return ""
     offset = pages[0][0]
     text = PAGE_BREAK.join(text for _, text in pages)
-    return text[max(0, start - offset) : end - offset]
+    return as_shown(text[max(0, start - offset) : end - offset])
 
 
 def _percent(document: Document) -> int:

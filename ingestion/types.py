@@ -9,6 +9,12 @@ from typing import Literal
 # page (parsers replace it), so page boundaries stay recognisable.
 PAGE_BREAK = "\n\f\n"
 
+
+def as_shown(text: str) -> str:
+    """Return a passage as people read it: a page break is a line break."""
+    return text.replace(PAGE_BREAK, "\n")
+
+
 BlockKind = Literal[
     "heading", "paragraph", "list", "table", "code", "caption", "note", "header"
 ]

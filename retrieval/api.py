@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
+from ingestion.types import as_shown
 from ingestion.visibility import (
     Visible,
     get_collection_for,
@@ -78,12 +79,7 @@ def search_passages(request: HttpRequest, body: SearchIn) -> dict[str, Any]:
     """Find the passages nearest to a question."""
     if not body.question.strip():
         raise EmptyQuestion
-    config = RetrievalConfig(
-        k=body.k,
-        candidates=settings.CANDIDATES,
-        exact_scan_chunks=settings.EXACT_SCAN_CHUNKS,
-        ef_search=settings.HNSW_EF_SEARCH,
-    )
+    config = RetrievalConfig.from_settings(k=body.k)
     found = search(body.question, _visible(asker_of(request), body), config)
     return {**asdict(found), "hits": [_hit(hit) for hit in found.hits]}
 
@@ -112,5 +108,5 @@ def _hit(hit: Hit) -> dict[str, Any]:
     return {
         **asdict(hit),
         "collection": hit.collection_id,
-        "quote": hit.text,
+        "quote": as_shown(hit.text),
     }

@@ -178,8 +178,14 @@ def test_a_paragraph_that_runs_on_crosses_the_page():
     assert [(p.page_first, p.page_last) for p in passages] == [(1, 2)]
 
 
-def test_tiny_pages_are_joined():
+def test_even_a_tiny_page_keeps_its_passage():
+    """A citation has to open at the page that says it."""
     passages = cut(page("Thanks."), page(SENTENCE, number=2))
+    assert [(p.page_first, p.page_last) for p in passages] == [(1, 1), (2, 2)]
+
+
+def test_a_heading_at_the_foot_of_a_page_stays_with_what_it_heads():
+    passages = cut(page("Pumps", ("heading", "Pumps", 1)), page(SENTENCE, number=2))
     assert [(p.page_first, p.page_last) for p in passages] == [(1, 2)]
 
 

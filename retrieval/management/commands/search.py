@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ingestion.shell import owner_named
+from ingestion.types import as_shown
 from ingestion.visibility import Visible, collections_visible_to, visible_to
 from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
@@ -67,7 +68,7 @@ def _row(hit: Hit) -> dict[str, Any]:
     return {
         "document": hit.document,
         "page": hit.page,
-        "quote": hit.text,
+        "quote": as_shown(hit.text),
         "score": round(hit.score, 4),
         "dense_rank": hit.dense_rank,
         "lexical_rank": hit.lexical_rank,
