@@ -4,25 +4,33 @@
 #   docker build -t plumbline .
 #   docker build -t plumbline:gpu --build-arg VARIANT=gpu .
 #
-# Python 3.11 comes from the distribution, so that the plain and the CUDA base
-# take the same steps.
+# The GPU variant takes the same Python into NVIDIA's base image, whose own is
+# another version.
 ARG VARIANT=cpu
 
-FROM debian:12-slim AS build-cpu
-# Every x86-64 processor since 2013 (x86-64-v3); an image moves between machines,
-# so it must not be tuned to the one that builds it.
+FROM python:3.11-slim-bookworm AS python
+
+FROM python AS build-cpu
+# An image moves between machines, so it must not be tuned to the one that builds
+# it: every x86-64 processor since 2013 runs this (AVX2, FMA, F16C).
 ENV PLUMBLINE_CMAKE_ARGS="-DGGML_NATIVE=OFF"
 
-FROM nvidia/cuda:12.8.1-devel-ubuntu22.04 AS build-gpu
+FROM nvidia/cuda:12.8.1-devel-ubuntu24.04 AS build-gpu
+COPY --from=python /usr/local /usr/local
 ENV PLUMBLINE_CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_CUDA=ON"
 
-FROM debian:12-slim AS base-cpu
-FROM nvidia/cuda:12.8.1-runtime-ubuntu22.04 AS base-gpu
+FROM python AS base-cpu
+
+FROM nvidia/cuda:12.8.1-runtime-ubuntu24.04 AS base-gpu
+COPY --from=python /usr/local /usr/local
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
+        --no-install-recommends libssl3 libffi8 libsqlite3-0 libbz2-1.0 liblzma5 libexpat1 \
+    && rm -rf /var/lib/apt/lists/*
 
 FROM build-${VARIANT} AS build
 ARG PLUMBLINE_TORCH_INDEX=""
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
-        --no-install-recommends python3.11 python3.11-venv python3.11-dev g++ make ca-certificates \
+        --no-install-recommends g++ make ca-certificates libgomp1 libssl3 libffi8 libsqlite3-0 \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /srv/plumbline
 COPY requirements.txt ./
@@ -34,7 +42,7 @@ RUN PLUMBLINE_TORCH_INDEX="$PLUMBLINE_TORCH_INDEX" \
 
 FROM base-${VARIANT}
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
-        --no-install-recommends python3.11 libgomp1 ca-certificates \
+        --no-install-recommends libgomp1 ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /srv/plumbline --no-create-home plumbline \
     && install -d -o plumbline -g plumbline /srv/plumbline /data /weights
