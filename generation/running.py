@@ -118,6 +118,9 @@ class _Run:
     citations: list[CitationFound] = field(default_factory=list)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     is_writing: bool = False
+    # Set under the lock before the row is settled: a pulse after it would take
+    # the settled row for one that another process had settled.
+    is_ending: bool = False
 
     async def take(self, event: Event) -> None:
         """Save and publish one event; citations wait for the end."""
@@ -168,14 +171,16 @@ class _Run:
             Stored(sequence=number, kind=event.kind, data=stored_data(event))
             for number, event in enumerate(closing, start=first)
         ]
-        await in_thread(
-            recording.finish,
-            self.answer_id,
-            end,
-            citations=self.citations,
-            facts=self._facts(),
-            stored=stored,
-        )
+        async with self.lock:
+            self.is_ending = True
+            await in_thread(
+                recording.finish,
+                self.answer_id,
+                end,
+                citations=self.citations,
+                facts=self._facts(),
+                stored=stored,
+            )
         for event in closing:
             self.publish(event)
 
@@ -303,10 +308,17 @@ async def _watch(run: _Run) -> None:
         ticks += 1
         await run.flush()
         if ticks % round(PULSE_S / FLUSH_S) == 0:
-            if await in_thread(recording.pulse, run.answer_id):
-                run.live.stop.set()
-            if not await in_thread(may_still_read, run.answer_id, run.asker):
-                raise Withdrawn
+            await _pulse(run)
+
+
+async def _pulse(run: _Run) -> None:
+    async with run.lock:
+        if run.is_ending:
+            return
+        if await in_thread(recording.pulse, run.answer_id):
+            run.live.stop.set()
+    if not await in_thread(may_still_read, run.answer_id, run.asker):
+        raise Withdrawn
 
 
 def stored_data(event: Event) -> dict[str, Any]:

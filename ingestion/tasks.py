@@ -1,8 +1,7 @@
 """Celery's door: ids in, one call inside. State lives in the row.
 
-Time limits are those of the settings. A pool that cannot enforce them (solo)
-relies on the limits of the parser child and on the lease, which is not renewed
-without progress.
+The pool of threads cannot enforce time limits: what ends a hang is the limits of
+the parser child, and the lease, which is not renewed without progress.
 """
 
 from __future__ import annotations
@@ -60,9 +59,12 @@ def _name(worker: str) -> str:
 
 
 @worker_ready.connect
-def warm(sender: Any, **_: object) -> None:
-    """Load the model before the first small document comes, not because of it."""
-    if "small" in {queue.name for queue in sender.task_consumer.queues}:
+def begin(sender: Any, **_: object) -> None:
+    """Report at once, and load the model before the first small document comes."""
+    queues = {queue.name for queue in sender.task_consumer.queues}
+    for queue in queues:
+        heartbeat.apply_async(args=[queue], queue=queue, expires=25)
+    if "small" in queues:
         threading.Thread(target=_load, daemon=True).start()
 
 

@@ -7,6 +7,7 @@ lock behind, and servers that outlived their users are adopted by the next one.
 
     services = acquire(var_dir)      # starts what is not running
     services.database_url, services.redis_url
+    services.revive()                # starts what has ended, at its old address
     services.release()               # stops them if nobody else uses them
 """
 
@@ -42,6 +43,9 @@ class Services:
     var_dir: Path
     state: dict[str, Any]
     lock: IO[str]
+    # Which of the two this user asked for.
+    postgres: bool = True
+    valkey: bool = True
     released: bool = field(default=False)
 
     @property
@@ -55,6 +59,14 @@ class Services:
     def redis_url(self) -> str:
         kv = self.state["valkey"]
         return f"redis://:{kv['password']}@127.0.0.1:{kv['port']}/0"
+
+    def revive(self) -> None:
+        """Start a server that has ended again, with its port and its password.
+
+        Raises:
+            ServiceFailed: with what happened and what to do.
+        """
+        acquire(self.var_dir, postgres=self.postgres, valkey=self.valkey).release()
 
     def release(self) -> None:
         """Leave; the last user stops the servers. Calling it twice is harmless."""
@@ -94,7 +106,7 @@ def acquire(var_dir: Path, *, postgres: bool = True, valkey: bool = True) -> Ser
             f"{exc.filename or var_dir} may not be written by this user. Start the site "
             "as the user that started it before, or set PLUMBLINE_VAR to another folder."
         ) from exc
-    return Services(var_dir, state, lock)
+    return Services(var_dir, state, lock, postgres=postgres, valkey=valkey)
 
 
 def stop_all(var_dir: Path) -> None:

@@ -46,7 +46,7 @@ def start_postgres(home: Home, log: Path, state: State) -> State:
     state = _start(
         home,
         log,
-        password=password,
+        known={**state, "password": password},
         command=lambda port: _postgres_command(home, data, port),
         is_ready=_accepts,
     )
@@ -74,7 +74,7 @@ def start_valkey(home: Home, log: Path, state: State) -> State:
     return _start(
         home,
         log,
-        password=password,
+        known={**state, "password": password},
         command=command,
         is_ready=lambda state: is_listening(state["port"]),
     )
@@ -109,13 +109,18 @@ def _start(
     home: Home,
     log: Path,
     *,
-    password: str,
+    known: State,
     command: Callable[[int], Sequence[str | Path]],
     is_ready: Callable[[State], bool],
 ) -> State:
-    """Start a server on a free port, and on another one if it ends at once."""
-    for _ in range(PORT_ATTEMPTS):
-        state: State = {"password": password, "port": free_port()}
+    """Start a server where it was before, and on another port if it ends at once.
+
+    The same port matters when a server died under a running site: the
+    addresses that its processes hold stay true.
+    """
+    old_port = known.get("port") or free_port()
+    for port in (old_port, *(free_port() for _ in range(PORT_ATTEMPTS - 1))):
+        state: State = {"password": known["password"], "port": port}
         with log.open("ab") as output:
             process = subprocess.Popen(
                 command(state["port"]),

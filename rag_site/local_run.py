@@ -22,6 +22,9 @@ def var_dir() -> Path:
     return Path(os.environ.get("PLUMBLINE_VAR") or BASE_DIR / "var").resolve()
 
 
+_services: embedded.Services | None = None
+
+
 @contextmanager
 def prepared() -> Iterator[None]:
     """Set DATABASE_URL, REDIS_URL and SECRET_KEY for as long as the block runs."""
@@ -35,7 +38,9 @@ def prepared() -> Iterator[None]:
     if not (wants_postgres or wants_valkey):
         yield
         return
+    global _services  # noqa: PLW0603 - one set of services a process, as its environment
     services = embedded.acquire(var_dir(), postgres=wants_postgres, valkey=wants_valkey)
+    _services = services
     try:
         if wants_postgres:
             os.environ["DATABASE_URL"] = services.database_url
@@ -43,7 +48,18 @@ def prepared() -> Iterator[None]:
             os.environ["REDIS_URL"] = services.redis_url
         yield
     finally:
+        _services = None
         services.release()
+
+
+def revive_services() -> None:
+    """Start embedded servers of this process that have ended; none, if it uses none.
+
+    Raises:
+        ServiceFailed: with what happened and what to do.
+    """
+    if _services is not None:
+        _services.revive()
 
 
 def _generate_secret_key() -> None:

@@ -298,6 +298,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"queue": "small", "expires": 25},
     },
+    "sweep-answers": {
+        "task": "generation.tasks.sweep_answers",
+        "schedule": 30.0,
+        "options": {"queue": "small", "expires": 25},
+    },
     **{
         f"heartbeat-{queue}": {
             "task": "ingestion.tasks.heartbeat",
@@ -374,5 +379,9 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
         "sentence_transformers": {"level": "WARNING"},
+        # The stages log their own lines; these two add three for every timer.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
     },
 }

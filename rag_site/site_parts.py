@@ -75,7 +75,6 @@ def beat(var_dir: Path) -> Part:
         name="beat",
         command=(*_CELERY, "beat", "-s", str(schedule), "--pidfile=", "-l", "INFO"),
         environment=_OFFLINE,
-        ready_line="beat: Starting",
         stage=1,
     )
 

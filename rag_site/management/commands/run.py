@@ -16,12 +16,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from rag_site import first_admin, site_parts
-from rag_site.embedded import free_port
+from rag_site.embedded import ServiceFailed, free_port
 from rag_site.errors import Conflict, InvalidInput, RagError
+from rag_site.local_run import revive_services
 from rag_site.running_site import RunningSite, announce, sole_site
 from rag_site.supervisor import Part, Supervisor
 from rag_site.terminal import Console, shown_progress
 from rag_site.weights import fetch, weights_named
+
+# Seconds between two looks at the embedded Postgres and Valkey.
+REVIVE_EVERY_S = 2.0
 
 
 class PortTaken(Conflict):
@@ -124,9 +128,23 @@ def _serve(site: RunningSite, host: str, port: int, console: Console) -> int:
         console.announce(_welcome_lines(site, token, failed))
 
     async def run() -> int:
-        return await Supervisor(parts, console.say).run(welcome)
+        reviving = asyncio.create_task(_revive_services(console))
+        try:
+            return await Supervisor(parts, console.say).run(welcome)
+        finally:
+            reviving.cancel()
 
     return asyncio.run(run())
+
+
+async def _revive_services(console: Console) -> None:
+    """Watch the embedded servers, which are not the supervisor's children."""
+    while True:
+        await asyncio.sleep(REVIVE_EVERY_S)
+        try:
+            await asyncio.to_thread(revive_services)
+        except ServiceFailed as exc:
+            console.say("site", str(exc))
 
 
 def _welcome_lines(
