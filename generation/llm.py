@@ -262,15 +262,16 @@ async def _refuse(reply: httpx.Response) -> None:
     reply.raise_for_status()
 
 
-_SINGLE = re.compile(r"[\d\W_]")
+# Each may be a token of its own: digits, marks, and white space that no word takes.
+_SINGLE = re.compile(r"\d|[^\w\s]|_|\s+(?=\d)|\n+")
 
 
 def estimate_tokens(text: str) -> int:
     """Return an upper estimate for a tokenizer that is not known.
 
-    Byte-pair vocabularies give English words about one token for 4 letters;
-    digits and marks may take one each, other scripts about one for 3 bytes.
+    Byte-pair vocabularies give English words about one token for 4 letters and
+    other scripts one for 3 bytes; rare marks take up to one for each byte.
     """
-    single = sum(1 for match in _SINGLE.finditer(text) if not match[0].isspace())
-    rest = len(_SINGLE.sub("", text).encode("utf-8", errors="replace"))
-    return single + math.ceil(rest / 3) + 1
+    single = sum(len(found.encode(errors="replace")) for found in _SINGLE.findall(text))
+    words = re.sub(r"\s", "", _SINGLE.sub("", text))
+    return single + math.ceil(len(words.encode("utf-8", errors="replace")) / 3) + 1

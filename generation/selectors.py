@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 
 from generation.models import Answer, Conversation, Source
+from generation.sentences import without_marks
 from generation.standalone import Turn
 from generation.types import CitationFound, SourceRef
 from ingestion.models import Chunk, DocumentVersion
@@ -160,7 +161,7 @@ def citations_of(answer: Answer) -> list[CitationFound]:
         CitationFound(
             start=row.start,
             end=row.end,
-            sentence=answer.text[row.start : row.end],
+            sentence=without_marks(answer.text[row.start : row.end]),
             sources=tuple(row.sources),
             verdict=row.verdict,  # type: ignore[arg-type]  # a choice of the column
         )

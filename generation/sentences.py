@@ -35,8 +35,12 @@ class Sentence:
     @property
     def words(self) -> str:
         """The sentence without its marks."""
-        bare = re.sub(r"[ \t]{2,}", " ", MARK.sub("", self.text))
-        return re.sub(r"[ \t]+([.!?,;:])", r"\1", bare).strip()
+        return without_marks(self.text)
+
+
+def without_marks(text: str) -> str:
+    bare = re.sub(r"[ \t]{2,}", " ", MARK.sub("", text))
+    return re.sub(r"[ \t]+([.!?,;:])", r"\1", bare).strip()
 
 
 def _numbers(inside: str) -> list[str]:

@@ -40,7 +40,7 @@ class BadRequest(Exception):
 def create_app(
     config: ServerConfig, engine: Engine, embedder: QuestionEmbedder
 ) -> Starlette:
-    """Return the ASGI application; the caller closes ``engine`` and ``embedder``."""
+    """Return the ASGI application; the caller closes ``engine``."""
     routes = [
         Route("/v1/chat/completions", chat, methods=["POST"]),
         Route("/v1/embeddings", embeddings, methods=["POST"]),

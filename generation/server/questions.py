@@ -43,6 +43,3 @@ class QuestionEmbedder:
             rows = embedder.embed_passages(texts)
         found: list[list[float]] = rows.tolist()
         return found
-
-    def close(self) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)

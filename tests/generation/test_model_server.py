@@ -230,7 +230,8 @@ def test_embeddings_never_wait_for_tokens(
 ) -> None:
     http.post("/v1/embeddings", json={"input": "warm"})
     with client(model) as other, other.stream("POST", CHAT, json=long_body("a")) as s:
-        next(s.iter_lines())
+        lines = s.iter_lines()  # Held: letting go of it closes the stream.
+        next(lines)
         reply = http.post("/v1/embeddings", json={"input": ["a pump", "oil"]}).json()
         assert http.get("/health").json()["busy"]
     assert [len(row["embedding"]) for row in reply["data"]] == [384, 384]

@@ -79,8 +79,10 @@ def _serve(host: str, port: int, model: str) -> None:
         server_header=False,
         timeout_graceful_shutdown=3,
     )
-    embedder.close()
     engine.close()
+    # The embedder's thread may be importing torch, which nothing can interrupt.
+    logging.shutdown()
+    os._exit(0)
 
 
 def _end_with_parent() -> None:

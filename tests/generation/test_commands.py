@@ -1,0 +1,99 @@
+"""`manage.py ask`, end to end in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from generation.management.commands import ask as command
+from generation.parts import using
+from tests import factories
+from tests.fakes import HashEmbedder
+from tests.fakes_llm import ScriptedLLM
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> ScriptedLLM:
+    """Answer with a script in place of the model server's process."""
+    scripted = ScriptedLLM()
+
+    @contextmanager
+    def served() -> Iterator[ScriptedLLM]:
+        yield scripted
+
+    @contextmanager
+    def hashed(model: ScriptedLLM) -> Iterator[None]:
+        with using(model, embedder=HashEmbedder()):
+            yield
+
+    monkeypatch.setattr(command, "model_server", served)
+    monkeypatch.setattr(command, "using", hashed)
+    collection = factories.make_collection(name="demo")
+    factories.make_ready_document(collection)
+    return scripted
+
+
+def ask(*arguments: str) -> str:
+    out = StringIO()
+    call_command("ask", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_json_is_one_document_of_the_contract(model: ScriptedLLM) -> None:
+    model.enqueue(["40 litres."])
+    printed = ask("How much does the pump hold?", "--collection", "demo", "--json")
+    found = json.loads(printed)
+    assert list(found) == [
+        "answer",
+        "refused",
+        "sources",
+        "citations",
+        "timings",
+        "model",
+    ]
+    assert found["answer"] == "40 litres [1]."
+    assert found["refused"] is False
+    assert found["sources"] == [
+        {
+            "n": 1,
+            "document": "manual.txt",
+            "page": 1,
+            "quote": "The pump holds 40 litres.",
+        }
+    ]
+    assert found["citations"] == [
+        {"sentence": "40 litres.", "sources": [1], "supported": True}
+    ]
+    assert found["model"] == "scripted"
+
+
+def test_text_shows_the_answer_and_its_sources(model: ScriptedLLM) -> None:
+    model.enqueue(["40 ", "litres [1]."])
+    printed = ask("How much does the pump hold?", "--user", "alice")
+    assert printed.startswith("40 litres [1].")
+    assert "[1] manual.txt, page 1" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["", "--collection", "demo"], "Type a question first"),
+        (["How?", "--collection", "nowhere"], "no collection named"),
+        (["How?", "--collection", "demo", "--user", "charlie"], "no collection named"),
+        (["How?", "--user", "nobody"], "no active user"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(
+    model: ScriptedLLM, arguments: list[str], says: str
+) -> None:
+    factories.charlie()
+    with pytest.raises(CommandError, match=says):
+        ask(*arguments)
+    assert not model.prompts
