@@ -303,11 +303,6 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"queue": "small", "expires": 25},
     },
-    "sweep-answers": {
-        "task": "generation.tasks.sweep_answers",
-        "schedule": 15.0,
-        "options": {"queue": "small", "expires": 12},
-    },
     **{
         f"heartbeat-{queue}": {
             "task": "ingestion.tasks.heartbeat",
