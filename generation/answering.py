@@ -28,6 +28,7 @@ from generation.llm import (
     SamplingParams,
     TextPiece,
 )
+from generation.sentences import without_marks
 from generation.standalone import Turn, make_standalone
 from generation.types import (
     CitationFound,
@@ -193,7 +194,7 @@ def _conclude(
     """Return the sentences with their sources, and the end."""
     stopped = means.stop.is_set()
     text = draft.text.strip()
-    if is_refusal(text) or not (text or stopped):
+    if is_refusal(text) or not (without_marks(text) or stopped):
         return [draft.done(NOT_IN_DOCUMENTS, refused=True, stopped=stopped)]
     texts = {source.n: f"{source.heading}\n{source.quote}" for source in prompt.sources}
     checked = check(text, texts, question=question)

@@ -1,8 +1,8 @@
 """Which source bears which sentence of an answer: deterministic and explainable. Pure.
 
 Small models forget their marks or write wrong ones, so an answer is mended
-first: numbers of sources that do not exist go, and a sentence without a mark
-gets the one of a source that clearly holds it.
+first: numbers of sources that do not exist go, and a sentence without a mark, or
+with one of a source that does not hold it, gets the one of a source that does.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def check(text: str, sources: Mapping[int, str], *, question: str) -> Checked:
     claims = {number: claim_of(source) for number, source in sources.items()}
     asked = claim_of(question)
     mended = mend_marks(text, frozenset(sources))
-    mended = _add_marks(mended, claims, asked)
+    mended = _mend_sources(mended, claims, asked)
     cited = tuple(
         Cited(
             start=sentence.start,
@@ -95,22 +95,24 @@ def mend_marks(text: str, known: frozenset[int]) -> str:
     return re.sub(r"[ \t]+([.!?,;])", r"\1", mended).strip()
 
 
-def _add_marks(text: str, claims: Mapping[int, Claim], asked: Claim) -> str:
-    """Give each sentence without a mark the source that clearly holds it."""
+def _mend_sources(text: str, claims: Mapping[int, Claim], asked: Claim) -> str:
+    """Name the source that clearly holds a sentence, where none or a wrong one is named."""
     for sentence in reversed(split_sentences(text)):
-        if sentence.marks:
+        if sentence.marks and judge(sentence, claims, asked) != "unsupported":
             continue
         number = best_source(sentence.words, claims, asked)
-        if number is not None:
-            at = _mark_position(sentence)
-            text = f"{text[:at]} [{number}]{text[at:]}"
+        if number is None:
+            continue
+        start, end = sentence.start, sentence.end
+        text = f"{text[:start]}{_marked(sentence, number)}{text[end:]}"
     return text
 
 
-def _mark_position(sentence: Sentence) -> int:
-    """Return where a mark goes: before the final punctuation."""
-    body = sentence.text.rstrip(" .!?。！？…:\"'”’*_")
-    return sentence.start + len(body)
+def _marked(sentence: Sentence, number: int) -> str:
+    """Return the sentence with this mark only, before its final punctuation."""
+    words = sentence.words
+    body = words.rstrip(" .!?。！？…:\"'”’*_")
+    return f"{body} [{number}]{words[len(body) :]}"
 
 
 def best_source(sentence: str, claims: Mapping[int, Claim], asked: Claim) -> int | None:

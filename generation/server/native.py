@@ -102,9 +102,10 @@ class Weights:
         self._model = self._load(path)
         self._vocab = llama_cpp.llama_model_get_vocab(self._model)
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
-        self._context = self._open(min(context_tokens, trained), threads)
-        self.context_tokens: int = llama_cpp.llama_n_ctx(self._context)
-        self._memory = llama_cpp.llama_get_memory(self._context)
+        self.context = self._open(min(context_tokens, trained), threads)
+        self.context_tokens: int = llama_cpp.llama_n_ctx(self.context)
+        self._memory = llama_cpp.llama_get_memory(self.context)
+        # Tokens evaluated so far.
         self.evaluated = 0
 
     def _load(self, path: Path) -> Any:
@@ -172,7 +173,7 @@ class Weights:
         """Evaluate at most ``BATCH_TOKENS`` tokens after those in the context."""
         array = (llama_cpp.llama_token * len(tokens))(*tokens)
         batch = llama_cpp.llama_batch_get_one(array, len(tokens))
-        code = llama_cpp.llama_decode(self._context, batch)
+        code = llama_cpp.llama_decode(self.context, batch)
         if code == ABORTED:
             raise Cancelled
         if code != 0:
@@ -192,22 +193,22 @@ class Weights:
         """
         self._aborts = aborts
         set_callback = llama_cpp.llama_set_abort_callback
-        set_callback(self._context, self._callback, None)
+        set_callback(self.context, self._callback, None)
         try:
             for start in range(0, len(tokens), BATCH_TOKENS):
                 if aborts():
                     raise Cancelled
                 self.evaluate(tokens[start : start + BATCH_TOKENS])
         finally:
-            set_callback(self._context, self._no_callback, None)
+            set_callback(self.context, self._no_callback, None)
             self._aborts = None
 
     def sample(self, sampler: Sampler) -> int:
         """Choose the next token from the last evaluated position."""
-        return int(llama_cpp.llama_sampler_sample(sampler.handle, self._context, -1))
+        return int(llama_cpp.llama_sampler_sample(sampler.handle, self.context, -1))
 
     def close(self) -> None:
-        llama_cpp.llama_free(self._context)
+        llama_cpp.llama_free(self.context)
         llama_cpp.llama_model_free(self._model)
 
 

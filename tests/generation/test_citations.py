@@ -48,6 +48,14 @@ def test_a_missing_mark_is_added_where_one_source_clearly_holds_it() -> None:
     assert checked.numbers == {2}
 
 
+def test_a_wrong_number_is_repaired_where_another_source_clearly_holds_it() -> None:
+    checked = check("The pump holds 40 litres [3].", SOURCES, question="")
+    assert checked.text == "The pump holds 40 litres [2]."
+    kept = check("Cheese is yellow [3].", SOURCES, question="")
+    assert kept.text == "Cheese is yellow [3]."
+    assert kept.cited[0].verdict == "unsupported"
+
+
 def test_a_short_answer_counts_with_its_question() -> None:
     checked = check("Rollo", SOURCES, question="Which Norse leader swore fealty?")
     assert checked.text == "Rollo [1]"
