@@ -89,7 +89,7 @@ def running_site() -> Iterator[RunningSite]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    site = RunningSite(f"http://127.0.0.1:{port}", var, process)
+    site = RunningSite(f"http://localhost:{port}", var, process)
     reader = threading.Thread(target=_collect, args=(process, site.output), daemon=True)
     reader.start()
     try:

@@ -92,7 +92,7 @@ def test_ask_answers_with_sources_as_json(
     )
     assert answer.status_code == 200, answer.text
     body = answer.json()
-    assert "21" in body["answer"]
+    assert "21" in body["text"]
     assert body["refused"] is False
     assert "21 days" in body["sources"][0]["quote"]
 
