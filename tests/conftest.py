@@ -28,6 +28,16 @@ import django  # noqa: E402
 
 django.setup()
 
+import pytest  # noqa: E402
+
+from rag_site import limits  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _redis_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that took Redis away leaves nobody uncounted after it."""
+    monkeypatch.setattr(limits, "_away_until", 0.0)
+
 
 def pytest_unconfigure() -> None:
     _SURROUNDINGS.__exit__(None, None, None)

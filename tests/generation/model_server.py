@@ -26,9 +26,13 @@ def served(name: str, **environment: str) -> Iterator[HttpLanguageModel]:
     with pytest.MonkeyPatch.context() as patched:
         for key, value in environment.items():
             patched.setenv(key, value)
-        with started(name) as model:
+        with started(name, embeds=True) as model:
             yield model
 
 
 def client(model: HttpLanguageModel) -> httpx.Client:
-    return httpx.Client(base_url=model.url, headers=model._headers, timeout=120)
+    return httpx.Client(
+        base_url=model.url,
+        headers={"Authorization": f"Bearer {model.key}"},
+        timeout=120,
+    )

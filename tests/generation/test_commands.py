@@ -11,7 +11,6 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from generation.management.commands import ask as command
-from generation.parts import using
 from tests import factories
 from tests.fakes import HashEmbedder
 from tests.fakes_llm import ScriptedLLM
@@ -25,16 +24,12 @@ def model(monkeypatch: pytest.MonkeyPatch) -> ScriptedLLM:
     scripted = ScriptedLLM()
 
     @contextmanager
-    def served() -> Iterator[ScriptedLLM]:
+    def served(*, embeds: bool) -> Iterator[ScriptedLLM]:
+        assert embeds
         yield scripted
 
-    @contextmanager
-    def hashed(model: ScriptedLLM) -> Iterator[None]:
-        with using(model, embedder=HashEmbedder()):
-            yield
-
     monkeypatch.setattr(command, "model_server", served)
-    monkeypatch.setattr(command, "using", hashed)
+    monkeypatch.setattr(command, "_of", lambda _model: HashEmbedder())
     collection = factories.make_collection(name="demo")
     factories.make_ready_document(collection)
     return scripted

@@ -304,7 +304,7 @@ def test_a_quote_is_read_from_the_pages():
     version = document.current_version
     assert selectors.quote(version.pk, 4, 9) == "first"
     assert selectors.quote(version.pk, 22, 28) == "second"
-    assert selectors.quote(version.pk, 10, 28) == "page.\n\f\nThe second"
+    assert selectors.quote(version.pk, 10, 28) == "page.\nThe second"
     assert selectors.quote(uuid4(), 0, 5) == ""
     assert selectors.page_text(version, 2) == "The second."
     with pytest.raises(NotFound):

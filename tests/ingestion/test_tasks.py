@@ -105,6 +105,7 @@ def test_a_task_shows_that_its_worker_lives():
 
 
 def test_each_timer_is_there_and_expires(settings):
+    current_app.loader.import_default_modules()
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         assert entry["task"] in current_app.tasks
         assert entry["options"]["expires"] < entry["schedule"] <= 30
