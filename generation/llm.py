@@ -102,6 +102,7 @@ class HttpLanguageModel:
 
     def __init__(self, url: str, key: str = "", *, name: str = "") -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
+        self.key = key
         self.name = name
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._counts_tokens = True

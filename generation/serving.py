@@ -37,8 +37,13 @@ class ModelServerFailed(ModelUnavailable):
 
 
 @contextmanager
-def model_server(model: str | None = None) -> Iterator[HttpLanguageModel]:
+def model_server(
+    model: str | None = None, *, embeds: bool = False
+) -> Iterator[HttpLanguageModel]:
     """Yield the model called ``model``, or the settings' one.
+
+    Args:
+        embeds: its server will be asked to embed questions as well.
 
     Raises:
         WeightsMissing: it is not on this machine.
@@ -49,7 +54,7 @@ def model_server(model: str | None = None) -> Iterator[HttpLanguageModel]:
     if found is not None:
         yield found
         return
-    with started(name) as own:
+    with started(name, embeds=embeds) as own:
         yield own
 
 
@@ -76,13 +81,18 @@ def _served(url: str, key: str) -> set[str]:
 
 
 @contextmanager
-def started(name: str) -> Iterator[HttpLanguageModel]:
-    """Run a model server of our own on a free port while the block runs."""
+def started(name: str, *, embeds: bool = False) -> Iterator[HttpLanguageModel]:
+    """Run a model server of our own on a free port while the block runs.
+
+    With ``embeds`` it is ready when it can embed; else it does not even load what
+    embeds, which takes seconds.
+    """
     locate(name)
     key, port = secrets.token_urlsafe(32), _free_port()
     environment = {**os.environ, "PLUMBLINE_MODEL_SERVER_KEY": key}
     command = [sys.executable, str(MANAGE), "serve_model", "--with-parent"]
     command += ["--port", str(port), "--model", name]
+    command += [] if embeds else ["--lazy-embedder"]
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             command,
@@ -108,15 +118,21 @@ def _free_port() -> int:
 def _wait(process: subprocess.Popen[bytes], url: str, log: IO[str]) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
-        try:
-            httpx.get(f"{url}/health", timeout=2, trust_env=False).raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.2)
-        else:
+        if _is_ready(url):
             return
+        time.sleep(0.2)
     log.seek(0)
     said = log.read().strip().splitlines() or ["it said nothing"]
     raise ModelServerFailed(f"The model server did not start: {said[-1]}")
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        reply = httpx.get(f"{url}/health", timeout=2, trust_env=False)
+        health = reply.raise_for_status().json()
+    except (httpx.HTTPError, ValueError):
+        return False
+    return not health["embedder_loading"]
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -185,6 +185,7 @@ async def health(request: HttpRequest) -> Response:
             "model": request.app.state.config.model,
             "busy": engine.is_busy,
             "waiting": engine.waiting,
+            "embedder_loading": request.app.state.embedder.is_loading,
         }
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -21,10 +21,15 @@ class QuestionEmbedder:
         self.digest = digest
         self._load = load
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="embedder")
+        self._warming: Future[Embedder] | None = None
 
     def warm(self) -> None:
         """Begin to load; a failure is told to the first who embeds."""
-        self._thread.submit(self._load)
+        self._warming = self._thread.submit(self._load)
+
+    @property
+    def is_loading(self) -> bool:
+        return self._warming is not None and not self._warming.done()
 
     async def embed(
         self, texts: Sequence[str], *, as_question: bool

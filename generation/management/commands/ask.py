@@ -11,10 +11,12 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 
 from generation import running, services
+from generation.llm import HttpLanguageModel
 from generation.models import Answer
 from generation.parts import using
 from generation.selectors import citations_of, sources_of
 from generation.serving import model_server
+from ingestion.embedding import Embedder, http_embedder
 from ingestion.shell import any_collection, owner_named
 from ingestion.visibility import collections_visible_to
 from rag_site.asking import Asker
@@ -39,7 +41,7 @@ class Command(BaseCommand):
                 collections=collections,
                 via="shell",
             )
-            with model_server() as model, using(model):
+            with model_server(embeds=True) as model, using(model, embedder=_of(model)):
                 answer = asyncio.run(self._follow(row, asker, options["as_json"]))
         except RagError as exc:
             raise CommandError(exc.message) from exc
@@ -65,6 +67,11 @@ class Command(BaseCommand):
         for source in sources_of(answer, asker):
             self.stdout.write(f"\n[{source.n}] {source.document}, page {source.page}")
             self.stdout.write(f"    {' '.join(source.quote.split())[:200]}")
+
+
+def _of(model: HttpLanguageModel) -> Embedder:
+    """Return the embedder of the model's own server: it has torch loaded already."""
+    return http_embedder(model.url, model.key)
 
 
 def _reach(user: str | None, collection: str | None) -> tuple[Asker, list[UUID] | None]:

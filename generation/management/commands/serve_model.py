@@ -25,6 +25,9 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8081)
         parser.add_argument("--model", default="", help="a name of `models list`")
         parser.add_argument(
+            "--lazy-embedder", action="store_true", help="load it when it is asked for"
+        )
+        parser.add_argument(
             "--with-parent",
             action="store_true",
             help="end when the parent process ends",
@@ -39,12 +42,17 @@ class Command(BaseCommand):
         if options["with_parent"]:
             _end_with_parent()
         try:
-            _serve(options["host"], options["port"], options["model"])
+            _serve(
+                options["host"],
+                options["port"],
+                options["model"],
+                warm=not options["lazy_embedder"],
+            )
         except RagError as exc:
             raise CommandError(exc.message) from exc
 
 
-def _serve(host: str, port: int, model: str) -> None:
+def _serve(host: str, port: int, model: str, *, warm: bool) -> None:
     import uvicorn
 
     from generation.server.app import create_app
@@ -66,7 +74,8 @@ def _serve(host: str, port: int, model: str) -> None:
     name = settings.EMBEDDER
     embedder = QuestionEmbedder(load_embedder, name=name, digest=CATALOGUE[name].digest)
     app = create_app(config, engine, embedder)
-    embedder.warm()
+    if warm:
+        embedder.warm()
     logger.info(
         "serving %s, %d tokens of context", config.model, weights.context_tokens
     )
