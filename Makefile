@@ -8,6 +8,7 @@ VENV := .venv/bin
 WITH_SECRET = SECRET_KEY="$$($(VENV)/python -c 'import secrets; print(secrets.token_urlsafe(48))')"
 TEST_MODELS := all-minilm-l6-v2 qwen2.5-coder-0.5b-instruct-q4_k_m smollm2-135m-instruct-q4_1
 PYTEST_ARGS ?=
+HEAVY := models or browser or faults
 
 .DEFAULT_GOAL := help
 .PHONY: help venv setup dev browser test-models run test test-fast check lint bench lock fmt clean
@@ -28,11 +29,14 @@ setup: venv ## create .venv with everything installed, built and verified
 run: venv ## set up and start the site; PORT=8001 MODEL=name to choose
 	@$(VENV)/python manage.py run --port $(PORT) $(if $(MODEL),--model $(MODEL))
 
+# The first half runs in two processes, each with servers of its own. The second
+# has weights in memory and one site for all browser tests: one process.
 test: dev browser test-models ## run every test
-	$(VENV)/python -m pytest $(PYTEST_ARGS)
+	$(VENV)/python -m pytest -n 2 --dist loadfile -m "not ($(HEAVY))" $(PYTEST_ARGS)
+	$(VENV)/python -m pytest -m "$(HEAVY)" $(PYTEST_ARGS)
 
 test-fast: dev ## run the tests that need neither models nor a browser
-	$(VENV)/python -m pytest -m "not models and not browser and not faults" $(PYTEST_ARGS)
+	$(VENV)/python -m pytest -n 2 --dist loadfile -m "not ($(HEAVY))" $(PYTEST_ARGS)
 
 check: dev lint test-fast ## linters, types, system checks, fast tests
 
