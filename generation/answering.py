@@ -137,7 +137,7 @@ async def build_prompt(
     question: str, hits: Sequence[Hit], means: Means
 ) -> prompting.Prompt:
     """Return the prompt, its budget counted by the model's own tokenizer."""
-    sources = as_sources(hits[: means.config.max_sources])
+    sources = as_sources(worth_reading(hits, means.config))
     passages = [prompting.passage_text(source) for source in sources]
     frame = prompting.frame_texts(question)
     counts = await means.model.count_tokens([*passages, *frame])
@@ -148,6 +148,12 @@ async def build_prompt(
         config=means.config,
         frame_tokens=prompting.frame_tokens(counts[len(passages) :]),
     )
+
+
+def worth_reading(hits: Sequence[Hit], config: GenerationConfig) -> list[Hit]:
+    """Return the best passages, without those far behind the best one."""
+    least = config.min_score_share * hits[0].score if hits else 0.0
+    return [hit for hit in hits[: config.max_sources] if hit.score >= least]
 
 
 async def _write(

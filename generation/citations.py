@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from generation.sentences import Sentence, split_sentences
+from generation.sentences import MARK, Sentence, split_sentences
 from generation.words import Claim, claim_of
 
 Verdict = Literal["supported", "partly", "unsupported"]
@@ -96,11 +96,17 @@ def mend_marks(text: str, known: frozenset[int]) -> str:
 
 
 def _mend_sources(text: str, claims: Mapping[int, Claim], asked: Claim) -> str:
-    """Name the source that clearly holds a sentence, where none or a wrong one is named."""
+    """Name the source that clearly holds a sentence, where none or a wrong one is named.
+
+    A mark before its sentence moves behind it, where readers look for it.
+    """
     for sentence in reversed(split_sentences(text)):
-        if sentence.marks and judge(sentence, claims, asked) != "unsupported":
+        if not sentence.marks or judge(sentence, claims, asked) == "unsupported":
+            number = best_source(sentence.words, claims, asked)
+        elif len(sentence.marks) == 1 and MARK.match(sentence.text):
+            number = sentence.marks[0]
+        else:
             continue
-        number = best_source(sentence.words, claims, asked)
         if number is None:
             continue
         start, end = sentence.start, sentence.end

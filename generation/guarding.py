@@ -11,6 +11,8 @@ from retrieval.types import Hit
 
 # What the prompt tells the model to say, and what a reader then sees.
 NOT_IN_DOCUMENTS = "Not in your documents."
+# Citation marks, whole or just begun: small models put one before a refusal too.
+_MARKS = re.compile(r"\[[\d,\s]*(?:\]|$)")
 _MARKER = re.compile(r"not_?\s?in_?\s?(?:your_?\s?|the_?\s?)?documents?", re.IGNORECASE)
 _REFUSALS = re.compile(
     r"(?:passages?|documents?|text|sources?|context|information)\b.{0,60}\b(?:do(?:es)?|is|are|was)"
@@ -64,7 +66,7 @@ def _coverage(terms: frozenset[str], hits: Sequence[Hit]) -> float:
 
 def is_refusal(text: str) -> bool:
     """Whether an answer only says that the documents do not hold one."""
-    plain = fold(text).strip()
+    plain = fold(_MARKS.sub("", text)).strip()
     if _MARKER.match(plain.lstrip("\"'*_ ")):
         return True
     # Longer texts explain something besides; a sentence of them may refuse a part.
@@ -76,7 +78,7 @@ def may_become_refusal(text: str) -> bool:
 
     Such a beginning is held back, so that no reader sees half a marker.
     """
-    plain = _letters(text)
+    plain = _letters(_MARKS.sub("", text))
     markers = (_letters(NOT_IN_DOCUMENTS), "notindocuments")
     return any(m.startswith(plain) or plain.startswith(m) for m in markers)
 

@@ -20,6 +20,8 @@ class GenerationConfig:
         max_answer_tokens: of the answer.
         source_tokens: of all passages in the prompt.
         max_sources: passages in the prompt.
+        min_score_share: share of the best passage's score below which one is
+            not worth its tokens, and distracts a small model. 0 keeps all.
         refusal_threshold: evidence below which nothing is asked of the model, 0 to 1.
         temperature: 0 is greedy and repeatable.
         wall_s: seconds after which an answer is ended.
@@ -29,6 +31,7 @@ class GenerationConfig:
     max_answer_tokens: int = 400
     source_tokens: int = 1400
     max_sources: int = 6
+    min_score_share: float = 0.6
     refusal_threshold: float = 0.3
     temperature: float = 0.0
     seed: int = 1

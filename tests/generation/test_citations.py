@@ -137,3 +137,13 @@ def test_checking_again_changes_nothing(text: str) -> None:
     once = check(text, SOURCES, question="What?")
     again = check(once.text, SOURCES, question="What?")
     assert again.text == once.text
+
+
+def test_a_mark_before_its_sentence_moves_behind_it() -> None:
+    checked = check(
+        "[1] Every employee has 27 days of leave.",
+        {1: "Every employee has 27 days of paid leave a year."},
+        question="How many days of leave are there?",
+    )
+    assert checked.text == "Every employee has 27 days of leave [1]."
+    assert [c.sources for c in checked.cited] == [(1,)]

@@ -101,3 +101,11 @@ def test_the_marker_is_held_back_at_every_length() -> None:
         assert may_become_refusal(NOT_IN_DOCUMENTS[:length])
     assert not may_become_refusal("Nothing")
     assert not may_become_refusal("The pump")
+
+
+def test_a_refusal_behind_a_mark_is_one_and_is_held_back() -> None:
+    assert is_refusal("[1] Not in your documents.")
+    for begun in ("[", "[1", "[1]", "[1] N", "[1] Not in"):
+        assert may_become_refusal(begun)
+    assert not may_become_refusal("[1] Notable")
+    assert not is_refusal("[1] 27 days.")
