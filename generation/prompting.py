@@ -31,6 +31,14 @@ _FENCE = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)
 _SPECIAL = re.compile(r"<(?=[|｜]|/?s>|(?:start|end)_of_turn>)|\[(?=/?INST\])")
 
 
+# Questions that a few words cannot answer.
+_EXPLAIN = re.compile(
+    r"\b(?:explain|describe|summari[sz]e|summary|overview|outline|compare|list|discuss|"
+    r"why|how (?:do|does|can|could|should|would|to)|steps?|differences?|tell me|about\?)",
+    re.IGNORECASE,
+)
+
+
 class PromptVariables(ValueError):
     """A prompt file and its caller disagree about the variables."""
 
@@ -69,6 +77,11 @@ def fill(name: str, **values: str) -> str:
     if wanted != set(values):
         raise PromptVariables(f"{name}.txt has {sorted(wanted)}, got {sorted(values)}")
     return template.substitute(values)
+
+
+def wants_explanation(question: str) -> bool:
+    """Whether sentences are wanted, and not the few words of a fact."""
+    return bool(_EXPLAIN.search(question))
 
 
 def system_text() -> str:
@@ -141,7 +154,12 @@ def frame_texts(question: str) -> list[str]:
 
 
 def _user_text(question: str, passages: str) -> str:
-    return fill("question", passages=passages, question=plain(question))
+    return fill(
+        "explain" if wants_explanation(question) else "question",
+        passages=passages,
+        question=plain(question),
+        marker=NOT_IN_DOCUMENTS,
+    )
 
 
 def frame_tokens(counts: Sequence[int]) -> int:

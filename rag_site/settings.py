@@ -339,11 +339,12 @@ CONTEXT_TOKENS = env_int("PLUMBLINE_CONTEXT_TOKENS", 4096, minimum=512)
 MAX_ANSWER_TOKENS = env_int("PLUMBLINE_MAX_ANSWER_TOKENS", 400, minimum=16)
 # Tokens of all passages in one prompt.
 SOURCE_TOKENS = env_int("PLUMBLINE_SOURCE_TOKENS", 1400, minimum=100)
-# Passages in one prompt.
-MAX_SOURCES = env_int("PLUMBLINE_MAX_SOURCES", 6, minimum=1, maximum=50)
+# Passages in one prompt. Of SQuAD 2 dev questions 96 % have theirs among the first
+# 4, 98 % among 6; on a CPU each passage costs seconds.
+MAX_SOURCES = env_int("PLUMBLINE_MAX_SOURCES", 4, minimum=1, maximum=50)
 # Evidence below which the answer is "Not in your documents", 0 to 1.
 REFUSAL_THRESHOLD = env_float(
-    "PLUMBLINE_REFUSAL_THRESHOLD", 0.3, minimum=0.0, maximum=1.0
+    "PLUMBLINE_REFUSAL_THRESHOLD", 0.4, minimum=0.0, maximum=1.0
 )
 # Characters of one question.
 MAX_QUESTION_CHARS = env_int("PLUMBLINE_MAX_QUESTION_CHARS", 4000, minimum=100)
