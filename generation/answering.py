@@ -229,6 +229,7 @@ async def until(
     """
     deadline = time.monotonic() + seconds
     stopping = asyncio.ensure_future(stop.wait())
+    item: asyncio.Future[QueuePlace | TextPiece | Finished | None] | None = None
     try:
         while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
             item = asyncio.ensure_future(anext(stream, None))
@@ -236,8 +237,7 @@ async def until(
                 {item, stopping}, timeout=left, return_when=asyncio.FIRST_COMPLETED
             )
             if not item.done():
-                await _cancelled(item)
-                return
+                break
             value = item.result()
             if value is None:
                 return
@@ -246,16 +246,20 @@ async def until(
             yield Finished(reason="length")
     finally:
         stopping.cancel()
-        close = getattr(stream, "aclose", None)
-        if close is not None:
-            await close()
+        await _closed(stream, item)
 
 
-async def _cancelled(
-    task: asyncio.Future[QueuePlace | TextPiece | Finished | None],
+async def _closed(
+    stream: AsyncIterator[QueuePlace | TextPiece | Finished],
+    item: asyncio.Future[QueuePlace | TextPiece | Finished | None] | None,
 ) -> None:
-    task.cancel()
-    await asyncio.wait({task})
+    """Close a stream; one that is being read must end that first."""
+    if item is not None and not item.done():
+        item.cancel()
+        await asyncio.wait({item})
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        await close()
 
 
 def as_sources(hits: Sequence[Hit], *, in_prompt: bool = True) -> list[SourceRef]:

@@ -271,6 +271,7 @@ async def test_rights_withdrawn_in_the_middle_end_the_answer(
     row = await settled(answer.pk)
     assert (row.state, row.failure_code) == (Answer.State.FAILED, "withdrawn")
     assert row.text.count("more") < 100
+    assert model.cancelled == 1
     sources = await in_thread(sources_of, row, bob)
     assert {source.quote for source in sources} == {""}
     assert not any("manual" in source.document for source in sources)
