@@ -149,7 +149,9 @@ def _ended(process: subprocess.Popen[bytes]) -> tuple[int | None, int]:
     """Reap a child that has closed its answer.
 
     Returns:
-        Its exit status, None if it hangs, and its peak memory in MB.
+        Its exit status, None if it hangs, and its peak memory in MB. The kernel
+        counts what this process held when it started the child as the child's,
+        so beside a loaded embedding model a crash can pass for a lack of memory.
     """
     deadline = time.monotonic() + _EXIT_S
     while time.monotonic() < deadline:

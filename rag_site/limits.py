@@ -95,8 +95,9 @@ def check_sign_in(account: str, address: str) -> None:
 def note_failed_sign_in(account: str, address: str) -> None:
     for subject, _ in _sign_in_subjects(account, address):
         key = _key("sign-in", subject, SIGN_IN_WINDOW_S)
-        if _ask_redis(partial(_increase, key)) is None:
-            _count_here(key)
+        # In both: when Redis goes away half-way, nothing counted is forgotten.
+        _count_here(key)
+        _ask_redis(partial(_increase, key))
 
 
 def _sign_in_subjects(account: str, address: str) -> list[tuple[str, int]]:
@@ -122,7 +123,7 @@ def _increase(key: str, client: redis.Redis) -> int:
         return int(pipe.execute()[0])
 
 
-# Failures counted while Redis is away; bounded, and gone with the process.
+# Failures that this process saw, for when Redis is away; bounded, and gone with the process.
 _here: dict[str, int] = {}
 _here_lock = threading.Lock()
 _HERE_MAX = 10_000

@@ -4,7 +4,7 @@
         ...   # Django's default connection is an empty, migrated database
 
 The site's data stays where it is, on the same server. The name says whose it
-is, an advisory lock on the site's database says that its run is alive: locks
+is, an advisory lock says that its run is alive: locks
 end with their connection, so what a killed run left is dropped by the next.
 """
 
@@ -24,6 +24,7 @@ from psycopg import sql
 from rag_site.errors import Unavailable
 
 PREFIX = "plumbline_scratch_"
+MAINTENANCE_DATABASE = "postgres"
 
 
 class ScratchRefused(Unavailable):
@@ -77,10 +78,13 @@ def _rename(holders: list[dict[str, Any]], name: str) -> None:
 
 
 def _connect() -> psycopg.Connection[Any]:
-    """Connect to the site's own database, outside of Django's transactions."""
+    """Connect to the server's maintenance database, where every run meets.
+
+    Advisory locks are seen within one database only.
+    """
     config = connections["default"].settings_dict
     return psycopg.connect(
-        dbname=config["NAME"],
+        dbname=MAINTENANCE_DATABASE,
         user=config["USER"] or None,
         password=config["PASSWORD"] or None,
         host=config["HOST"] or None,

@@ -1,6 +1,8 @@
 """One embedded Postgres and Valkey a test process, thrown away afterwards.
 
 With DATABASE_URL and REDIS_URL set, the tests use those servers instead.
+Each worker of pytest-xdist has servers of its own: counters in Valkey and scratch
+databases are not for sharing.
 """
 
 from __future__ import annotations
@@ -10,7 +12,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# Before Django reads its settings. Each pytest-xdist worker gets servers of its own.
+_STARTED_HERE = "PLUMBLINE_TESTS_STARTED_SERVERS"
+if os.environ.get(_STARTED_HERE):  # the servers of the process that started us
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY_FILE"):
+        os.environ.pop(name, None)
+elif not os.environ.get("DATABASE_URL") and not os.environ.get("REDIS_URL"):
+    os.environ[_STARTED_HERE] = "1"
+
+# Before Django reads its settings.
 _FOLDER = Path(tempfile.mkdtemp(prefix="plumbline-test-"))
 _FOLDER.chmod(0o755)  # Postgres may run as another user and must reach its data.
 os.environ["PLUMBLINE_VAR"] = str(_FOLDER)
