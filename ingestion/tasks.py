@@ -63,7 +63,7 @@ def begin(sender: Any, **_: object) -> None:
     """Report at once, and load the model before the first small document comes."""
     queues = {queue.name for queue in sender.task_consumer.queues}
     for queue in queues:
-        heartbeat.apply_async(args=[queue], queue=queue, expires=25)
+        heartbeat.apply_async(args=(queue,), queue=queue, expires=25)
     if "small" in queues:
         threading.Thread(target=_load, daemon=True).start()
 

@@ -7,6 +7,7 @@ databases are not for sharing.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -38,14 +39,22 @@ import django  # noqa: E402
 django.setup()
 
 import pytest  # noqa: E402
+import redis  # noqa: E402
 
 from rag_site import limits  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
-def _redis_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that took Redis away leaves nobody uncounted after it."""
+def _an_empty_valkey(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counters and messages of one test do not reach the next.
+
+    A server that the environment names is not ours to empty.
+    """
     monkeypatch.setattr(limits, "_away_until", 0.0)
+    limits._here.clear()
+    if os.environ.get(_STARTED_HERE):
+        with contextlib.suppress(redis.RedisError):
+            limits._client().flushdb()
 
 
 def pytest_unconfigure() -> None:
