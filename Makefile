@@ -29,11 +29,9 @@ setup: venv ## create .venv with everything installed, built and verified
 run: venv ## set up and start the site; PORT=8001 MODEL=name to choose
 	@$(VENV)/python manage.py run --port $(PORT) $(if $(MODEL),--model $(MODEL))
 
-# The first half runs in two processes, each with servers of its own. The second
-# has weights in memory and one site for all browser tests: one process.
+# One process: it holds weights, and one site for all browser tests.
 test: dev browser test-models ## run every test
-	$(VENV)/python -m pytest -n 2 --dist loadfile -m "not ($(HEAVY))" $(PYTEST_ARGS)
-	$(VENV)/python -m pytest -m "$(HEAVY)" $(PYTEST_ARGS)
+	$(VENV)/python -m pytest $(PYTEST_ARGS)
 
 test-fast: dev ## run the tests that need neither models nor a browser
 	$(VENV)/python -m pytest -n 2 --dist loadfile -m "not ($(HEAVY))" $(PYTEST_ARGS)

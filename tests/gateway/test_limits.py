@@ -116,7 +116,7 @@ def test_the_api_tells_and_keeps_its_limit(settings: Settings) -> None:
 
 @pytest.mark.django_db
 def test_guessing_keys_is_limited_and_a_right_key_still_works(
-    settings: Settings,
+    settings: Settings, clock: time_machine.Coordinates
 ) -> None:
     client = client_of(factories.alice())
     guesses = [
