@@ -16,6 +16,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 # Weights on two busy cores: generous, because a slow machine is not a failure.
 ANSWER_MS = 240_000
+_LIVE_LENGTH = (
+    "document.querySelector('[data-live] [data-text]')?.textContent.length ?? 0"
+)
 LEAVE = [
     (
         "Leave policy of Northwind. Every employee has 27 days of paid leave a year. "
@@ -89,22 +92,39 @@ def test_a_wrong_password_is_refused_and_the_right_one_is_not(
 
 
 @pytest.mark.usefixtures("library")
-def test_an_answer_comes_token_by_token_and_its_citation_opens_the_passage(
+def test_an_answer_comes_token_by_token(site: RunningSite, page: Page) -> None:
+    """The small model answers some questions in one word: one of these is longer."""
+    questions = [
+        "Describe parental leave at Northwind in full sentences.",
+        "Tell me everything about the leave policy and the travel rules.",
+        "How long is parental leave, and when is it taken?",
+        "What do the travel rules say about hotels and trains?",
+    ]
+    assert any(len(_lengths_seen(site, page, q)) >= 2 for q in questions)
+
+
+def _lengths_seen(site: RunningSite, page: Page, question: str) -> set[int]:
+    """Return the lengths above 0 that the answer had while it was written."""
+    page.goto(site.url)
+    _ask(page, question)
+    live = page.locator("[data-live] [data-text]")
+    lengths: set[int] = set()
+    deadline = time.monotonic() + ANSWER_MS / 1000
+    while time.monotonic() < deadline:
+        if page.locator(".turn").last.locator("[data-copy]").count():
+            break
+        if live.count():
+            lengths.add(page.evaluate(_LIVE_LENGTH))
+        page.wait_for_timeout(20)
+    return lengths - {0}
+
+
+@pytest.mark.usefixtures("library")
+def test_a_citation_opens_the_highlighted_passage(
     site: RunningSite, page: Page
 ) -> None:
     page.goto(site.url)
     _ask(page, "How many days of paid leave does every employee have?")
-    expect(page.locator(".question-text").last).to_contain_text("paid leave")
-    text = page.locator(".turn").last.locator("[data-text]")
-    lengths: set[int] = set()
-    deadline = time.monotonic() + ANSWER_MS / 1000
-    while time.monotonic() < deadline and len(lengths) < 3:
-        if text.count():
-            lengths.add(len(text.first.inner_text()))
-        page.wait_for_timeout(30)
-        if page.locator(".turn").last.locator("[data-copy]").count():
-            break
-    assert len(lengths - {0}) >= 2, "the answer came in one piece"
     _wait_until_finished(page)
     assert "27" in _last_answer(page)
     mark = page.locator(".turn").last.locator("a.mark").first
@@ -115,7 +135,9 @@ def test_an_answer_comes_token_by_token_and_its_citation_opens_the_passage(
     expect(page.locator("mark").first).to_contain_text("27 days of paid leave")
     image = page.locator("img[src*='.png']").first
     expect(image).to_be_visible()
-    assert image.evaluate("i => i.complete && i.naturalWidth > 100")
+    page.wait_for_function(
+        "document.querySelector(\"img[src*='.png']\").naturalWidth > 100"
+    )
     expect(page.locator("svg rect").first).to_be_visible()
 
 
