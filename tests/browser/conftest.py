@@ -64,7 +64,11 @@ def page(signed_in: BrowserContext) -> Iterator[Page]:
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on(
         "console",
-        lambda m: problems.append(m.text) if m.type == "error" else None,
+        lambda m: (
+            problems.append(m.text)
+            if m.type == "error" and "favicon.ico" not in m.location.get("url", "")
+            else None
+        ),
     )
     yield opened
     opened.close()

@@ -135,9 +135,10 @@ def test_a_citation_opens_the_highlighted_passage(
     expect(page.locator("mark").first).to_contain_text("27 days of paid leave")
     image = page.locator("img[src*='.png']").first
     expect(image).to_be_visible()
-    page.wait_for_function(
-        "document.querySelector(\"img[src*='.png']\").naturalWidth > 100"
-    )
+    deadline = time.monotonic() + 60
+    while not image.evaluate("i => i.naturalWidth > 100"):
+        assert time.monotonic() < deadline, "the page picture did not load"
+        page.wait_for_timeout(100)
     expect(page.locator("svg rect").first).to_be_visible()
 
 
