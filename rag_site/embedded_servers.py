@@ -76,7 +76,7 @@ def start_valkey(home: Home, log: Path, state: State) -> State:
         log,
         known={**state, "password": password},
         command=command,
-        is_ready=lambda state: is_listening(state["port"]),
+        is_ready=_answers,
     )
 
 
@@ -235,6 +235,21 @@ def _accepts(state: State) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+def _answers(state: State) -> bool:
+    """Tell our server from another's that took the port: only ours knows the word."""
+    import redis
+
+    client = redis.Redis(
+        port=state["port"], password=state["password"], socket_timeout=2
+    )
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
 
 
 def _create_database(state: State) -> None:

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path
 
 from rag_site import api, health, metrics
+
+
+@login_not_required
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Browsers ask for this address on pages that name no icon, such as JSON."""
+    return redirect(static("favicon.svg"))
+
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
@@ -14,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs", api.docs, name="api-docs"),
     path("health/live", health.live),
     path("health/ready", health.ready),
+    path("favicon.ico", favicon),
     path("metrics", metrics.metrics),
     path("", include("rag_site.page_urls")),
     path("", include("ingestion.urls")),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.running_site import PASSWORD, RunningSite, running_site
 
+_HERE = Path(__file__).parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # No background traffic, and no sandbox because the tests may run as root.
 ARGUMENTS = [
@@ -21,6 +23,15 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser last: while it is open, its event loop runs in this thread.
+
+    No coroutine of another test could run then, and Django would refuse every query.
+    """
+    items.sort(key=lambda item: item.path.is_relative_to(_HERE))
 
 
 @pytest.fixture(scope="session")
@@ -64,11 +75,7 @@ def page(signed_in: BrowserContext) -> Iterator[Page]:
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on(
         "console",
-        lambda m: (
-            problems.append(m.text)
-            if m.type == "error" and "favicon.ico" not in m.location.get("url", "")
-            else None
-        ),
+        lambda m: problems.append(m.text) if m.type == "error" else None,
     )
     yield opened
     opened.close()

@@ -114,7 +114,7 @@ def test_ask_streams_and_the_stream_can_be_resumed(
     api: httpx.Client, document: dict[str, Any]
 ) -> None:
     question = {
-        "question": "What does a late book cost a day?",
+        "question": "Explain in whole sentences what a reader of the Harbour library must do.",
         "collections": [document["collection"]],
         "stream": True,
     }
@@ -125,7 +125,7 @@ def test_ask_streams_and_the_stream_can_be_resumed(
     assert kinds[0] == "searching"
     assert kinds[-1] == "done", seen[-1]
     assert kinds.index("sources") < kinds.index("token")
-    assert kinds.count("token") >= 1
+    assert kinds.count("token") >= 2
     numbers = [number for number, _, _ in seen]
     assert numbers == sorted(set(numbers))
 

@@ -168,3 +168,9 @@ def test_an_error_page_says_what_to_do(client_of: ClientOf) -> None:
     assert page.status_code == 404
     assert page["X-Reference"] in html
     assert 'href="/"' in html
+
+
+def test_a_browser_finds_the_icon_without_signing_in() -> None:
+    icon = Client().get("/favicon.ico")
+    assert icon.status_code == 302
+    assert icon["Location"].endswith(".svg")

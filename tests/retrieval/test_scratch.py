@@ -45,11 +45,18 @@ def test_it_is_migrated_empty_and_apart() -> None:
 
 def test_it_is_dropped_after_a_failure() -> None:
     site = current_name()
-    before = scratch_names()
-    with pytest.raises(ZeroDivisionError), scratch_database():
-        _ = 1 / 0
+    made = []
+
+    def fail() -> None:
+        with scratch_database() as name:
+            made.append(name)
+            _ = 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert made
     assert current_name() == site
-    assert scratch_names() <= before
+    assert made[0] not in scratch_names()
 
 
 def test_what_a_killed_run_left_is_dropped_by_the_next() -> None:
