@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 Cancelled = Callable[[], bool]
+OnPage = Callable[[PageText], None]
 
 _ROOT = Path(__file__).resolve().parent.parent
 # -I ignores PYTHON* variables and the current folder, which is the child's
@@ -60,23 +61,29 @@ def parse_in_child(
     *,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
+    on_page: OnPage | None = None,
 ) -> Parsed:
     """Read a file in a child process.
 
     Args:
-        progress: called with (pages done, pages in all) while it works.
+        progress: called with (pages done, pages in all) while it works, after
+            these pages were given to ``on_page``.
         cancelled: asked five times a second; True kills the child.
+        on_page: takes each page, in order, as soon as its text is settled; the
+            result then holds no pages, and neither process ever holds all of
+            a long PDF. What it raises ends the child and is passed on.
 
     Raises:
         ParseFailed: of the kind that says why; ParseCancelled when cancelled.
         TransientError: the child could not be started or its file is gone.
     """
     pages: list[PageText] = []
+    give = on_page or pages.append
     done: dict[str, Any] = {}
     request = {"operation": "parse", **asdict(job), "path": _existing(job.path)}
     for event in run_child(request, job.limits, cancelled=cancelled):
         if "page" in event:
-            pages.append(_page(event["page"]))
+            give(_page(event["page"]))
         elif "progress" in event and progress is not None:
             progress(*event["progress"])
         elif "done" in event:

@@ -121,9 +121,15 @@ class ParseLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParseJob:
-    """What a parser child is told."""
+    """What a parser child is told.
+
+    Attributes:
+        first_page: where to start, from 1: pages before it were read earlier.
+            Every page reads as if all had been read.
+    """
 
     path: str
     media_type: str
     name: str
     limits: ParseLimits = field(default_factory=ParseLimits)
+    first_page: int = 1

@@ -7,7 +7,7 @@ process that calls it; ingestion.sandbox runs it in a child with limits.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
 from ingestion.errors import (
     Corrupt,
@@ -27,12 +27,12 @@ from ingestion.parsing.pdf import parse_pdf
 from ingestion.parsing.plain import parse_markdown, parse_text
 from ingestion.parsing.pptx import parse_pptx
 from ingestion.parsing.rtf import parse_rtf
-from ingestion.parsing.source import Progress, Source
+from ingestion.parsing.source import OnPage, Source
 from ingestion.parsing.xlsx import parse_xlsx
-from ingestion.types import Parsed, ParseLimits
+from ingestion.types import PageText, Parsed, ParseLimits
 
 # Written to each version. Raise it when the same file would give other text.
-PARSER_VERSION = "1"
+PARSER_VERSION = "2"
 
 Parser = Callable[[Source], Parsed]
 
@@ -40,23 +40,43 @@ _OOXML = "application/vnd.openxmlformats-officedocument"
 _ODF = "application/vnd.oasis.opendocument"
 
 
-def parse(
-    path: Path,
-    *,
-    media_type: str,
-    name: str,
-    limits: ParseLimits,
-    progress: Progress | None = None,
-) -> Parsed:
-    """Read a file.
+def parse(source: Source, media_type: str) -> Parsed:
+    """Read a file, from ``source.first_page`` on.
+
+    With ``source.on_page`` each page goes there as soon as its text is settled,
+    and the result holds none.
 
     Raises:
         ParseFailed: of the kind that says why; NoText where nothing was found.
     """
-    source = Source(path=path, name=name, limits=limits)
-    if progress is not None:
-        source = Source(path=path, name=name, limits=limits, progress=progress)
-    return _bounded(_parsed(source, media_type), limits)
+    if source.on_page is None:
+        parsed = _parsed(source, media_type)
+        _check(parsed, source.limits)
+        return _rest(parsed, source.first_page)
+    outlet = _Outlet(source.on_page)
+    parsed = _parsed(replace(source, on_page=outlet.give), media_type)
+    if not outlet.is_used:
+        _check(parsed, source.limits)
+    for page in _rest(parsed, source.first_page).pages:
+        outlet.give(page)
+    return replace(parsed, pages=())
+
+
+def _rest(parsed: Parsed, first_page: int) -> Parsed:
+    pages = tuple(page for page in parsed.pages if page.number >= first_page)
+    return replace(parsed, pages=pages)
+
+
+class _Outlet:
+    """Remembers whether a parser gave pages before it had read them all."""
+
+    def __init__(self, on_page: OnPage) -> None:
+        self._on_page = on_page
+        self.is_used = False
+
+    def give(self, page: PageText) -> None:
+        self.is_used = True
+        self._on_page(page)
 
 
 def _parsed(source: Source, media_type: str) -> Parsed:
@@ -71,7 +91,7 @@ def _parsed(source: Source, media_type: str) -> Parsed:
         ) from exc
 
 
-def _bounded(parsed: Parsed, limits: ParseLimits) -> Parsed:
+def _check(parsed: Parsed, limits: ParseLimits) -> None:
     if len(parsed.pages) > limits.max_pages:
         raise LimitExceeded(
             f"The file has {len(parsed.pages):,} pages; "
@@ -85,7 +105,6 @@ def _bounded(parsed: Parsed, limits: ParseLimits) -> Parsed:
         )
     if not any(page.text.strip() for page in parsed.pages):
         raise NoText("No text was found in this file.")
-    return parsed
 
 
 def _attachment(source: Source) -> Parsed:

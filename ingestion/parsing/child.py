@@ -123,17 +123,18 @@ def _parse(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
     for optional in ("numpy", "PIL"):
         sys.modules[optional] = None  # type: ignore[assignment]
     from ingestion.parsing import parse
+    from ingestion.parsing.source import Source
     from ingestion.types import ParseLimits
 
-    parsed = parse(
-        Path(job["path"]),
-        media_type=job["media_type"],
+    source = Source(
+        path=Path(job["path"]),
         name=job["name"],
         limits=ParseLimits(**job["limits"]),
         progress=_throttled(emit),
+        on_page=lambda page: emit({"page": _fields(page)}),
+        first_page=job["first_page"],
     )
-    for page in parsed.pages:
-        emit({"page": _fields(page)})
+    parsed = parse(source, job["media_type"])
     emit({"done": {"title": parsed.title, "notices": parsed.notices}})
 
 

@@ -96,7 +96,7 @@ def _read_one(
     with tempfile.NamedTemporaryFile(prefix="attachment-") as file:
         file.write(item.data)
         file.flush()
-        inner = replace(source, path=Path(file.name), name=name, depth=source.depth + 1)
+        inner = source.inner(Path(file.name), name)
         try:
             parsed = read(inner)
         except ParseFailed as exc:

@@ -84,13 +84,28 @@ class Line:
 class PageLines:
     """Lines in drawing order; ``turn`` is the direction of most of them, 0 to 3.
 
-    The turn counts quarters anticlockwise on the unrotated page.
+    The turn counts quarters anticlockwise on the unrotated page; ``letters``
+    counts the characters of the text layer but spaces.
     """
 
     lines: list[Line]
     turn: int
     width: float
     height: float
+    letters: int
+
+
+def count_letters(page: Raw) -> int:
+    """Count what the text layer of a pypdfium2 page holds but spaces."""
+    textpage = page.get_textpage()
+    try:
+        return _letters(textpage.get_text_range(errors="replace"))
+    finally:
+        textpage.close()
+
+
+def _letters(text: str) -> int:
+    return sum(map(len, text.split()))
 
 
 def read_lines(page: Raw) -> PageLines:
@@ -106,7 +121,7 @@ def read_lines(page: Raw) -> PageLines:
         textpage.close()
     turn = Counter(turn for turn, _ in found).most_common(1)[0][0] if found else 0
     lines = [_upright(line, turn, is_turned=own != turn) for own, line in found]
-    return PageLines(lines, turn, width, height)
+    return PageLines(lines, turn, width, height, _letters(text))
 
 
 class _Reader:

@@ -15,6 +15,7 @@ from ingestion.parsing.archives import Archive
 from ingestion.parsing.cleaning import cleaned, flowing
 from ingestion.parsing.decoding import decoded
 from ingestion.parsing.pieces import PART_CHARS, in_parts, piece
+from ingestion.parsing.source import Source
 from ingestion.parsing.tables import table_text
 from ingestion.types import BlockKind, PageText, Parsed, ParseLimits
 from ingestion.uploads import SUPPORTED
@@ -29,12 +30,7 @@ _UNHURRIED = settings(
 def _parsed(folder: Path, name: str, data: bytes) -> Parsed:
     path = folder / "stored"
     path.write_bytes(data)
-    return parse(
-        path,
-        media_type=SUPPORTED[Path(name).suffix],
-        name=name,
-        limits=ParseLimits(),
-    )
+    return parse(Source(path=path, name=name), SUPPORTED[Path(name).suffix])
 
 
 def _blocks(page: PageText) -> list[tuple[BlockKind, str]]:
