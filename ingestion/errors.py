@@ -2,6 +2,9 @@
 
 UploadRejected            the file is refused before it is stored
 ├── EmptyFile, FileTooLarge, UnsupportedType, WrongExtension, DiskFull
+NameTaken                 other content has the name; the sender chooses
+AddressRefused            a web address that is not fetched
+FetchFailed               a web address that did not give a file
 ParseFailed               the file is stored but cannot be read
 ├── Encrypted, Corrupt, NoText, LimitExceeded, ParserCrashed, ParseCancelled
 LeaseLost                 another worker holds the document now
@@ -12,6 +15,7 @@ EmbedderChanged           the vectors stored are of another embedder
 from __future__ import annotations
 
 from rag_site.errors import (
+    Conflict,
     InvalidInput,
     RagError,
     TooLarge,
@@ -56,6 +60,26 @@ class DiskFull(Unavailable):
 
     code = "disk_full"
     http_status = 507
+
+
+class NameTaken(Conflict):
+    """A document of this name is here already. Replace it, keep both or skip this file."""
+
+    code = "name_taken"
+
+
+class AddressRefused(InvalidInput):
+    """This address cannot be fetched. Use a public http or https address."""
+
+    code = "address_refused"
+    http_status = 422
+
+
+class FetchFailed(RagError):
+    """The file could not be fetched. Download it yourself and add it."""
+
+    code = "fetch_failed"
+    http_status = 422
 
 
 class ParseFailed(RagError):

@@ -10,6 +10,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import MD5
+from django.utils import timezone
 from pgvector.django import HalfVectorField
 
 
@@ -104,6 +106,8 @@ class Document(models.Model):
     collection = models.ForeignKey(Collection, models.CASCADE, related_name="documents")
     # The name as uploaded, cleaned of control characters; never used as a path.
     name = models.CharField(max_length=255)
+    # Where it lay in the folder or archive that was added, "a/b"; for people only.
+    folder = models.CharField(max_length=500, blank=True, default="")
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
     # The version that searches see; the one being read is the newest one.
     current_version = models.ForeignKey(
@@ -129,10 +133,13 @@ class Document(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    # When it was last put in the queue: added, replaced or retried.
+    queued_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["-created_at", "id"]
         indexes = [
+            models.Index(fields=["collection", "name"], name="document_by_name"),
             models.Index(fields=["collection", "state"], name="document_by_state"),
             models.Index(
                 fields=["lease_until"],
@@ -142,7 +149,12 @@ class Document(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return self.path
+
+    @property
+    def path(self) -> str:
+        """Folder and name: what tells it from others of its name."""
+        return f"{self.folder}/{self.name}" if self.folder else self.name
 
 
 class DocumentVersion(models.Model):
@@ -172,6 +184,35 @@ class DocumentVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.document_id} v{self.number}"
+
+
+class TreeFile(models.Model):
+    """A file of a folder on the server, as `ingest` last saw it.
+
+    Tells a changed file from a new one, and which documents came from the
+    folder and go when their file does.
+    """
+
+    collection = models.ForeignKey(Collection, models.CASCADE)
+    # Absolute path of the folder, and the file's path inside it.
+    root = models.TextField()
+    path = models.TextField()
+    # SHA-256 of the file, hexadecimal.
+    digest = models.CharField(max_length=64)
+    document = models.ForeignKey(Document, models.CASCADE, related_name="tree_files")
+    # Whether the document was made from the folder; others only hold the same bytes.
+    is_source = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            # Digests, because a path may be longer than an index entry.
+            models.UniqueConstraint(
+                "collection", MD5("root"), MD5("path"), name="tree_file_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.path
 
 
 class Page(models.Model):

@@ -6,17 +6,15 @@ otherwise) and writes the audit event in the same transaction as the deed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
-from ingestion import filing, sweeping
+from ingestion import filing
+from ingestion.accepting import accept_upload as accept_upload  # noqa: PLC0414 - the one door for writes
+from ingestion.accepting import queue_again, record
 from ingestion.leasing import UNSETTLED
 from ingestion.models import (
     Chunk,
@@ -27,28 +25,16 @@ from ingestion.models import (
     Role,
 )
 from ingestion.storing import forget_passages
-from ingestion.uploads import Inspected, inspect_upload
 from ingestion.visibility import (
     get_collection_for,
     get_document_for,
 )
-from rag_site import audit
 from rag_site.asking import Asker
 from rag_site.errors import Conflict, NotFound, ValidationFailed
 
-Outcome = Literal["created", "duplicate", "new_version", "skipped"]
-OnSameName = Literal["replace", "keep", "skip", "ask"]
 State = Document.State
-_STOPPED = (State.FAILED, State.QUARANTINED, State.CANCELLED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """What became of an upload, and the document that it is or already was."""
-
-    document: Document
-    outcome: Outcome
-
+# Names of documents in the receipt of a collection that was deleted with them.
+_NAMES_RECORDED = 1000
 
 # --- Collections -------------------------------------------------------------
 
@@ -71,7 +57,7 @@ def create_collection(
             language=language,
             visibility=visibility,
         )
-        _record("collection.created", asker, collection, name=collection.name)
+        record("collection.created", asker, collection, name=collection.name)
     return collection
 
 
@@ -86,7 +72,7 @@ def update_collection(asker: Asker, pk: UUID, **changes: str) -> Collection:
         _change(collection, **changes)
         if speaks_another:
             _reindex_words(collection)
-        _record("collection.changed", asker, collection, fields=sorted(changes))
+        record("collection.changed", asker, collection, fields=sorted(changes))
     return collection
 
 
@@ -94,7 +80,15 @@ def delete_collection(asker: Asker, pk: UUID) -> None:
     """Delete it with all documents, at once, and then the files."""
     collection = get_collection_for(asker, pk, Role.MANAGER)
     with transaction.atomic():
-        _record("collection.deleted", asker, collection, name=collection.name)
+        names = [row.path for row in collection.documents.all()]
+        record(
+            "collection.deleted",
+            asker,
+            collection,
+            name=collection.name,
+            documents=len(names),
+            names=names[:_NAMES_RECORDED],
+        )
         _remove_documents(collection.documents.select_for_update())
         collection.delete()
 
@@ -171,7 +165,7 @@ def set_member(
             collection=collection, user=user, group=group, defaults={"role": role}
         )
         whom = {"user": str(user)} if user is not None else {"group": str(group)}
-        _record("member.set", asker, collection, role=str(role), **whom)
+        record("member.set", asker, collection, role=str(role), **whom)
     return membership
 
 
@@ -182,106 +176,11 @@ def remove_member(asker: Asker, membership_id: int) -> None:
         raise NotFound
     collection = get_collection_for(asker, membership.collection_id, Role.MANAGER)
     with transaction.atomic():
-        _record("member.removed", asker, collection, who=str(membership))
+        record("member.removed", asker, collection, who=str(membership))
         membership.delete()
 
 
 # --- Documents ---------------------------------------------------------------
-
-
-def accept_upload(
-    asker: Asker,
-    collection_id: UUID,
-    *,
-    path: Path,
-    name: str,
-    on_same_name: OnSameName = "keep",
-) -> Accepted:
-    """Store a copy of the file at ``path`` and queue it to be read.
-
-    The same bytes in the same collection are one document. For other bytes
-    under a name that is there: ``replace`` makes a new version, which searches
-    see once it is read; ``keep`` makes another document; ``skip`` does nothing.
-
-    Raises:
-        NotFound: the asker may not add to this collection.
-        UploadRejected, FileTooLarge, DiskFull: with the reason.
-        Conflict: the name is there and ``on_same_name`` is ``ask``.
-    """
-    collection = get_collection_for(asker, collection_id, Role.WRITER)
-    found = inspect_upload(path, name, max_bytes=settings.MAX_UPLOAD_MB << 20)
-    filing.check_room(found.size_bytes)
-    copied = filing.copied_in(path)
-    try:
-        with transaction.atomic():
-            return _take_in(asker, collection, found, copied, on_same_name)
-    finally:
-        copied.unlink(missing_ok=True)
-
-
-def _take_in(
-    asker: Asker,
-    collection: Collection,
-    found: Inspected,
-    copied: Path,
-    on_same_name: OnSameName,
-) -> Accepted:
-    # One upload at a time in a collection, so that the same file sent twice at
-    # once is still one document. Readers are not kept waiting.
-    Collection.objects.select_for_update(no_key=True).get(pk=collection.pk)
-    filing.lock(found.digest)
-    same = _newest_with(collection, versions__digest=found.digest)
-    if same is not None and _newest(same).digest == found.digest:
-        filing.put_in_place(copied, found.digest)
-        return Accepted(document=_again(asker, same), outcome="duplicate")
-    namesake = _newest_with(collection, name=found.name)
-    if namesake is not None and on_same_name == "ask":
-        raise Conflict(
-            f"“{found.name}” is already in {collection.name}. "
-            "Choose to replace it, to keep both or to skip this file.",
-            detail={"document": str(namesake.pk), "name": found.name},
-        )
-    if namesake is not None and on_same_name == "skip":
-        return Accepted(document=namesake, outcome="skipped")
-    filing.put_in_place(copied, found.digest)
-    if namesake is not None and on_same_name == "replace":
-        return _new_version(asker, namesake, found)
-    return _new_document(asker, collection, found)
-
-
-def _new_document(asker: Asker, collection: Collection, found: Inspected) -> Accepted:
-    document = Document.objects.create(
-        collection=collection, name=found.name, added_by_id=asker.user_id
-    )
-    _add_version(document, found, 1)
-    sweeping.send_on_commit(document.pk, found.size_bytes)
-    _record("document.added", asker, document, name=found.name, size=found.size_bytes)
-    return Accepted(document=document, outcome="created")
-
-
-def _new_version(asker: Asker, document: Document, found: Inspected) -> Accepted:
-    _add_version(document, found, _newest(document).number + 1)
-    _queue(document)
-    _record("document.replaced", asker, document, name=found.name)
-    return Accepted(document=document, outcome="new_version")
-
-
-def _add_version(document: Document, found: Inspected, number: int) -> None:
-    DocumentVersion.objects.create(
-        document=document,
-        number=number,
-        digest=found.digest,
-        size_bytes=found.size_bytes,
-        media_type=found.media_type,
-    )
-
-
-def _again(asker: Asker, document: Document) -> Document:
-    """Read a document that was given up once more: its bytes were sent again."""
-    if document.state in _STOPPED:
-        _queue(document)
-        _record("document.retried", asker, document)
-    return document
 
 
 def retry(asker: Asker, document_id: UUID) -> Document:
@@ -294,8 +193,8 @@ def retry(asker: Asker, document_id: UUID) -> Document:
         document = Document.objects.select_for_update().get(pk=document.pk)
         if document.state in UNSETTLED:
             raise Conflict("This document is being read already.")
-        _queue(document)
-        _record("document.retried", asker, document)
+        queue_again(document)
+        record("document.retried", asker, document)
     return document
 
 
@@ -312,7 +211,7 @@ def cancel(asker: Asker, document_id: UUID) -> Document:
         )
         if not stopped:
             raise Conflict("This document is not being read.")
-        _record("document.cancelled", asker, document)
+        record("document.cancelled", asker, document)
     document.refresh_from_db()
     return document
 
@@ -321,11 +220,11 @@ def delete_document(asker: Asker, document_id: UUID) -> None:
     """Delete it with all versions at once; then the files nobody else uses."""
     document = get_document_for(asker, document_id, Role.WRITER)
     with transaction.atomic():
-        _record(
+        record(
             "document.deleted",
             asker,
             document,
-            name=document.name,
+            name=document.path,
             digests=list(document.versions.values_list("digest", flat=True)),
         )
         _remove_documents(Document.objects.filter(pk=document.pk).select_for_update())
@@ -344,43 +243,6 @@ def _remove_documents(documents: Any) -> None:
         forget_passages(cursor, ids)
     Document.objects.filter(pk__in=ids).delete()
     transaction.on_commit(lambda: filing.remove_unreferenced(digests), robust=True)
-
-
-def _queue(document: Document) -> None:
-    """Put the document in the queue with all its tries; a worker on it loses it."""
-    Document.objects.filter(pk=document.pk).update(
-        state=State.QUEUED,
-        attempt=F("attempt") + 1,
-        tries=0,
-        lease_until=None,
-        progress_done=0,
-        progress_total=0,
-        failure_code="",
-        failure_message="",
-        failure_reference="",
-        updated_at=Now(),
-    )
-    document.refresh_from_db()
-    sweeping.send_on_commit(document.pk, _newest(document).size_bytes)
-
-
-def _newest_with(collection: Collection, **match: str) -> Document | None:
-    documents = collection.documents.filter(**match)
-    return documents.select_for_update(of=("self",)).order_by("-created_at").first()
-
-
-def _newest(document: Document) -> DocumentVersion:
-    return document.versions.order_by("-number")[0]
-
-
-def _record(action: str, asker: Asker, row: Any, **detail: Any) -> None:
-    audit.record(
-        action,
-        asker=asker,
-        object_kind=row._meta.model_name,
-        object_id=row.pk,
-        detail=detail,
-    )
 
 
 def _invalid(field: str, message: str) -> ValidationFailed:
