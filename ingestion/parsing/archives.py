@@ -20,7 +20,7 @@ _ENCRYPTED_FLAG = 0x1
 # Directory records are at least this long: a bound on entries before reading.
 _MIN_RECORD_BYTES = 46
 # Office files know no other ways to pack; rarer ones ask for memory in advance.
-_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 # Ratios of tiny entries mean nothing.
 _RATIO_FROM_BYTES = 1_000_000
 
@@ -31,7 +31,7 @@ class Archive:
     def __init__(self, path: Path, limits: ParseLimits) -> None:
         self._limits = limits
         self._unpacked = 0
-        self._zip = _opened(path, limits)
+        self._zip = open_zip(path, limits)
         infos = self._zip.infolist()
         _check(infos, path.stat().st_size, limits)
         self._infos = {info.filename: info for info in infos}
@@ -53,7 +53,7 @@ class Archive:
         if info is None:
             raise Corrupt
         if info.file_size > self._limits.max_entry_bytes:
-            raise _too_large("One part of it", self._limits.max_entry_bytes)
+            raise too_large("One part of it", self._limits.max_entry_bytes)
         out = bytearray()
         try:
             with self._zip.open(info) as entry:
@@ -76,12 +76,17 @@ class Archive:
     def _count(self, step: int, entry_bytes: int) -> None:
         self._unpacked += step
         if entry_bytes > self._limits.max_entry_bytes:
-            raise _too_large("One part of it", self._limits.max_entry_bytes)
+            raise too_large("One part of it", self._limits.max_entry_bytes)
         if self._unpacked > self._limits.max_unpacked_bytes:
-            raise _too_large("It", self._limits.max_unpacked_bytes)
+            raise too_large("It", self._limits.max_unpacked_bytes)
 
 
-def _opened(path: Path, limits: ParseLimits) -> zipfile.ZipFile:
+def open_zip(path: Path, limits: ParseLimits) -> zipfile.ZipFile:
+    """Open a ZIP file whose directory is not too large; nothing else is checked.
+
+    Raises:
+        Encrypted, Corrupt, LimitExceeded: see Archive.
+    """
     with path.open("rb") as file:
         # Office puts a protected file, whatever its kind, into an OLE container.
         if file.read(len(_OLE)) == _OLE:
@@ -105,41 +110,47 @@ def _bound_directory(path: Path, limits: ParseLimits) -> None:
         return
     claimed = int.from_bytes(tail[at + 12 : at + 16], "little")
     if claimed > limits.max_entries * 1024 * _MIN_RECORD_BYTES:
-        raise _too_many(limits)
+        raise too_many(limits)
 
 
 def _check(infos: list[zipfile.ZipInfo], size_bytes: int, limits: ParseLimits) -> None:
     if len(infos) > limits.max_entries:
-        raise _too_many(limits)
+        raise too_many(limits)
     if any(info.flag_bits & _ENCRYPTED_FLAG for info in infos):
         raise Encrypted
-    if any(info.compress_type not in _METHODS for info in infos):
+    if any(info.compress_type not in METHODS for info in infos):
         raise Corrupt
-    if any(_leaves_folder(info.filename) for info in infos):
+    if any(leaves_folder(info.filename) for info in infos):
         raise Corrupt("The file holds parts with unsafe names and was not opened.")
     total = sum(info.file_size for info in infos)
     if total > limits.max_unpacked_bytes:
-        raise _too_large("It", limits.max_unpacked_bytes)
-    if total > _RATIO_FROM_BYTES and total > limits.max_ratio * max(size_bytes, 1):
+        raise too_large("It", limits.max_unpacked_bytes)
+    check_ratio(total, size_bytes, limits)
+
+
+def check_ratio(total_bytes: int, size_bytes: int, limits: ParseLimits) -> None:
+    """Refuse what unpacks to far more than its size."""
+    honest = limits.max_ratio * max(size_bytes, 1)
+    if total_bytes > _RATIO_FROM_BYTES and total_bytes > honest:
         raise LimitExceeded(
             f"The file unpacks to more than {limits.max_ratio} times its size, "
             "as only damaged or harmful files do."
         )
 
 
-def _leaves_folder(name: str) -> bool:
+def leaves_folder(name: str) -> bool:
     path = PurePosixPath(name.replace("\\", "/"))
     return path.is_absolute() or ".." in path.parts or "\0" in name
 
 
-def _too_large(what: str, limit: int) -> LimitExceeded:
+def too_large(what: str, limit: int) -> LimitExceeded:
     return LimitExceeded(
         f"{what} unpacks to more than {limit // 1_000_000} MB, which is the limit. "
         "Split the document and add the parts."
     )
 
 
-def _too_many(limits: ParseLimits) -> LimitExceeded:
+def too_many(limits: ParseLimits) -> LimitExceeded:
     return LimitExceeded(
         f"The file holds more than {limits.max_entries} parts, which is the limit."
     )
