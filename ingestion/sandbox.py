@@ -39,6 +39,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from ingestion.parsing.child import main; main()"
 _POLL_S = 0.2
 _EXIT_S = 5
+_TERM_S = 1
 _ABORTS = {-signal.SIGABRT, -signal.SIGTRAP, -signal.SIGILL, -signal.SIGSEGV}
 # Buffers double as they grow, so the request that fails may come at half the limit.
 _NEAR_LIMIT = 0.5
@@ -139,7 +140,7 @@ def _child(folder: str) -> Iterator[subprocess.Popen[bytes]]:
             [sys.executable, "-I", "-c", _START, str(_ROOT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             cwd=folder,
             env=environment,
             start_new_session=True,
@@ -153,28 +154,34 @@ def _child(folder: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _ended(process: subprocess.Popen[bytes]) -> tuple[int | None, int]:
-    """Reap a child that has closed its answer.
+    """Return how the reader ended and its peak memory in MB.
 
-    Returns:
-        Its exit status, None if it hangs, and its peak memory in MB. The kernel
-        counts what this process held when it started the child as the child's,
-        so beside a loaded embedding model a crash can pass for a lack of memory.
+    The status is None if it hangs after its answer, and that of the process
+    which waited for it, at 0 MB, if that one could not tell.
     """
-    deadline = time.monotonic() + _EXIT_S
-    while time.monotonic() < deadline:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return process.returncode, usage.ru_maxrss // 1024
-        time.sleep(0.005)
-    return None, 0
+    try:
+        process.wait(_EXIT_S)
+    except subprocess.TimeoutExpired:
+        return None, 0
+    assert process.stderr is not None  # noqa: S101 - narrows for the type checker
+    os.set_blocking(process.stderr.fileno(), False)
+    try:
+        end = json.loads(os.read(process.stderr.fileno(), _READ_BYTES))
+        return int(end["status"]), int(end["peak_kb"]) // 1024
+    except (OSError, ValueError, KeyError, TypeError):
+        return process.returncode, 0
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
+    """End the whole session: first the reader, so that it gets reaped, then the rest."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            break
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    for stream in (process.stdin, process.stdout):
+            os.killpg(process.pid, sign)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_TERM_S)
+    for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             stream.close()
     process.wait()

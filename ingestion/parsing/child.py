@@ -1,8 +1,13 @@
 """The child process in which files are read. Started by ingestion.sandbox only.
 
-Reads one job as JSON from standard input and writes JSON lines to what was
-standard output: progress events, pages, and last the end or an error. Layers,
-each of which does only what it says:
+It forks at once. The reader, its only child, takes one job as JSON from
+standard input and writes JSON lines to what was standard output: progress
+events, pages, and last the end or an error. The process that was started only
+waits, and writes to standard error how the reader ended and the most memory it
+held: measured from outside that would include the memory of the worker, which
+a starting process shares for a moment.
+
+Layers around the reader, each of which does only what it says:
 
 - resource limits (address space, CPU seconds, size of written files) are
   enforced by the kernel;
@@ -21,16 +26,17 @@ import ctypes
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 if TYPE_CHECKING:
     from ingestion.types import PageText
 
 _NEWUSER, _NEWNET = 0x10000000, 0x40000000
-_PR_SET_PDEATHSIG, _SIGKILL = 1, 9
+_PR_SET_PDEATHSIG = 1
 _PROGRESS_EVERY_S = 0.2
 _MAX_FILE_BYTES = 256 * 1024 * 1024
 _FORBIDDEN = (
@@ -41,9 +47,27 @@ _FORBIDDEN = (
 
 
 def main() -> None:
+    """Run one job in a fork of this process; say on standard error how it ended."""
+    _die_with_parent()
+    reader = os.fork()
+    if reader == 0:
+        _read_job()
+    # Outlives the reader when their session is told to end, so that somebody
+    # reaps it: what runs as a container's first process may not.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for channel in (0, 1):
+        os.close(channel)
+    _, status, usage = os.wait4(reader, 0)
+    end = {"status": os.waitstatus_to_exitcode(status), "peak_kb": usage.ru_maxrss}
+    os.write(2, json.dumps(end).encode())
+    os._exit(0)
+
+
+def _read_job() -> NoReturn:
     """Run one job; the exit status is 0 whenever an answer was written."""
-    job = json.load(sys.stdin)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     out = _answer_channel()
+    job = json.load(sys.stdin)
     confine(job["limits"])
     emit = _emitter(out)
     try:
@@ -56,10 +80,14 @@ def main() -> None:
     os._exit(0)
 
 
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def confine(limits: dict[str, int]) -> None:
     """Give up what a parser does not need, for good."""
+    _die_with_parent()
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     # A privileged process may leave the network directly; others need a user
     # namespace for it. Containers often forbid both: the hook remains.
     if libc.unshare(_NEWNET) != 0:
@@ -89,10 +117,14 @@ def _refuse(event: str, args: object) -> None:
 
 
 def _answer_channel() -> TextIO:
-    """Keep standard output for answers; what libraries print goes nowhere."""
+    """Keep standard output for answers; what libraries print goes nowhere.
+
+    Standard error is the waiting process's alone.
+    """
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, 1)
+    for printed in (1, 2):
+        os.dup2(sink, printed)
     return channel
 
 

@@ -10,6 +10,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ingestion import sandbox
@@ -157,17 +158,69 @@ def test_a_missing_file_is_our_own_fault(tmp_path: Path) -> None:
         parse_in_child(job)
 
 
+_CRASHING = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+from ingestion.parsing import child
+def crash(job, emit):
+    {before}
+    os.abort()
+child._run = crash
+child.main()
+"""
+
+
 def test_a_crash_of_native_code_is_a_failed_document(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        sandbox, "_START", "import os, sys; sys.stdin.read(); os.abort()"
-    )
-    # The peak that is measured includes that of this process.
-    monkeypatch.setattr(sandbox, "_NEAR_LIMIT", 1000)
+    monkeypatch.setattr(sandbox, "_START", _CRASHING.format(before="pass"))
+    # A worker that holds more than the child may hold tells nothing about it.
+    held = b"x" * 200_000_000
+    job = _job(tmp_path, "a.txt", b"text")
+
+    with pytest.raises(ParserCrashed):
+        parse_in_child(_limited(job, ParseLimits(memory_mb=150)))
+
+    assert len(held) > 150 * 1_000_000
+
+
+def test_a_crash_near_the_limit_is_a_lack_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crashing = _CRASHING.format(before="held = b'x' * 120_000_000")
+    monkeypatch.setattr(sandbox, "_START", crashing)
+    job = _job(tmp_path, "a.txt", b"text")
+
+    with pytest.raises(LimitExceeded, match="200 MB"):
+        parse_in_child(_limited(job, ParseLimits(memory_mb=200)))
+
+
+def test_half_an_answer_is_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = "out = emit.__closure__[0].cell_contents; out.write('[1'); out.flush()"
+    monkeypatch.setattr(sandbox, "_START", _CRASHING.format(before=half))
 
     with pytest.raises(ParserCrashed):
         _parsed(tmp_path, "a.txt", b"text")
+
+
+def test_killing_the_child_kills_its_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "reader"
+    wait = f"open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    monkeypatch.setattr(sandbox, "_START", _CRASHING.format(before=wait))
+    started = time.monotonic()
+
+    with pytest.raises(ParseCancelled):
+        parse_in_child(
+            _job(tmp_path, "a.txt", b"text"),
+            cancelled=lambda: mark.exists() and bool(mark.read_text()),
+        )
+
+    assert not psutil.pid_exists(int(mark.read_text()))
+    assert time.monotonic() - started < 30
 
 
 def test_nothing_is_left_behind(
