@@ -8,6 +8,7 @@ FetchFailed               a web address that did not give a file
 ParseFailed               the file is stored but cannot be read
 ├── Encrypted, Corrupt, NoText, LimitExceeded, ParserCrashed, ParseCancelled
 LeaseLost                 another worker holds the document now
+WorkerStopping            the worker ends, and gives the document back
 EmbedderUnavailable       no vectors can be made just now
 EmbedderChanged           the vectors stored are of another embedder
 """
@@ -129,6 +130,12 @@ class LeaseLost(RagError):
     """Another worker has taken over this document."""
 
     code = "lease_lost"
+
+
+class WorkerStopping(RagError):
+    """The worker is stopping. Another one reads on."""
+
+    code = "worker_stopping"
 
 
 class EmbedderUnavailable(TransientError):

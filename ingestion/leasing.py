@@ -13,16 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 
-from ingestion.errors import LeaseLost
+from ingestion.errors import LeaseLost, WorkerStopping
 from ingestion.models import Document, DocumentVersion
 from rag_site.errors import RagError
 from rag_site.logs import current_reference
@@ -30,6 +30,7 @@ from rag_site.logs import current_reference
 logger = logging.getLogger(__name__)
 
 State = Document.State
+Queue = Document.Queue
 #: States in which a worker has, or should have, the document.
 UNSETTLED = (State.QUEUED, State.PARSING, State.EMBEDDING)
 AT_WORK = (State.PARSING, State.EMBEDDING)
@@ -54,9 +55,44 @@ class Claim:
     language: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How a worker follows what it reads.
+
+    Attributes:
+        on_beat: runs after each renewal of the lease.
+        on_stall: runs when a step has made no progress for so long that it hangs.
+        stopping: set when the worker ends; the reading stops at its next step.
+        queue: what this worker is for; one for small files hands long ones over.
+            None reads anything to its end.
+    """
+
+    on_beat: Callable[[], None] = lambda: None
+    on_stall: Callable[[], None] = lambda: None
+    stopping: threading.Event = field(default_factory=threading.Event)
+    queue: str | None = None
+
+
 def free() -> Q:
     """Match rows that no worker holds."""
     return Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+
+
+def waiting(queue: str) -> QuerySet[Document]:
+    """Return what the workers of ``queue`` may take, in the order they do."""
+    rows = Document.objects.filter(
+        free(), queue=queue, state__in=UNSETTLED, tries__lt=settings.MAX_ATTEMPTS
+    )
+    return rows.order_by("queued_at", "id")
+
+
+def claim_next(queue: str) -> Claim | None:
+    """Take the document that has waited longest in ``queue``, if there is one."""
+    with transaction.atomic():
+        # Rows that others are taking just now are passed over, not waited for.
+        rows = waiting(queue).select_for_update(skip_locked=True, of=("self",))
+        found = rows.values_list("pk", flat=True).first()
+        return claim(found) if found else None
 
 
 def claim(document_id: UUID) -> Claim | None:
@@ -124,9 +160,30 @@ def give_back(claim: Claim, error: RagError) -> None:
     if tries >= settings.MAX_ATTEMPTS:
         _settle(claim, State.QUARANTINED, error)
         return
-    # Until then the lease keeps others away; the sweeper sends it afterwards.
-    pause = timedelta(seconds=_BACKOFF_S * 2 ** (tries - 1))
+    # Until then the lease keeps others away.
+    pause = timedelta(seconds=_BACKOFF_S * 2 ** max(tries - 1, 0))
     _write(claim, state=State.QUEUED, lease_until=Now() + pause)
+
+
+def hand_back(claim: Claim) -> None:
+    """Let another worker go on at once; no try is lost. Raises LeaseLost."""
+    _write(
+        claim,
+        state=State.QUEUED,
+        lease_until=None,
+        tries=Greatest(F("tries") - 1, 0),
+    )
+
+
+def hand_over(claim: Claim) -> None:
+    """Leave a long document to the workers for such. Raises LeaseLost."""
+    _write(
+        claim,
+        queue=Queue.LARGE,
+        state=State.QUEUED,
+        lease_until=None,
+        tries=Greatest(F("tries") - 1, 0),
+    )
 
 
 def _settle(claim: Claim, state: Document.State, error: RagError) -> None:
@@ -153,12 +210,13 @@ def _lease() -> object:
 class Heartbeat:
     """Renews a lease: with each progress, and from a thread in between.
 
-    ``check`` and ``progress`` raise LeaseLost once the claim no longer holds.
+    ``check`` and ``progress`` raise LeaseLost once the claim no longer holds, and
+    WorkerStopping when the worker ends.
     """
 
-    def __init__(self, claim: Claim, on_beat: Callable[[], None]) -> None:
+    def __init__(self, claim: Claim, watch: Watch) -> None:
         self._claim = claim
-        self._on_beat = on_beat
+        self._watch = watch
         self._lost = threading.Event()
         self._ended = threading.Event()
         self._written = self._moved = time.monotonic()
@@ -166,7 +224,7 @@ class Heartbeat:
 
     def progress(self, done: int, total: int) -> None:
         """Note that ``done`` of ``total`` steps of the state at work are finished."""
-        self._moved = time.monotonic()
+        self.moved()
         self.check()
         if done < total and self._moved - self._written < _PROGRESS_EVERY_S:
             return
@@ -178,18 +236,24 @@ class Heartbeat:
         self._moved = self._written = time.monotonic()
         renew(self._claim, state=state, progress_done=0, progress_total=total)
 
+    def moved(self) -> None:
+        """Note that the work goes on; asks nobody."""
+        self._moved = time.monotonic()
+
     def check(self) -> None:
         if self._lost.is_set():
             raise LeaseLost
+        if self._watch.stopping.is_set():
+            raise WorkerStopping
 
-    def is_lost(self) -> bool:
-        """Whether the work is no longer wanted; asks the database at most each 0.5 s."""
+    def is_unwanted(self) -> bool:
+        """Whether ``check`` would raise; asks the database at most each 0.5 s."""
         now = time.monotonic()
         if not self._lost.is_set() and now - self._written >= _PROGRESS_EVERY_S:
             self._written = now
             if not held_by(self._claim).exists():
                 self._lost.set()
-        return self._lost.is_set()
+        return self._lost.is_set() or self._watch.stopping.is_set()
 
     def start(self) -> None:
         self._thread.start()
@@ -203,6 +267,7 @@ class Heartbeat:
             while not self._ended.wait(settings.LEASE_S / 3):
                 if time.monotonic() - self._moved > _STALL_S:
                     logger.error("no progress for %d s: the lease runs out", _STALL_S)
+                    self._watch.on_stall()
                     return
                 self._renew_once()
         finally:
@@ -211,21 +276,20 @@ class Heartbeat:
     def _renew_once(self) -> None:
         try:
             renew(self._claim)
-            self._on_beat()
+            self._watch.on_beat()
         except LeaseLost:
             self._lost.set()
             self._ended.set()
         except DatabaseError:
             # The lease outlives two missed beats; the database may be back by then.
             logger.warning("the lease could not be renewed", exc_info=True)
+            connection.close()
 
 
 @contextmanager
-def kept_alive(
-    claim: Claim, on_beat: Callable[[], None] = lambda: None
-) -> Iterator[Heartbeat]:
-    """Hold the lease while the block runs; ``on_beat`` runs after each renewal."""
-    heartbeat = Heartbeat(claim, on_beat)
+def kept_alive(claim: Claim, watch: Watch) -> Iterator[Heartbeat]:
+    """Hold the lease while the block runs."""
+    heartbeat = Heartbeat(claim, watch)
     heartbeat.start()
     try:
         yield heartbeat

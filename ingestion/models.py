@@ -14,6 +14,8 @@ from django.db.models.functions import MD5
 from django.utils import timezone
 from pgvector.django import HalfVectorField
 
+from ingestion import checkpoint_models  # noqa: F401 - Django looks for models here
+
 
 class Role(models.TextChoices):
     """What a member may do; each role includes the ones before it."""
@@ -99,6 +101,12 @@ class Document(models.Model):
         QUARANTINED = "quarantined", "Set aside"
         CANCELLED = "cancelled", "Cancelled"
 
+    class Queue(models.TextChoices):
+        """Which workers read it; long ones must not hold up the others."""
+
+        SMALL = "small", "Ordinary files"
+        LARGE = "large", "Large or long files"
+
     #: States that end by themselves; the others are waiting or at work.
     SETTLED = (State.READY, State.FAILED, State.QUARANTINED, State.CANCELLED)
 
@@ -113,10 +121,12 @@ class Document(models.Model):
     current_version = models.ForeignKey(
         "DocumentVersion", models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    queue = models.CharField(max_length=5, choices=Queue.choices, default=Queue.SMALL)
     # Counts claims. The value a worker got when it claimed the row is its
     # fencing token: every later write of that worker demands it.
     attempt = models.PositiveIntegerField(default=0)
-    # Claims since the last upload or retry; at the limit the row is quarantined.
+    # Claims since the last upload, retry or checkpoint; at the limit the row is
+    # quarantined.
     tries = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     # Steps done of the state at work: pages while parsing, chunks while embedding.
@@ -144,6 +154,11 @@ class Document(models.Model):
             models.Index(
                 fields=["lease_until"],
                 name="document_unsettled",
+                condition=Q(state__in=["queued", "parsing", "embedding"]),
+            ),
+            models.Index(
+                fields=["queue", "queued_at"],
+                name="document_next",
                 condition=Q(state__in=["queued", "parsing", "embedding"]),
             ),
         ]
@@ -335,7 +350,7 @@ class Embedding(models.Model):
 
 
 class WorkerHeartbeat(models.Model):
-    """When a worker last ran a task: liveness that a deaf worker cannot fake."""
+    """When a worker last looked for work in Postgres, or renewed a lease there."""
 
     name = models.CharField(max_length=100, primary_key=True)
     at = models.DateTimeField()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,10 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 from pgvector import HalfVector
-from pgvector.psycopg.halfvec import register_halfvec_info
-from psycopg.types import TypeInfo
-from psycopg.types.json import Jsonb
 
+from ingestion import checkpoints
 from ingestion.chunking import CHUNKER_VERSION, page_starts
+from ingestion.copying import PAGE_COLUMNS, accept_halfvec, copy_in, page_values
 from ingestion.errors import LeaseLost
 from ingestion.leasing import Claim, held_by
 from ingestion.models import Document, DocumentVersion, EmbeddingSpace
@@ -46,12 +45,15 @@ def text_digest(passage: Passage) -> str:
     return hashlib.sha256(passage.embedded_text.encode()).hexdigest()
 
 
-def store(claim: Claim, reading: Reading) -> None:
+def store(
+    claim: Claim, reading: Reading, on_row: Callable[[], None] = lambda: None
+) -> None:
     """Replace what searches see of the document by ``reading``.
 
     Passages of every earlier reading go; the pages of earlier versions stay,
     because answers quote them. All or nothing: raises LeaseLost, with nothing
-    changed, if the claim no longer holds.
+    changed, if the claim no longer holds. ``on_row`` runs as rows go out: a large
+    document takes minutes.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_TIMEOUT}'")
@@ -60,7 +62,8 @@ def store(claim: Claim, reading: Reading) -> None:
             "DELETE FROM ingestion_page WHERE version_id = %s", [claim.version.pk]
         )
         _copy_pages(cursor, claim, reading.parsed)
-        _copy_passages(cursor, claim, reading)
+        _copy_passages(cursor, claim, reading, on_row)
+        checkpoints.forget([claim.version.pk])
         _publish(claim, reading)
 
 
@@ -104,25 +107,18 @@ def _publish(claim: Claim, reading: Reading) -> None:
 
 
 def _copy_pages(cursor: Any, claim: Claim, parsed: Parsed) -> None:
-    columns = "version_id, number, start, text, label, blocks, width, height"
+    columns = f"version_id, start, {PAGE_COLUMNS}"
     starts = page_starts(parsed.pages)
     rows = (
-        (
-            claim.version.pk,
-            page.number,
-            start,
-            page.text,
-            page.label[:200],
-            Jsonb([asdict(block) for block in page.blocks]),
-            page.width,
-            page.height,
-        )
+        (claim.version.pk, start, *page_values(replace(page, label=page.label[:200])))
         for page, start in zip(parsed.pages, starts, strict=True)
     )
-    _copy(cursor, f"ingestion_page ({columns})", rows)
+    copy_in(cursor, f"ingestion_page ({columns})", rows)
 
 
-def _copy_passages(cursor: Any, claim: Claim, reading: Reading) -> None:
+def _copy_passages(
+    cursor: Any, claim: Claim, reading: Reading, on_row: Callable[[], None]
+) -> None:
     ids = _reserve_ids(cursor, len(reading.passages))
     columns = (
         "id, version_id, ordinal, text, heading, text_digest, start, "
@@ -145,22 +141,22 @@ def _copy_passages(cursor: Any, claim: Claim, reading: Reading) -> None:
         )
         for chunk_id, passage in zip(ids, reading.passages, strict=True)
     )
-    _copy(cursor, f"ingestion_chunk ({columns})", rows)
-    _copy_vectors(cursor, ids, reading)
+    copy_in(cursor, f"ingestion_chunk ({columns})", _each(rows, on_row))
+    _copy_vectors(cursor, ids, reading, on_row)
 
 
-def _copy_vectors(cursor: Any, ids: Sequence[int], reading: Reading) -> None:
-    # On this cursor only: other queries of the connection keep what they read.
-    info = TypeInfo.fetch(cursor.connection, "halfvec")
-    register_halfvec_info(cursor.cursor, info)
+def _copy_vectors(
+    cursor: Any, ids: Sequence[int], reading: Reading, on_row: Callable[[], None]
+) -> None:
+    accept_halfvec(cursor)
     rows = (
         (chunk_id, reading.space.pk, HalfVector(vector))
         for chunk_id, vector in zip(ids, reading.vectors, strict=True)
     )
-    _copy(
+    copy_in(
         cursor,
         "ingestion_embedding (chunk_id, space_id, vector)",
-        rows,
+        _each(rows, on_row),
         types=["int8", "int8", "halfvec"],
     )
 
@@ -174,17 +170,9 @@ def _reserve_ids(cursor: Any, count: int) -> list[int]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def _copy(
-    cursor: Any,
-    target: str,
-    rows: Iterable[Sequence[object]],
-    *,
-    types: list[str] | None = None,
-) -> None:
-    """Stream ``rows`` in; binary when ``types`` are given."""
-    form = " (FORMAT binary)" if types else ""
-    with cursor.copy(f"COPY {target} FROM STDIN{form}") as copy:
-        if types:
-            copy.set_types(types)
-        for row in rows:
-            copy.write_row(row)
+def _each(
+    rows: Iterable[Sequence[object]], on_row: Callable[[], None]
+) -> Iterator[Sequence[object]]:
+    for row in rows:
+        on_row()
+        yield row

@@ -1,106 +1,67 @@
-"""Sending documents to workers, and finding those that got lost on the way.
+"""Telling workers of documents, and putting right what was left behind.
 
-The row is the outbox: a message that was never sent, or was lost with Redis, or
-whose worker died, is sent again from the row.
+The row is the queue: workers look for work in Postgres by themselves. A message in
+Redis only tells them to look now, and may be lost, doubled or never sent.
 """
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from pathlib import Path
 from uuid import UUID
 
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
 from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from ingestion.leasing import UNSETTLED, free
-from ingestion.models import Document, WorkerHeartbeat
+from ingestion import checkpoints, filing
+from ingestion.leasing import UNSETTLED, Queue, free
+from ingestion.models import Document, DocumentVersion, WorkerHeartbeat
 from rag_site.logs import current_reference
 
 logger = logging.getLogger(__name__)
 
-# A worker counts as alive this long after its last heartbeat task, of which
-# there is one each 30 s.
+# A worker counts as alive this long after it last looked for work or renewed a
+# lease, which it does at least each 30 s.
 ALIVE_S = 90
-# A document just queued has a message on its way: sent again only after this.
-_PATIENCE = timedelta(seconds=25)
-# The timers have the default priority, 0, which Redis queues take first: a
-# worker with hundreds of documents before it still shows that it is alive.
-_PRIORITY = 6
-_SMALL, _LARGE = "ingestion.tasks.ingest_document", "ingestion.tasks.ingest_large"
+# Seconds after which a message says nothing new: a worker has looked by then.
+_EXPIRES_S = 60
+# Seconds that a file may lie without a row: an upload stores the file first.
+_ORPHAN_S = 3600
 
 
-def send(document_id: UUID, size_bytes: int) -> bool:
-    """Send the document to a worker; False if Redis is away, which loses nothing."""
+def send(queue: str) -> bool:
+    """Tell the workers of ``queue`` to look; False if Redis is away.
+
+    Nothing is lost then: they look every few seconds by themselves.
+    """
     try:
-        current_app.send_task(
-            _task_for(size_bytes), args=[str(document_id)], priority=_PRIORITY
-        )
+        current_app.send_task("ingestion.tasks.look", queue=queue, expires=_EXPIRES_S)
     except OperationalError:
-        logger.warning("Redis is away: the sweeper will send document %s", document_id)
+        logger.warning("Redis is away: workers will find the document by themselves")
         return False
     return True
 
 
 def send_on_commit(document_id: UUID, size_bytes: int) -> None:
-    transaction.on_commit(partial(send, document_id, size_bytes), robust=True)
+    """Put the document in the queue for its size; tell its workers on commit."""
+    is_large = size_bytes > settings.LARGE_FILE_MB << 20
+    queue = Queue.LARGE if is_large else Queue.SMALL
+    Document.objects.filter(pk=document_id).update(queue=queue)
+    transaction.on_commit(partial(send, queue), robust=True)
 
 
-def _task_for(size_bytes: int) -> str:
-    return _LARGE if size_bytes > settings.LARGE_FILE_MB << 20 else _SMALL
-
-
-def sweep() -> int:
-    """Send what waits and has no message; return how many.
-
-    A document whose lease ran out has none. One that was never claimed may
-    still be in a queue; while its queue holds messages, none was lost.
-    """
+def sweep() -> None:
+    """Put right what a process that ended left behind; any number may do it at once."""
     set_aside()
-    try:
-        queued = _queued_messages()
-    except OperationalError:
-        logger.warning("Redis is away: nothing can be sent to the workers")
-        return 0
-    waiting = (
-        Document.objects.filter(state__in=UNSETTLED)
-        .annotate(size=Max("versions__size_bytes"))
-        .order_by("created_at")
-    )
-    expired = waiting.filter(lease_until__lt=Now())
-    unsent = waiting.filter(lease_until=None, updated_at__lt=Now() - _PATIENCE)
-    lost = [row for row in unsent if not queued[_task_for(row.size or 0)]]
-    return sum(map(_resend, [*expired, *lost]))
-
-
-def _resend(document: Document) -> bool:
-    if not send(document.pk, getattr(document, "size", 0) or 0):
-        return False
-    # Queued again, unless a worker took it in between.
-    Document.objects.filter(free(), pk=document.pk, attempt=document.attempt).update(
-        state=Document.State.QUEUED, lease_until=None, updated_at=Now()
-    )
-    return True
-
-
-def _queued_messages() -> dict[str, int]:
-    """Return the messages that wait, by name of the task whose queue they are in.
-
-    Redis is only asked: raises OperationalError while it is away.
-    """
-    with current_app.connection_for_write() as link:
-        channel: Any = link.default_channel
-        return {
-            task: channel.queue_declare(queue=queue).message_count
-            for task, queue in ((_SMALL, "small"), (_LARGE, "large"))
-        }
+    checkpoints.forget_settled()
 
 
 def set_aside() -> None:
@@ -124,8 +85,36 @@ def set_aside() -> None:
         )
 
 
+def remove_orphans() -> int:
+    """Delete files that an upload stored and no row names; return how many."""
+    before = time.time() - _ORPHAN_S
+    count = 0
+    for folder in _folders():
+        names = {path.name for path in folder.iterdir() if _age_before(path, before)}
+        kept = DocumentVersion.objects.filter(digest__in=names)
+        orphans = names - set(kept.values_list("digest", flat=True))
+        filing.remove_unreferenced(sorted(orphans))
+        count += len(orphans)
+    return count
+
+
+def _folders() -> Iterator[Path]:
+    """Yield the folders of stored files, each named by two letters of digests."""
+    if settings.FILES_DIR.is_dir():
+        yield from (
+            path for path in settings.FILES_DIR.iterdir() if len(path.name) == 2
+        )
+
+
+def _age_before(path: Path, moment: float) -> bool:
+    try:
+        return path.stat().st_mtime < moment
+    except FileNotFoundError:
+        return False
+
+
 def beat(name: str) -> None:
-    """Record that the worker ``name`` gets and does its tasks."""
+    """Record that the worker ``name`` reaches the database and does its work."""
     WorkerHeartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now()})
 
 

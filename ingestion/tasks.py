@@ -1,7 +1,9 @@
-"""Celery's door: ids in, one call inside. State lives in the row.
+"""Celery's door: a worker's threads start with it, and messages wake them.
 
-The pool of threads cannot enforce time limits: what ends a hang is the limits of
-the parser child, and the lease, which is not renewed without progress.
+No document travels in a message and none is read in a task: that is what
+ingestion.taking is for, and why a worker needs Redis for nothing but haste. Tasks
+here are over at once, so the pool of threads, which enforces no time limits, is
+never held up.
 """
 
 from __future__ import annotations
@@ -9,63 +11,62 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from functools import partial
 from typing import Any
-from uuid import UUID
 
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
-from ingestion import sweeping
 from ingestion.embedding import load_embedder
-from ingestion.pipeline import ingest
+from ingestion.leasing import Queue
+from ingestion.taking import Takers
 from rag_site.errors import RagError
 
 logger = logging.getLogger(__name__)
 
-
-@shared_task(max_retries=2)
-def ingest_document(document_id: str) -> None:
-    """Read a document of ordinary size."""
-    _ingest(document_id, "small")
+# Seconds that a stopping worker waits for the steps at work.
+_STOP_S = 6.0
+_takers: list[Takers] = []
 
 
-@shared_task(max_retries=2)
-def ingest_large(document_id: str) -> None:
-    """Read a large document, in a queue of its own: it must not hold up others."""
-    _ingest(document_id, "large")
+@shared_task
+def look() -> None:
+    """Look for documents to read now; any message may be lost, doubled or late."""
+    for takers in _takers:
+        takers.wake()
 
 
-def _ingest(document_id: str, worker: str) -> None:
-    alive = partial(sweeping.beat, _name(worker))
-    alive()
-    ingest(UUID(document_id), on_beat=alive)
-
-
-@shared_task(soft_time_limit=25, time_limit=60)
-def sweep() -> None:
-    """Send again what got lost; runs each 30 s."""
-    sweeping.sweep()
-
-
-@shared_task(soft_time_limit=25, time_limit=60)
-def heartbeat(worker: str) -> None:
-    """Show that the worker of this queue gets its messages; runs each 30 s."""
-    sweeping.beat(_name(worker))
-
-
-def _name(worker: str) -> str:
-    return f"{worker}@{socket.gethostname()}"[:100]
-
-
-@worker_ready.connect
+@worker_init.connect
 def begin(sender: Any, **_: object) -> None:
-    """Report at once, and load the model before the first small document comes."""
-    queues = {queue.name for queue in sender.task_consumer.queues}
-    for queue in queues:
-        heartbeat.apply_async(args=(queue,), queue=queue, expires=25)
-    if "small" in queues:
+    """Start reading, before and whether or not Redis can be reached."""
+    names = set(sender.app.amqp.queues.consume_from)
+    for queue in sorted(names & set(Queue.values)):
+        takers = Takers(queue, f"{queue}@{socket.gethostname()}"[:100])
+        takers.start()
+        _takers.append(takers)
+    if Queue.SMALL in names:
+        # Before the first small document comes.
         threading.Thread(target=_load, daemon=True).start()
+
+
+@worker_shutting_down.connect
+def stop(**_: object) -> None:
+    """Let the threads give back what they have in hand."""
+    # Called in a signal handler, where the thread that was interrupted may hold
+    # the very lock that setting an event needs.
+    threading.Thread(target=_ask_all_to_stop).start()
+
+
+@worker_shutdown.connect
+def end(**_: object) -> None:
+    _ask_all_to_stop()
+    for takers in _takers:
+        takers.join(_STOP_S)
+    _takers.clear()
+
+
+def _ask_all_to_stop() -> None:
+    for takers in _takers:
+        takers.ask_to_stop()
 
 
 def _load() -> None:

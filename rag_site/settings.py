@@ -279,10 +279,12 @@ CELERY_WORKER_CONCURRENCY = WORKER_THREADS
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# For ever: a worker reads documents without Redis too.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_SOFT_TIME_LIMIT = 3600
 CELERY_TASK_TIME_LIMIT = 3900
-# A publish must fail within seconds when Redis is away: the row is the truth
-# and the sweeper sends what was not sent.
+# A publish must fail within seconds when Redis is away: the row is the truth,
+# and workers find it by themselves.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 43_200,
     "socket_timeout": 5,
@@ -290,27 +292,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "small"
-CELERY_TASK_ROUTES = {"ingestion.tasks.ingest_large": {"queue": "large"}}
 # Each timer's message is worthless when the next one is due, and expires.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "sweep": {
-        "task": "ingestion.tasks.sweep",
-        "schedule": 30.0,
-        "options": {"queue": "small", "expires": 25},
-    },
     "sweep-answers": {
         "task": "generation.tasks.sweep_answers",
         "schedule": 30.0,
         "options": {"queue": "small", "expires": 25},
-    },
-    **{
-        f"heartbeat-{queue}": {
-            "task": "ingestion.tasks.heartbeat",
-            "schedule": 30.0,
-            "args": [queue],
-            "options": {"queue": queue, "expires": 25},
-        }
-        for queue in ("small", "large")
     },
 }
 # Files above this size wait in the queue for large ones, in MB.

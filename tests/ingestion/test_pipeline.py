@@ -56,6 +56,17 @@ def ingest(made: Document, embedder: HashEmbedder | None = None) -> Document:
     return made
 
 
+def as_if_parsed(monkeypatch, *pages: PageText, **ending) -> None:
+    """Let the parser child find these pages."""
+
+    def parse(job, *, on_page, **_):
+        for page in pages:
+            on_page(page)
+        return Parsed(pages=(), **ending)
+
+    monkeypatch.setattr(pipeline, "parse_in_child", parse)
+
+
 def stored(made: Document) -> list[tuple[object, ...]]:
     rows = Chunk.objects.filter(version__document=made).order_by("version", "ordinal")
     return list(
@@ -249,7 +260,7 @@ def test_the_writes_of_a_late_worker_hit_nothing():
 def _reading_of(made: Document):
     kept = []
 
-    def keep(claimed, reading):
+    def keep(claimed, reading, on_row):
         kept.append(reading)
         raise LeaseLost
 
@@ -276,24 +287,22 @@ def test_progress_is_counted_in_passages():
 
 def test_what_cannot_be_stored_is_replaced_in_place():
     page = PageText(number=1, text="a\x00b\ud800c\fd", label="x\x00")
-    cleaned = pipeline.storable(
-        Parsed(pages=(page,), title="t\x00", notices=("n\x00",))
-    )
-    assert cleaned.pages[0].text == "a\ufffdb\ufffdc\nd"
-    assert (cleaned.pages[0].label, cleaned.title, cleaned.notices) == (
-        "x\ufffd",
-        "t\ufffd",
-        ("n\ufffd",),
-    )
+    cleaned = pipeline.storable_page(page)
+    assert (cleaned.text, cleaned.label) == ("a\ufffdb\ufffdc\nd", "x\ufffd")
+
+
+def test_a_title_and_notices_that_cannot_be_stored_are_cleaned_too(monkeypatch):
+    page = PageText(number=1, text="Some \x00 words.")
+    as_if_parsed(monkeypatch, page, title="t\x00", notices=("n\x00",))
+    made = ingest(document())
+    assert (made.current_version.title, made.notices) == ("t\ufffd", ["n\ufffd"])
 
 
 def test_notices_reach_the_row(monkeypatch):
-    parsed = Parsed(
-        pages=(PageText(number=1, text="Some words."),),
-        title="The title",
-        notices=("2 pages hold no text.",),
+    page = PageText(number=1, text="Some words.")
+    as_if_parsed(
+        monkeypatch, page, title="The title", notices=("2 pages hold no text.",)
     )
-    monkeypatch.setattr(pipeline, "parse_in_child", lambda job, **_: parsed)
     made = ingest(document())
     assert made.notices == ["2 pages hold no text."]
     assert made.current_version.title == "The title"

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from datetime import timedelta
 
+import django.db
 import pytest
 from celery import current_app
+from django.db import connection, transaction
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
-from ingestion import pipeline, sweeping, tasks, yielding
+from ingestion import pipeline, sweeping, taking, tasks, yielding
 from ingestion.embedding import load_embedder
-from ingestion.leasing import Heartbeat, claim, kept_alive
+from ingestion.leasing import Watch, claim, claim_next, kept_alive, waiting
 from ingestion.models import Document, WorkerHeartbeat
-from tests.factories import make_collection, make_document
+from ingestion.taking import Takers
+from tests.factories import make_collection, make_document, stored_file
 from tests.fakes import HashEmbedder, word_tokenizer
 
 pytestmark = pytest.mark.django_db
 State = Document.State
-
-
-@pytest.fixture(autouse=True)
-def empty_queues():
-    def purge() -> None:
-        with current_app.connection_for_write() as link:
-            for queue in ("small", "large"):
-                link.default_channel.queue_declare(queue=queue)
-                link.default_channel.queue_purge(queue)
-
-    purge()
-    yield
-    purge()
 
 
 def long_ago(document: Document, **fields) -> None:
@@ -41,64 +33,90 @@ def long_ago(document: Document, **fields) -> None:
     Document.objects.filter(pk=document.pk).update(updated_at=past, **fields)
 
 
-def queued() -> dict[str, int]:
-    counts = sweeping._queued_messages()
-    return {name.rsplit("_", 1)[1]: count for name, count in counts.items()}
+def messages(queue: str) -> int:
+    with current_app.connection_for_write() as link:
+        return link.default_channel.queue_declare(queue=queue).message_count
 
 
-def test_files_are_sent_by_size(settings):
+def test_files_wait_by_size(settings):
+    small, large = (make_document(make_collection(name=name)) for name in "ab")
+    sweeping.send_on_commit(small.pk, 1000)
+    sweeping.send_on_commit(large.pk, (settings.LARGE_FILE_MB << 20) + 1)
+    assert list(waiting("small")) == [small]
+    assert list(waiting("large")) == [large]
+
+
+def test_workers_are_told_on_commit(django_capture_on_commit_callbacks):
     document = make_document(make_collection())
-    assert sweeping.send(document.pk, 1000)
-    assert sweeping.send(document.pk, (settings.LARGE_FILE_MB << 20) + 1)
-    assert queued() == {"document": 1, "large": 1}
+    with django_capture_on_commit_callbacks(execute=True):
+        sweeping.send_on_commit(document.pk, 1000)
+        assert messages("small") == 0
+    assert (messages("small"), messages("large")) == (1, 0)
 
 
 def test_redis_away_loses_nothing(monkeypatch, caplog):
     document = make_document(make_collection())
-    long_ago(document)
-    away = current_app.connection_for_write("redis://127.0.0.1:1/0")
-    with monkeypatch.context() as patch:
-        patch.setattr(sweeping.current_app, "connection_for_write", lambda: away)
-        assert sweeping.sweep() == 0
+    away = current_app.amqp.producer_pool.__class__
+    monkeypatch.setattr(away, "acquire", refuse)
+    assert not sweeping.send("small")
     assert "Redis is away" in caplog.text
-    assert sweeping.sweep() == 1
-    assert queued()["document"] == 1
+    assert claim_next("small").document_id == document.pk
 
 
-def test_what_waits_is_sent_again_when_its_queue_is_empty():
+def refuse(*_, **__):
+    raise OperationalError
+
+
+def test_the_one_that_waits_longest_is_next():
+    first, second, held, worn_out, large = (
+        make_document(make_collection(name=name)) for name in "abcde"
+    )
+    claim(held.pk)
+    long_ago(second, queued_at=timezone.now() - timedelta(hours=1))
+    long_ago(worn_out, tries=3)
+    long_ago(large, queue="large")
+    taken = [claim_next("small") for _ in range(3)]
+    assert [one and one.document_id for one in taken] == [second.pk, first.pk, None]
+    assert claim_next("large").document_id == large.pk
+
+
+def test_an_expired_lease_is_taken_over():
     document = make_document(make_collection())
-    assert sweeping.sweep() == 0, "its message may still be on the way"
-    long_ago(document)
-    assert sweeping.sweep() == 1
-    long_ago(document)
-    assert sweeping.sweep() == 0, "its message waits in the queue"
-    assert queued()["document"] == 1
-
-
-def test_an_expired_lease_is_sent_again_whatever_the_queue_holds():
-    document = make_document(make_collection())
-    sweeping.send(document.pk, 10)
     claim(document.pk)
-    assert sweeping.sweep() == 0
+    assert claim_next("small") is None
     long_ago(document, lease_until=timezone.now() - timedelta(seconds=1))
-    assert sweeping.sweep() == 1
-    document.refresh_from_db()
-    assert (document.state, document.lease_until) == (State.QUEUED, None)
-    assert claim(document.pk).attempt == 2
+    assert claim_next("small").attempt == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_another_takes_just_now_is_passed_over_and_not_waited_for():
+    first, second = (make_document(make_collection(name=name)) for name in "ab")
+    found = []
+
+    def take() -> None:
+        found.append(claim_next("small").document_id)
+        connection.close()
+
+    with transaction.atomic():
+        Document.objects.select_for_update().get(pk=first.pk)
+        thread = threading.Thread(target=take)
+        thread.start()
+        thread.join(20)
+    assert found == [second.pk]
 
 
 def test_interrupted_too_often_it_is_set_aside_with_a_reason(settings):
     document = make_document(make_collection(), tries=settings.MAX_ATTEMPTS)
     long_ago(document, state=State.PARSING, lease_until=timezone.now() - timedelta(1))
-    assert sweeping.sweep() == 0
+    sweeping.sweep()
     document.refresh_from_db()
     assert (document.state, document.failure_code) == (State.QUARANTINED, "interrupted")
     assert "3 times" in document.failure_message
 
 
-def test_a_task_shows_that_its_worker_lives():
+def test_a_beat_shows_that_its_worker_lives():
     assert not sweeping.has_live_worker()
-    tasks.heartbeat("small")
+    sweeping.beat("small@here")
     assert sweeping.has_live_worker()
     WorkerHeartbeat.objects.update(at=timezone.now() - timedelta(minutes=3))
     assert not sweeping.has_live_worker()
@@ -111,15 +129,90 @@ def test_each_timer_is_there_and_expires(settings):
         assert entry["options"]["expires"] < entry["schedule"] <= 30
 
 
-def test_a_task_reads_one_document(monkeypatch):
-    document = make_document(make_collection())
+@pytest.fixture
+def takers(monkeypatch):
+    """The threads of a worker for small files, without weights."""
     monkeypatch.setattr(pipeline, "load_embedder", HashEmbedder)
     monkeypatch.setattr(pipeline, "tokenizer_for", lambda name: word_tokenizer())
-    tasks.ingest_document(str(document.pk))
-    tasks.ingest_document(str(document.pk))
+    monkeypatch.setattr(taking, "_LOOK_S", 60)
+    made = Takers("small", "small@here")
+    monkeypatch.setattr(tasks, "_takers", [made])
+    yield made
+    made.ask_to_stop()
+    made.join(20)
+
+
+def settled(document: Document) -> Document:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        document.refresh_from_db()
+        if document.state in Document.SETTLED:
+            return document
+        time.sleep(0.05)
+    raise AssertionError(f"still {document.state}")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_finds_what_waits_and_a_message_wakes_it(takers):
+    before, after = (make_document(make_collection(name=name)) for name in "ab")
+    Document.objects.filter(pk=after.pk).update(queue="large")
+    takers.start()
+    assert settled(before).attempt == 1
+    assert WorkerHeartbeat.objects.get().name == "small@here"
+    Document.objects.filter(pk=after.pk).update(queue="small")
+    tasks.look()
+    assert (settled(after).state, after.attempt) == (State.READY, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_stops_gives_its_document_back(takers, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(HashEmbedder):
+        def embed_passages(self, texts):
+            begun.set()
+            assert go_on.wait(20)
+            return super().embed_passages(texts)
+
+    monkeypatch.setattr(pipeline, "load_embedder", Slow)
+    document = make_document(make_collection())
+    takers.start()
+    assert begun.wait(20)
+    takers.ask_to_stop()
+    go_on.set()
+    takers.join(20)
     document.refresh_from_db()
-    assert (document.state, document.attempt) == (State.READY, 1)
-    assert WorkerHeartbeat.objects.get().name.startswith("small@")
+    assert (document.state, document.lease_until) == (State.QUEUED, None)
+    assert (document.attempt, document.tries) == (1, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_comes_back_is_found_again(takers, monkeypatch, caplog):
+    monkeypatch.setattr(taking, "_LOOK_S", 0.05)
+    looked = threading.Event()
+    monkeypatch.setattr(taking, "claim_next", lambda queue: looked.set() or refused())
+    takers.start()
+    assert looked.wait(20)
+    monkeypatch.setattr(taking, "claim_next", claim_next)
+    assert settled(make_document(make_collection())).state == State.READY
+    assert caplog.text.count("the database is away") <= 2
+
+
+def refused():
+    raise django.db.OperationalError("the server went away")
+
+
+def test_files_that_no_row_names_are_removed_after_a_while(settings, tmp_path):
+    settings.FILES_DIR = tmp_path
+    kept = stored_file(make_document(make_collection()).versions.get().digest)
+    orphan, fresh = (stored_file(letter * 64) for letter in "ab")
+    for path in (orphan, fresh):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+    for path in (kept, orphan):
+        os.utime(path, (0, 0))
+    assert sweeping.remove_orphans() == 1
+    assert [path.exists() for path in (kept, orphan, fresh)] == [True, False, True]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -128,7 +221,7 @@ def test_a_lease_is_renewed_while_the_work_goes_on(settings):
     document = make_document(make_collection())
     held = claim(document.pk)
     beats = threading.Event()
-    with kept_alive(held, beats.set):
+    with kept_alive(held, Watch(on_beat=beats.set)):
         assert beats.wait(5)
         time.sleep(0.7)
         assert claim(document.pk) is None
@@ -141,9 +234,10 @@ def test_without_progress_the_lease_runs_out(settings, monkeypatch, caplog):
     settings.LEASE_S = 0.3
     monkeypatch.setattr("ingestion.leasing._STALL_S", 0.2)
     held = claim(make_document(make_collection()).pk)
-    with kept_alive(held) as heartbeat, caplog.at_level(logging.ERROR):
-        time.sleep(1)
-        assert isinstance(heartbeat, Heartbeat)
+    hangs = threading.Event()
+    with kept_alive(held, Watch(on_stall=hangs.set)), caplog.at_level(logging.ERROR):
+        assert hangs.wait(20)
+        time.sleep(0.5)
     assert "no progress" in caplog.text
     assert claim(held.document_id).attempt == 2
 

@@ -1,0 +1,132 @@
+"""The threads of a worker that take documents from Postgres and read them.
+
+They need Postgres alone. A message in Redis wakes them (``wake``) and saves the
+wait for the next look; without Redis a document waits some seconds longer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from ingestion import sweeping
+from ingestion.leasing import Watch, claim_next
+from ingestion.pipeline import read
+
+logger = logging.getLogger(__name__)
+
+# Seconds between two looks for work, when nothing wakes the thread.
+_LOOK_S = 2.0
+_BEAT_S = 15.0
+_SWEEP_S = 30.0
+_ORPHANS_S = 3600.0
+# Status of a worker that ends itself because a step in it hangs.
+_HUNG = 70
+
+
+class Takers:
+    """The threads of one queue. ``name`` is the worker's in its heartbeat row."""
+
+    def __init__(self, queue: str, name: str) -> None:
+        self.queue = queue
+        self._name = name
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._beaten = 0.0
+        self._is_database_away = False
+        self._watch = Watch(
+            on_beat=self._beat,
+            on_stall=_end_process,
+            stopping=self._stopping,
+            queue=queue,
+        )
+        self._threads = [
+            threading.Thread(target=self._run, name=f"{queue}-{number}", daemon=True)
+            for number in range(settings.WORKER_THREADS)
+        ]
+        self._sweeper = threading.Thread(target=self._sweep, daemon=True)
+
+    def start(self) -> None:
+        for thread in (*self._threads, self._sweeper):
+            thread.start()
+
+    def wake(self) -> None:
+        """Let an idle thread look for work now."""
+        self._woken.set()
+
+    def ask_to_stop(self) -> None:
+        """Let each thread give its document back at its next step and end."""
+        self._stopping.set()
+        self._woken.set()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the threads. A document still in hand waits for its lease to end."""
+        until = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.clear()
+            if not self._take():
+                self._woken.wait(_LOOK_S)
+        connection.close()
+
+    def _take(self) -> bool:
+        """Read one document; False if there is none. The rim of the thread."""
+        try:
+            self._beat_if_due()
+            claimed = claim_next(self.queue)
+            self._is_database_away = False
+            if claimed is not None:
+                read(claimed, watch=self._watch)
+        except DatabaseError as exc:
+            self._note_away(exc)
+            return False
+        except Exception:
+            # Nothing may end the thread; what it read is tried again by its lease.
+            logger.exception("a document could not be read")
+            return False
+        return claimed is not None
+
+    def _note_away(self, exc: DatabaseError) -> None:
+        connection.close()  # the next look opens a new one
+        if not self._is_database_away:
+            self._is_database_away = True
+            logger.warning("the database is away: %s", type(exc).__name__)
+
+    def _beat_if_due(self) -> None:
+        if time.monotonic() - self._beaten >= _BEAT_S:
+            self._beat()
+
+    def _beat(self) -> None:
+        self._beaten = time.monotonic()
+        sweeping.beat(self._name)
+
+    def _sweep(self) -> None:
+        orphans_at = time.monotonic()
+        while not self._stopping.wait(_SWEEP_S):
+            try:
+                sweeping.sweep()
+                if time.monotonic() - orphans_at >= _ORPHANS_S:
+                    orphans_at = time.monotonic()
+                    sweeping.remove_orphans()
+            except (DatabaseError, OSError) as exc:
+                logger.warning("nothing could be swept: %s", type(exc).__name__)
+            finally:
+                connection.close()
+
+
+def _end_process() -> None:
+    """End this worker: a thread that hangs can be ended in no other way.
+
+    Whoever runs the worker starts it again, and what it had in hand is gone on with
+    from its checkpoints.
+    """
+    logger.critical("a step hangs: the worker ends, to be started again")
+    os._exit(_HUNG)
