@@ -7,15 +7,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from ingestion.embedding import Embedder
 from ingestion.visibility import Visible
+from retrieval.confidence import Interval, compare, interval_of
 from retrieval.corpora import Judged, read_corpus, read_judged
 from retrieval.loading import Progress, Reader, load_texts
-from retrieval.metrics import mean_metrics
+from retrieval.metrics import metric_values
 from retrieval.search import search
 from retrieval.types import Method, RetrievalConfig
+
+# Of each measure, one number for each question.
+Values = dict[str, list[float]]
 
 METHODS: tuple[Method, ...] = ("dense", "lexical", "hybrid")
 # Chunks taken from each ranking: with the 100 of a normal search, long documents
@@ -51,18 +56,46 @@ def run(
     texts, judged = read_corpus(directory), _first(read_judged(directory), limit)
     visible = load_texts(texts, reader, progress=progress.get("load"))
     rankings = _rank(judged, visible, reader.embedder, progress.get("search"))
+    values = {
+        method: metric_values(rankings[method], judged.qrels) for method in METHODS
+    }
     return {
         "dataset": directory.resolve().name,
         "queries": len(judged.queries),
-        "methods": {
-            method: {
-                name: round(value, 4)
-                for name, value in mean_metrics(rankings[method], judged.qrels).items()
-            }
+        "methods": {method: _figures(values[method]) for method in METHODS},
+        "paired": {
+            f"hybrid - {method}": _paired(values["hybrid"], values[method])
             for method in METHODS
+            if method != "hybrid"
         },
         "seconds": round(time.perf_counter() - begun, 1),
     }
+
+
+def _figures(values: Values) -> dict[str, Any]:
+    """Return each measure's mean, and under "ci95" its 95 % interval."""
+    means: dict[str, Any] = {
+        name: round(fmean(each), 4) if each else 0.0 for name, each in values.items()
+    }
+    return means | {
+        "ci95": {name: _rounded(interval_of(each)) for name, each in values.items()}
+    }
+
+
+def _paired(first: Values, second: Values) -> dict[str, Any]:
+    found = {name: compare(first[name], second[name]) for name in first}
+    return {
+        name: {
+            "difference": round(each.difference, 4),
+            "ci95": _rounded(each.interval),
+            "p": round(each.p, 4),
+        }
+        for name, each in found.items()
+    }
+
+
+def _rounded(interval: Interval) -> list[float]:
+    return [round(end, 4) for end in interval]
 
 
 def _first(judged: Judged, limit: int | None) -> Judged:

@@ -50,20 +50,28 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def mean_metrics(
+def metric_values(
     rankings: Mapping[str, Sequence[str]], judgements: Mapping[str, Judged]
-) -> dict[str, float]:
-    """Return each measure, averaged over the judged queries.
+) -> dict[str, list[float]]:
+    """Return each measure of each judged query, in the order of the judgements.
 
     A query without a relevant document says nothing and is left out; a judged
     query without a ranking counts as 0, so that a failed search cannot help.
     """
     queries = [query for query, judged in judgements.items() if _relevant(judged)]
     return {
-        name: fmean(metric(rankings.get(q, ()), judgements[q]) for q in queries)
-        if queries
-        else 0.0
+        name: [metric(rankings.get(q, ()), judgements[q]) for q in queries]
         for name, metric in METRICS.items()
+    }
+
+
+def mean_metrics(
+    rankings: Mapping[str, Sequence[str]], judgements: Mapping[str, Judged]
+) -> dict[str, float]:
+    """Return each measure averaged over the judged queries, 0 if there are none."""
+    return {
+        name: fmean(values) if values else 0.0
+        for name, values in metric_values(rankings, judgements).items()
     }
 
 

@@ -137,10 +137,11 @@ def test_evaluate_retrieval_prints_the_contract_and_leaves_the_site_alone(
     beir: Path,
 ) -> None:
     report = run_evaluate("retrieval", str(beir), "--json")
-    assert list(report) == ["dataset", "queries", "methods", "seconds"]
+    assert list(report) == ["dataset", "queries", "methods", "paired", "seconds"]
     assert (report["dataset"], report["queries"]) == ("tiny", 2)
     assert list(report["methods"]) == ["dense", "lexical", "hybrid"]
     for measures in report["methods"].values():
+        intervals = measures.pop("ci95")
         assert list(measures) == [
             "ndcg@10",
             "recall@5",
@@ -149,6 +150,10 @@ def test_evaluate_retrieval_prints_the_contract_and_leaves_the_site_alone(
             "mrr@10",
         ]
         assert set(measures.values()) == {1.0}
+        assert intervals == {name: [1.0, 1.0] for name in measures}
+    assert list(report["paired"]) == ["hybrid - dense", "hybrid - lexical"]
+    for compared in report["paired"].values():
+        assert compared["ndcg@10"] == {"difference": 0.0, "ci95": [0.0, 0.0], "p": 1.0}
     assert EmbeddingSpace.objects.count() == 0
 
 
