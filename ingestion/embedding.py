@@ -7,32 +7,33 @@ HTTP from the model server (web, which must not import torch).
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import httpx
 import numpy as np
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from ingestion.errors import EmbedderUnavailable
+from ingestion.precision import Encode, Precision, chosen, decide, warn_if_emulated
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Vectors = NDArray[np.float32]
-Precision = Literal["auto", "float32", "bfloat16"]
 
-# CPU flags under which bfloat16 matrix products run in hardware: x86 names,
-# then the ARM one. Without them torch emulates bfloat16, slower than float32.
-_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 # A question is one short text; a server that needs longer is not answering.
 _HTTP_TIMEOUT = httpx.Timeout(15.0, connect=3.0)
+
+# A forward pass gives up Python's lock some 600 times, and at the default of 5 ms
+# waits as long each time while another thread cuts a document: a tenth of all.
+_SWITCH_S = 0.0005
 
 # Two threads that ask first at the same time must not load the model twice.
 _loading = threading.Lock()
@@ -106,15 +107,6 @@ def unit(vectors: NDArray[Any]) -> Vectors:
     return scaled.astype(np.float32, copy=False)
 
 
-def computes_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices in hardware (Linux only)."""
-    try:
-        info = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return not _BFLOAT16_FLAGS.isdisjoint(info.split())
-
-
 class SentenceTransformerEmbedder:
     """A sentence-transformers model in this process. Safe to share by threads."""
 
@@ -124,16 +116,17 @@ class SentenceTransformerEmbedder:
         *,
         name: str,
         digest: str,
-        precision: Precision = "auto",
+        precision: Precision = "float32",
         batch: int = 8,
         threads: int = 0,
     ) -> None:
         self.name = name
         self.digest = digest
-        self.precision = _resolve_precision(precision)
+        self.precision = precision
         self._batch = batch
+        self._tokenizer = _read_tokenizer(folder / "tokenizer.json")
         self.model = _load_model(folder, self.precision, threads)
-        # Fast tokenizers refuse to be used by two threads at a time.
+        # The model's own tokenizer refuses to be used by two threads at a time.
         self._lock = threading.Lock()
         self.dimension = int(self.model.get_embedding_dimension() or 0)
         self.max_tokens = int(self.model.max_seq_length or 0)
@@ -141,18 +134,30 @@ class SentenceTransformerEmbedder:
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.empty((0, self.dimension), np.float32)
-        with self._lock:
-            # encode() sorts by length, so that a batch holds little padding,
-            # and returns the rows in the order given.
-            rows = self.model.encode_document(
-                list(texts), batch_size=self._batch, show_progress_bar=False
-            )
-        return unit(rows)
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        for rows in self._batches(texts):
+            with self._lock:
+                vectors[rows] = self.model.encode_document(
+                    [texts[row] for row in rows],
+                    batch_size=len(rows),
+                    show_progress_bar=False,
+                )
+        return unit(vectors)
 
     def embed_question(self, text: str) -> Vectors:
         with self._lock:
             row = self.model.encode_query(text, show_progress_bar=False)
         return unit(row)
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """Yield rows by length in tokens, longest first: batches without padding.
+
+        encode() sorts by characters, which leaves a tenth of the work to padding.
+        """
+        lengths = [len(found.ids) for found in self._tokenizer.encode_batch(texts)]
+        rows = sorted(range(len(texts)), key=lambda row: -lengths[row])
+        for at in range(0, len(rows), self._batch):
+            yield rows[at : at + self._batch]
 
 
 class HttpEmbedder:
@@ -232,16 +237,41 @@ def http_embedder(url: str, key: str) -> HttpEmbedder:
 
 @lru_cache(maxsize=2)
 def _load(name: str) -> SentenceTransformerEmbedder:
+    choice = chosen(settings.EMBEDDING_PRECISION)
+    if choice != "auto":
+        warn_if_emulated(choice)
+        return load_in(choice, name)
+    from rag_site.weights import digest_of, weights_named
+
+    made: dict[Precision, SentenceTransformerEmbedder] = {}
+
+    def load(precision: Precision) -> Encode:
+        made[precision] = load_in(precision, name)
+        return made[precision].embed_passages
+
+    precision = decide(
+        load, weights=digest_of(weights_named(name)), threads=torch_threads()
+    )
+    return made.get(precision) or load_in(precision, name)
+
+
+def load_in(precision: Precision, name: str) -> SentenceTransformerEmbedder:
+    """Return a new embedder of ``name`` that computes in ``precision``."""
     from rag_site.weights import digest_of, locate, weights_named
 
     return SentenceTransformerEmbedder(
         locate(name),
         name=name,
         digest=digest_of(weights_named(name)),
-        precision=_precision(settings.EMBEDDING_PRECISION),
+        precision=precision,
         batch=settings.EMBEDDING_BATCH,
-        threads=settings.EMBEDDING_THREADS,
+        threads=torch_threads(),
     )
+
+
+def torch_threads() -> int:
+    """Return how many threads embedding takes: the rest is for parsing and chat."""
+    return settings.EMBEDDING_THREADS or max(1, (os.cpu_count() or 2) // 2)
 
 
 @lru_cache(maxsize=4)
@@ -254,21 +284,6 @@ def _read_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def _precision(name: str) -> Precision:
-    if name not in get_args(Precision):
-        raise ImproperlyConfigured(
-            f"PLUMBLINE_EMBEDDING_PRECISION={name!r}: use one of "
-            f"{', '.join(get_args(Precision))}."
-        )
-    return cast("Precision", name)
-
-
-def _resolve_precision(precision: Precision) -> Literal["float32", "bfloat16"]:
-    if precision != "auto":
-        return precision
-    return "bfloat16" if computes_bfloat16() else "float32"
-
-
 def _load_model(folder: Path, precision: str, threads: int) -> SentenceTransformer:
     # Before the import: the hub client reads them once.
     os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
@@ -277,7 +292,8 @@ def _load_model(folder: Path, precision: str, threads: int) -> SentenceTransform
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped library
-    torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) // 2))
+    torch.set_num_threads(threads or torch_threads())
+    sys.setswitchinterval(_SWITCH_S)
     model = SentenceTransformer(
         str(folder),
         trust_remote_code=False,

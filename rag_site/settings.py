@@ -238,7 +238,8 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 
 # Name in the weights catalogue of the model that embeds passages and questions.
 EMBEDDER = env_str("PLUMBLINE_EMBEDDER", "all-minilm-l6-v2")
-# auto, float32 or bfloat16. auto: bfloat16 where this CPU computes in it.
+# auto, float32 or bfloat16. auto: bfloat16 where a short measurement on this
+# machine finds it faster and true to float32 (kept in precision.json).
 EMBEDDING_PRECISION = env_str("PLUMBLINE_EMBEDDING_PRECISION", "auto")
 # Texts in one batch; small batches of similar length are fastest on a CPU.
 EMBEDDING_BATCH = env_int("PLUMBLINE_EMBEDDING_BATCH", 8, minimum=1)
@@ -311,6 +312,16 @@ CANDIDATES = env_int("PLUMBLINE_CANDIDATES", 100, minimum=10, maximum=1000)
 EXACT_SCAN_CHUNKS = env_int("PLUMBLINE_EXACT_SCAN_CHUNKS", 20_000)
 # hnsw.ef_search of an index scan.
 HNSW_EF_SEARCH = env_int("PLUMBLINE_HNSW_EF_SEARCH", 100, minimum=10, maximum=1000)
+# Connections of a vector in the HNSW index; more: better recall, more memory.
+HNSW_M = env_int("PLUMBLINE_HNSW_M", 16, minimum=4, maximum=100)
+# Candidates looked at while building it; more: better recall, longer build.
+HNSW_EF_CONSTRUCTION = env_int(
+    "PLUMBLINE_HNSW_EF_CONSTRUCTION", 64, minimum=8, maximum=1000
+)
+# Memory of one index build, in MB; 1.5 GB hold a million vectors of 384 numbers.
+INDEX_MEMORY_MB = env_int("PLUMBLINE_INDEX_MEMORY_MB", 1024, minimum=64)
+# Processes of an index build beside the one that leads it.
+INDEX_WORKERS = env_int("PLUMBLINE_INDEX_WORKERS", 1, maximum=64)
 
 # --- Generation ------------------------------------------------------------
 
