@@ -19,6 +19,7 @@ from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 from ingestion.embedding import load_embedder
 from ingestion.leasing import Queue
 from ingestion.taking import Takers
+from ingestion.yielding import give_way
 from rag_site.errors import RagError
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def look() -> None:
 @worker_init.connect
 def begin(sender: Any, **_: object) -> None:
     """Start reading, before and whether or not Redis can be reached."""
+    give_way()
     names = set(sender.app.amqp.queues.consume_from)
     for queue in sorted(names & set(Queue.values)):
         takers = Takers(queue, f"{queue}@{socket.gethostname()}"[:100])

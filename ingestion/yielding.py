@@ -1,13 +1,15 @@
 """Chat before ingestion: embedding waits while a question is being answered.
 
 A hint in Redis only. While Redis is away nobody waits, and a process that dies
-in the middle of an answer is forgotten after ``_FORGET_S``.
+in the middle of an answer is forgotten after ``_FORGET_S``. Beneath it workers run
+at a lower priority, which needs no hint.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 import uuid
 from functools import lru_cache
@@ -22,6 +24,9 @@ logger = logging.getLogger(__name__)
 _KEY = "plumbline:answering"
 _FORGET_S = 120
 _POLL_S = 0.2
+# A tenth of a processor beside a process of ordinary priority, and all of it
+# beside none: reading never stands still.
+_NICE = 10
 
 
 class answering:  # noqa: N801 - used like a function
@@ -58,6 +63,11 @@ class answering:  # noqa: N801 - used like a function
         trace: TracebackType | None,
     ) -> None:
         await asyncio.to_thread(self.__exit__, kind, exc, trace)
+
+
+def give_way() -> None:
+    """Lower the priority of this thread, and of the threads and processes it starts."""
+    os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def wait_for_quiet(max_wait_s: float) -> float:
