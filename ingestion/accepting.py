@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -17,7 +19,7 @@ from ingestion.errors import NameTaken
 from ingestion.folders import Place
 from ingestion.models import Collection, Document, DocumentVersion, Role
 from ingestion.uploads import Inspected, inspect_upload
-from ingestion.visibility import get_collection_for
+from ingestion.visibility import get_collection_for, get_document_for
 from rag_site import audit
 from rag_site.asking import Asker
 
@@ -43,6 +45,8 @@ class _Arrival:
     found: Inspected
     folder: str
     copied: Path
+    # The document that it is a new version of, where that is known.
+    successor_of: UUID | None = None
 
     @property
     def path(self) -> str:
@@ -75,13 +79,37 @@ def accept_upload(
         NameTaken: the name is there and ``on_same_name`` is ``ask``.
     """
     collection = get_collection_for(asker, collection_id, Role.WRITER)
-    found = inspect_upload(path, name, max_bytes=settings.MAX_UPLOAD_MB << 20)
+    with _arrived(collection, path, Place(folder=folder, name=name)) as arrival:
+        return _take_in(asker, arrival, on_same_name)
+
+
+def accept_version(asker: Asker, document_id: UUID, *, path: Path) -> Accepted:
+    """Take the file at ``path`` as the next version of that very document.
+
+    If the collection holds the bytes already, that document is returned.
+
+    Raises:
+        NotFound: the asker may not write there.
+        UploadRejected, FileTooLarge, DiskFull: with the reason.
+    """
+    document = get_document_for(asker, document_id, Role.WRITER)
+    place = Place(folder=document.folder, name=document.name)
+    with _arrived(document.collection, path, place) as arrival:
+        exact = replace(arrival, successor_of=document.pk)
+        return _take_in(asker, exact, "replace")
+
+
+@contextmanager
+def _arrived(collection: Collection, path: Path, place: Place) -> Iterator[_Arrival]:
+    """Look at the file and copy it in; what is done with it is one transaction."""
+    found = inspect_upload(path, place.name, max_bytes=settings.MAX_UPLOAD_MB << 20)
     filing.check_room(found.size_bytes)
     copied = filing.copied_in(path)
-    arrival = _Arrival(collection=collection, found=found, folder=folder, copied=copied)
     try:
         with transaction.atomic():
-            return _take_in(asker, arrival, on_same_name)
+            yield _Arrival(
+                collection=collection, found=found, folder=place.folder, copied=copied
+            )
     finally:
         copied.unlink(missing_ok=True)
 
@@ -96,7 +124,7 @@ def _take_in(asker: Asker, arrival: _Arrival, on_same_name: OnSameName) -> Accep
     if same is not None and newest_version(same).digest == found.digest:
         filing.put_in_place(arrival.copied, found.digest)
         return Accepted(document=_again(asker, same), outcome="duplicate")
-    namesake = _newest_with(collection, name=found.name, folder=arrival.folder)
+    namesake = _namesake(arrival)
     if namesake is not None and on_same_name == "ask":
         raise _taken(namesake, arrival)
     if namesake is not None and on_same_name == "skip":
@@ -105,6 +133,14 @@ def _take_in(asker: Asker, arrival: _Arrival, on_same_name: OnSameName) -> Accep
     if namesake is not None and on_same_name == "replace":
         return _new_version(asker, namesake, found)
     return _new_document(asker, arrival)
+
+
+def _namesake(arrival: _Arrival) -> Document | None:
+    if arrival.successor_of is not None:
+        return _newest_with(arrival.collection, pk=arrival.successor_of)
+    return _newest_with(
+        arrival.collection, name=arrival.found.name, folder=arrival.folder
+    )
 
 
 def _taken(namesake: Document, arrival: _Arrival) -> NameTaken:
@@ -192,6 +228,6 @@ def record(action: str, asker: Asker, row: Any, **detail: Any) -> None:
     )
 
 
-def _newest_with(collection: Collection, **match: str) -> Document | None:
+def _newest_with(collection: Collection, **match: object) -> Document | None:
     documents = collection.documents.filter(**match)
     return documents.select_for_update(of=("self",)).order_by("-created_at").first()

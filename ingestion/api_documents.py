@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -17,10 +16,14 @@ from ninja.files import UploadedFile
 
 from ingestion import api_shapes as shapes
 from ingestion import selectors, services
+from ingestion.accepting import OnSameName
 from ingestion.filing import file_of
+from ingestion.folders import place_of
 from ingestion.models import Document, DocumentVersion, Page, Role
 from ingestion.page_view import png_of
+from ingestion.receiving import Received, Sent, receive
 from ingestion.types import PAGE_BREAK
+from ingestion.uploads import digest_of
 from ingestion.visibility import (
     documents_visible_to,
     get_collection_for,
@@ -28,7 +31,7 @@ from ingestion.visibility import (
 )
 from rag_site.access import asker_of, needs
 from rag_site.asking import Asker
-from rag_site.errors import Conflict, NotFound, RagError, ValidationFailed
+from rag_site.errors import Conflict, NotFound, ValidationFailed
 from rag_site.logs import current_reference
 from rag_site.paging import Cursor, Limit, slice_of
 from rag_site.repeating import once
@@ -40,11 +43,20 @@ _ORDER = ("-created_at", "id")
 # Pages read from the database at a time while a text is sent.
 _PAGES_AT_ONCE = 50
 
-OnSameName = Annotated[
-    Literal["replace", "keep", "skip"],
+Policy = Annotated[
+    OnSameName,
     Form(
         "keep",
-        description="What to do about a document of the same name and other content.",
+        description="What to do about a document of the same name and other content "
+        "in the same folder; with `ask` the file is refused with `name_taken`.",
+    ),
+]
+Paths = Annotated[
+    list[str],
+    Form(
+        [],
+        description="Where each file lay in the folder that is sent, `a/b/c.pdf`: "
+        "one for each file, in their order.",
     ),
 ]
 State = Annotated[
@@ -59,6 +71,12 @@ State = Annotated[
     ]
     | None,
     Query(None),
+]
+
+
+VersionNumber = Annotated[
+    int | None,
+    Query(None, ge=1, le=2**31 - 1, description="Without it, what searches see."),
 ]
 
 
@@ -77,11 +95,12 @@ def upload_documents(
     request: HttpRequest,
     pk: UUID,
     files: Annotated[list[UploadedFile], File(...)],
-    on_same_name: OnSameName,
+    on_same_name: Policy,
+    paths: Paths,
 ) -> Status[dict[str, Any]]:
     """Add files; each gets a row of its own, and one bad file does not stop the others.
 
-    Reading begins at once; follow it with `GET /documents/{id}`.
+    A ZIP archive gets a row for each file in it, which becomes a document. Reading begins at once; follow it with `GET /documents/{id}`.
     """
     asker = asker_of(request)
     get_collection_for(asker, pk, Role.WRITER)
@@ -90,13 +109,14 @@ def upload_documents(
             f"Send at most {settings.MAX_FILES_PER_UPLOAD} files at once.",
             detail={"field": "files", "limit": settings.MAX_FILES_PER_UPLOAD},
         )
+    sent = _sent(files, paths)
     made = once(
         request,
         asker,
-        [on_same_name, *((file.name, _digest(file)) for file in files)]
+        [on_same_name, *((file.shown, digest_of(file.path)) for file in sent)]
         if request.headers.get("Idempotency-Key")
         else None,
-        lambda: {"rows": [_accepted(asker, pk, f, on_same_name) for f in files]},
+        lambda: _made(asker, pk, sent, on_same_name),
     )
     return Status(202, {"documents": [_with_document(asker, r) for r in made["rows"]]})
 
@@ -120,9 +140,28 @@ def list_documents(
     found = slice_of(
         rows.prefetch_related("versions"), order=_ORDER, limit=limit, cursor=cursor
     )
+    progress = selectors.progress_of_all(found.items)
     return {
-        "items": [_shown(row) for row in found.items],
+        "items": [_shown(row, progress[row.pk]) for row in found.items],
         "next_cursor": found.next_cursor,
+    }
+
+
+@router.get("/documents/progress", auth=needs("read"), response=shapes.ProgressOut)
+def get_progress(
+    request: HttpRequest, collection: Annotated[UUID | None, Query(None)]
+) -> dict[str, Any]:
+    """Return how far all is that was added since the queue was last empty."""
+    asker = asker_of(request)
+    if collection is not None:
+        get_collection_for(asker, collection)
+    found = selectors.overall(asker, collection)
+    return {
+        "done": found.done,
+        "total": found.total,
+        "failed": found.failed,
+        "percent": found.percent,
+        "eta_s": found.eta_s,
     }
 
 
@@ -151,73 +190,107 @@ def retry_document(request: HttpRequest, pk: UUID) -> Status[dict[str, Any]]:
     return Status(202, _shown(get_document_for(asker, pk)))
 
 
+@router.post(
+    "/documents/{uuid:pk}/cancel",
+    auth=needs("ingest"),
+    response={202: shapes.DocumentOut},
+)
+def cancel_document(request: HttpRequest, pk: UUID) -> Status[dict[str, Any]]:
+    """Stop reading a document; a version that can be searched stays so."""
+    asker = asker_of(request)
+    services.cancel(asker, pk)
+    return Status(202, _shown(get_document_for(asker, pk)))
+
+
 @router.get("/documents/{uuid:pk}/file", auth=needs("read"))
-def get_file(request: HttpRequest, pk: UUID) -> StreamingHttpResponse:
-    """Return the file as it was uploaded."""
+def get_file(
+    request: HttpRequest, pk: UUID, version: VersionNumber
+) -> StreamingHttpResponse:
+    """Return the file as it was uploaded, the newest version or the one asked for."""
     document = get_document_for(asker_of(request), pk)
-    version = _newest(document)
+    chosen = _numbered(document, version) if version else _newest(document)
     return send_file(
-        file_of(version.digest),
+        file_of(chosen.digest),
         name=document.name,
-        media_type=version.media_type,
+        media_type=chosen.media_type,
     )
 
 
 @router.get("/documents/{uuid:pk}/text", auth=needs("read"))
 def get_text(
-    request: HttpRequest, pk: UUID, page: Annotated[int | None, Query(None, ge=1)]
+    request: HttpRequest,
+    pk: UUID,
+    page: Annotated[int | None, Query(None, ge=1)],
+    version: VersionNumber,
 ) -> StreamingHttpResponse:
     """Return the text as it was read, of one page or of all, form feeds between."""
     document = get_document_for(asker_of(request), pk)
-    version = _read(document)
-    pages = Page.objects.filter(version=version)
+    chosen = _numbered(document, version) if version else _read(document)
+    pages = Page.objects.filter(version=chosen)
     if page is not None:
         pages = pages.filter(number=page)
         if not pages.exists():
             raise NotFound
     numbers = list(pages.order_by("number").values_list("number", flat=True))
-    return send_text(_text(version.pk, numbers), name=f"{document.name}.txt")
+    return send_text(_text(chosen.pk, numbers), name=f"{document.name}.txt")
 
 
 @router.get("/documents/{uuid:pk}/pages/{int:number}.png", auth=needs("read"))
-def get_page_image(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
+def get_page_image(
+    request: HttpRequest, pk: UUID, number: int, version: VersionNumber
+) -> HttpResponse:
     """Return a page as it looks, for formats that have pages."""
     document = get_document_for(asker_of(request), pk)
-    version = _read(document)
-    png = png_of(version, number)
+    chosen = _numbered(document, version) if version else _read(document)
+    png = png_of(chosen, number)
     return send_image(png, name=f"{document.name}-{number}.png")
 
 
-def _accepted(
+def _made(
     asker: Asker,
     collection_id: UUID,
-    file: UploadedFile,
-    on_same_name: Literal["replace", "keep", "skip"],
+    sent: Sequence[Sent],
+    on_same_name: OnSameName,
 ) -> dict[str, Any]:
-    """Return what became of one file: ids and words only, so that it can be kept."""
-    name = (file.name or "").replace("\x00", "")[:255]
-    try:
-        accepted = services.accept_upload(
-            asker,
-            collection_id,
-            path=_path(file),
-            name=file.name or "",
-            on_same_name=on_same_name,
-        )
-    except RagError as problem:
-        error = {
-            "code": problem.code,
-            "message": problem.message,
-            "detail": problem.detail,
-            "reference": current_reference(),
-        }
-        return {"name": name, "outcome": "refused", "document": None, "error": error}
+    """Return what became of each file: ids and words only, so that it can be kept."""
     return {
-        "name": name,
-        "outcome": accepted.outcome,
-        "document": str(accepted.document.pk),
-        "error": None,
+        "rows": [
+            _row_of(one)
+            for file in sent
+            for one in receive(asker, collection_id, file, on_same_name)
+        ]
     }
+
+
+def _row_of(one: Received) -> dict[str, Any]:
+    error = one.problem and {
+        "code": one.problem.code,
+        "message": one.problem.message,
+        "detail": one.problem.detail,
+        "reference": current_reference(),
+    }
+    return {
+        "name": one.name,
+        "outcome": "refused" if error else one.outcome,
+        "document": str(one.document.pk) if one.document else None,
+        "error": error,
+    }
+
+
+def _sent(files: Sequence[UploadedFile], paths: Sequence[str]) -> list[Sent]:
+    """Return the files with the folders that ``paths`` names, one path a file."""
+    if paths and len(paths) != len(files):
+        raise ValidationFailed(
+            f"There are {len(files)} files and {len(paths)} paths. "
+            "Send one path for each file, in the same order, or none.",
+            detail={"field": "paths"},
+        )
+    named = paths or [file.name or "" for file in files]
+    places = [place_of(path) for path in named]
+    return [
+        Sent(path=_path(file), name=place.name, folder=place.folder)
+        for file, place in zip(files, places, strict=True)
+    ]
 
 
 def _with_document(asker: Asker, row: dict[str, Any]) -> dict[str, Any]:
@@ -234,17 +307,19 @@ def _path(file: UploadedFile) -> Path:
     return Path(file.temporary_file_path())
 
 
-def _digest(file: UploadedFile) -> str:
-    with _path(file).open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
 def _newest(document: Document) -> DocumentVersion:
     # Not `.first()`: the prefetched versions are in this order already.
     versions = list(document.versions.all())
     if not versions:
         raise NotFound
     return max(versions, key=lambda version: version.number)
+
+
+def _numbered(document: Document, number: int) -> DocumentVersion:
+    found = document.versions.filter(number=number).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def _read(document: Document) -> DocumentVersion:
@@ -267,18 +342,24 @@ def _texts(version_id: UUID, numbers: list[int]) -> list[str]:
     return texts
 
 
-def _shown(document: Document) -> dict[str, Any]:
+def _shown(
+    document: Document, progress: selectors.Progress | None = None
+) -> dict[str, Any]:
     version = _newest(document)
-    progress = selectors.progress_of(document)
+    progress = progress or selectors.progress_of(document)
     return {
         "id": document.pk,
         "collection": document.collection_id,
         "name": document.name,
+        "path": document.path,
         "state": document.state,
         "percent": progress.percent,
+        "steps_done": progress.done,
+        "steps_total": progress.total,
         "eta_s": progress.eta_s,
         "place": progress.place,
         "version": version.number,
+        "searched_version": _searched(document),
         "media_type": version.media_type,
         "size_bytes": version.size_bytes,
         "pages": version.page_count,
@@ -289,6 +370,11 @@ def _shown(document: Document) -> dict[str, Any]:
         "created_at": document.created_at,
         "updated_at": document.updated_at,
     }
+
+
+def _searched(document: Document) -> int | None:
+    current = document.current_version
+    return current.number if current else None
 
 
 def _failure(document: Document) -> dict[str, str] | None:

@@ -90,6 +90,7 @@ class DocumentOut(Schema):
     id: UUID
     collection: UUID
     name: str
+    path: str = Field(description="Folder and name, as added with a folder.")
     state: Literal[
         "queued",
         "parsing",
@@ -100,9 +101,14 @@ class DocumentOut(Schema):
         "cancelled",
     ]
     percent: int
+    steps_done: int = Field(
+        description="Pages while parsing, passages while embedding."
+    )
+    steps_total: int = Field(description="0 while it is not known.")
     eta_s: int | None
     place: int | None = Field(description="Place in the queue, 1 is next.")
-    version: int
+    version: int = Field(description="The newest one, which may still be read.")
+    searched_version: int | None = Field(description="The one that answers rest on.")
     media_type: str
     size_bytes: int
     pages: int
@@ -114,13 +120,23 @@ class DocumentOut(Schema):
     updated_at: dt.datetime
 
 
+class ProgressOut(Schema):
+    """Files queued since the queue was last empty; failed ones count as done."""
+
+    done: int
+    total: int
+    failed: int
+    percent: int
+    eta_s: int | None
+
+
 class DocumentList(Schema):
     items: list[DocumentOut]
     next_cursor: str | None
 
 
 class UploadRow(Schema):
-    """What became of one file."""
+    """What became of one file, or of one file of an archive."""
 
     name: str
     outcome: Literal["created", "duplicate", "new_version", "skipped", "refused"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -12,7 +13,7 @@ from uuid import UUID
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from ingestion.models import Collection, Document, DocumentVersion, Membership, Role
-from ingestion.selectors import Progress, progress_of
+from ingestion.selectors import Progress, progress_of_all
 from ingestion.visibility import collections_visible_to, documents_visible_to
 from rag_site.asking import Asker
 
@@ -37,6 +38,8 @@ class Row:
     kind: str
     pages: int
     size_bytes: int
+    version: int
+    version_at: dt.datetime | None
     progress: Progress
     can_write: bool
 
@@ -60,7 +63,8 @@ def documents_listed(asker: Asker, chosen: dict[str, Any]) -> QuerySet[Document]
     if chosen["collection"]:
         rows = rows.filter(collection_id=chosen["collection"])
     if chosen["q"]:
-        rows = rows.filter(name__icontains=chosen["q"])
+        words = chosen["q"]
+        rows = rows.filter(Q(name__icontains=words) | Q(folder__icontains=words))
     if chosen["state"]:
         rows = rows.filter(state__in=_STATES[chosen["state"]])
     return rows.order_by(chosen["sort"] or "-created_at", "id")
@@ -71,19 +75,27 @@ def with_newest_version(rows: QuerySet[Document]) -> QuerySet[Document]:
     return rows.select_related("added_by", "collection").annotate(
         pages=Subquery(newest.values("page_count")[:1]),
         size_bytes=Subquery(newest.values("size_bytes")[:1]),
+        version_number=Subquery(newest.values("number")[:1]),
+        version_at=Subquery(newest.values("created_at")[:1]),
     )
 
 
-def row_of(document: Any, *, can_write: bool) -> Row:
-    """Return the row of a document annotated by ``with_newest_version``."""
-    return Row(
-        document=document,
-        kind=PurePath(document.name).suffix.removeprefix(".").upper() or "File",
-        pages=document.pages or 0,
-        size_bytes=document.size_bytes or 0,
-        progress=progress_of(document),
-        can_write=can_write,
-    )
+def rows_of(documents: Sequence[Any], writable: Container[UUID]) -> list[Row]:
+    """Return the rows of documents annotated by ``with_newest_version``."""
+    progress = progress_of_all(documents)
+    return [
+        Row(
+            document=document,
+            kind=PurePath(document.name).suffix.removeprefix(".").upper() or "File",
+            pages=document.pages or 0,
+            size_bytes=document.size_bytes or 0,
+            version=document.version_number or 1,
+            version_at=document.version_at,
+            progress=progress[document.pk],
+            can_write=document.collection_id in writable,
+        )
+        for document in documents
+    ]
 
 
 def writable_ids(asker: Asker) -> frozenset[UUID]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.conf import settings
+from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Length
+from django.db.models.functions import Coalesce, Length
 from django.utils import timezone
 
 from ingestion.leasing import AT_WORK, UNSETTLED, free
@@ -21,6 +23,9 @@ from rag_site.errors import NotFound
 State = Document.State
 # Share of the percentage that reading has; making vectors is the longer part.
 _PARSING_PERCENT = 40
+# What reading any file costs at least, as bytes of a larger one.
+_FILE_COST_BYTES = 100_000
+_FAILED = (State.FAILED, State.QUARANTINED)
 # Elapsed seconds below which a rate says nothing yet.
 _FIRST_ESTIMATE_S = 3
 
@@ -32,28 +37,120 @@ class Progress:
     Attributes:
         percent: 0 to 100.
         eta_s: seconds left at the rate so far, None while that is unknown.
-        place: 1-based place in the queue, None unless it waits.
+        place: 1-based place in its queue, None unless it waits.
         is_waiting: nobody works on it: queued, or its worker went silent.
+        done, total: pages read, or passages indexed, of the state at work; 0
+            of 0 while that is unknown.
+        unit: what ``done`` counts, "page" or "passage".
     """
 
     percent: int
     eta_s: int | None = None
     place: int | None = None
     is_waiting: bool = False
+    done: int = 0
+    total: int = 0
+    unit: str = ""
+
+    @property
+    def steps(self) -> str:
+        """Return "page 3 of 12", "" while nothing was counted."""
+        return f"{self.unit} {self.done:,} of {self.total:,}" if self.total else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overall:
+    """How far all is that was added since the queue was last empty.
+
+    Attributes:
+        done, total: files; failed ones count as done.
+        failed: of those done.
+        percent: 0 to 100, by size.
+        eta_s: seconds left at the rate so far, None while that is unknown.
+    """
+
+    done: int
+    total: int
+    failed: int
+    percent: int
+    eta_s: int | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return self.done < self.total
 
 
 def progress_of(document: Document) -> Progress:
+    return progress_of_all([document])[document.pk]
+
+
+def progress_of_all(documents: Iterable[Document]) -> dict[UUID, Progress]:
+    """Return the progress of each; one query however many of them wait."""
+    rows, now = list(documents), timezone.now()
+    waiting = [row.pk for row in rows if is_waiting(row, now)]
+    places = _places(waiting) if waiting else {}
+    return {row.pk: _progress(row, now, places) for row in rows}
+
+
+def _progress(document: Document, now: datetime, places: dict[UUID, int]) -> Progress:
     if document.state not in UNSETTLED:
         return Progress(percent=100 if document.state == State.READY else 0)
-    now = timezone.now()
     if is_waiting(document, now):
-        return Progress(percent=0, place=_place(document), is_waiting=True)
+        return Progress(percent=0, place=places.get(document.pk), is_waiting=True)
     percent = _percent(document)
     elapsed = (now - (document.started_at or now)).total_seconds()
     eta = None
     if percent and elapsed >= _FIRST_ESTIMATE_S:
         eta = round(elapsed * (100 - percent) / percent)
-    return Progress(percent=percent, eta_s=eta)
+    return Progress(
+        percent=percent,
+        eta_s=eta,
+        done=min(document.progress_done, document.progress_total),
+        total=document.progress_total,
+        unit="page" if document.state == State.PARSING else "passage",
+    )
+
+
+def overall(asker: Asker, collection_id: UUID | None = None) -> Overall:
+    """Return how far the files are that were queued since the oldest open one."""
+    rows = documents_visible_to(asker)
+    if collection_id is not None:
+        rows = rows.filter(collection=collection_id)
+    since = rows.filter(state__in=UNSETTLED).aggregate(at=Min("queued_at"))["at"]
+    if since is None:
+        return Overall(done=0, total=0, failed=0, percent=100)
+    newest = DocumentVersion.objects.filter(document=OuterRef("pk")).order_by("-number")
+    batch = rows.filter(queued_at__gte=since).annotate(
+        size=Subquery(newest.values("size_bytes")[:1])
+    )
+    is_settled = Q(state__in=Document.SETTLED)
+    found = batch.aggregate(
+        total=Count("pk"),
+        done=Count("pk", filter=is_settled),
+        failed=Count("pk", filter=Q(state__in=_FAILED)),
+        all_bytes=Coalesce(Sum("size"), 0),
+        done_bytes=Coalesce(Sum("size", filter=is_settled), 0),
+    )
+    # What is at work counts in part; its size says how much its percent means.
+    at_work = list(batch.filter(state__in=AT_WORK))
+    partly = sum(
+        progress.percent / 100 * (int(row.size or 0) + _FILE_COST_BYTES)
+        for row, progress in zip(
+            at_work, progress_of_all(at_work).values(), strict=True
+        )
+    )
+    done = found["done_bytes"] + found["done"] * _FILE_COST_BYTES + partly
+    share = done / (found["all_bytes"] + found["total"] * _FILE_COST_BYTES)
+    elapsed = (timezone.now() - since).total_seconds()
+    return Overall(
+        done=found["done"],
+        total=found["total"],
+        failed=found["failed"],
+        percent=min(99, int(100 * share)),
+        eta_s=round(elapsed * (1 - share) / share)
+        if share and elapsed >= _FIRST_ESTIMATE_S
+        else None,
+    )
 
 
 def is_waiting(document: Document, now: datetime | None = None) -> bool:
@@ -117,7 +214,18 @@ def _percent(document: Document) -> int:
     return _PARSING_PERCENT + round((99 - _PARSING_PERCENT) * share)
 
 
-def _place(document: Document) -> int:
-    """Return the place among all that wait, by the time they were added."""
-    waiting = Document.objects.filter(free(), state__in=UNSETTLED)
-    return waiting.filter(created_at__lt=document.created_at).count() + 1
+def _places(ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return each one's place in its queue: large files wait in one of their own."""
+    waiting = (
+        Document.objects.filter(free(), state__in=UNSETTLED)
+        .annotate(size=Max("versions__size_bytes"))
+        .order_by("queued_at", "created_at", "id")
+        .values_list("pk", "size")
+    )
+    places: dict[UUID, int] = {}
+    counted = {True: 0, False: 0}
+    limit = settings.LARGE_FILE_MB << 20
+    for pk, size in waiting.iterator():
+        counted[(size or 0) > limit] += 1
+        places[pk] = counted[(size or 0) > limit]
+    return {pk: places[pk] for pk in ids if pk in places}

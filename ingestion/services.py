@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from ingestion import filing
 from ingestion.accepting import accept_upload as accept_upload  # noqa: PLC0414 - the one door for writes
 from ingestion.accepting import queue_again, record
+from ingestion.folders import Place
 from ingestion.leasing import UNSETTLED
 from ingestion.models import (
     Chunk,
@@ -213,6 +214,16 @@ def cancel(asker: Asker, document_id: UUID) -> Document:
             raise Conflict("This document is not being read.")
         record("document.cancelled", asker, document)
     document.refresh_from_db()
+    return document
+
+
+def move_document(asker: Asker, document_id: UUID, place: Place) -> Document:
+    """Give the document another folder and name. Raises NotFound."""
+    document = get_document_for(asker, document_id, Role.WRITER)
+    with transaction.atomic():
+        record("document.moved", asker, document, name=document.path, to=place.path)
+        document.folder, document.name = place.folder, place.name
+        document.save(update_fields=["folder", "name"])
     return document
 
 

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from ingestion import collection_views, views
+from ingestion import collection_views, upload_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("documents", views.library, name="library"),
     path("documents/bulk", views.bulk, name="bulk"),
+    path("documents/progress", views.progress, name="progress"),
     path("documents/<uuid:pk>", views.document, name="document"),
-    path("documents/<uuid:pk>/row", views.row, name="document_row"),
     path("documents/<uuid:pk>/retry", views.retry, name="retry_document"),
     path("documents/<uuid:pk>/cancel", views.cancel, name="cancel_document"),
     path("documents/<uuid:pk>/delete", views.delete, name="delete_document"),
@@ -18,7 +18,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="page_image",
     ),
     path("collections/new", collection_views.create, name="new_collection"),
-    path("collections/<uuid:pk>/documents", views.upload, name="upload"),
+    path("collections/<uuid:pk>/documents", upload_views.upload, name="upload"),
+    path("collections/<uuid:pk>/choice", upload_views.choose, name="choose"),
     path(
         "collections/<uuid:pk>/settings", collection_views.settings, name="collection"
     ),

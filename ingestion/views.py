@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -24,13 +23,13 @@ from ingestion.listing import (
     collections_listed,
     columns_of,
     documents_listed,
-    row_of,
+    rows_of,
     with_newest_version,
     writable_ids,
 )
 from ingestion.models import Collection, Role
 from ingestion.page_view import page_context
-from ingestion.receiving import Received, receive
+from ingestion.selectors import overall
 from ingestion.uploads import SUPPORTED
 from ingestion.visibility import (
     collections_visible_to,
@@ -41,7 +40,13 @@ from ingestion.visibility import (
 from rag_site.asking import Asker, asker_of_request
 from rag_site.errors import NotFound, RagError
 
-POLICIES = ("keep", "replace", "skip")
+# Documents followed by one page at a time.
+_LIVE_MAX = 120
+_BULK: dict[str, tuple[Any, str]] = {
+    "retry": (services.retry, "queued again"),
+    "cancel": (services.cancel, "cancelled"),
+    "delete": (services.delete_document, "deleted"),
+}
 
 
 @require_GET
@@ -60,35 +65,30 @@ def library(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def row(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Return one row, or one chip beside a composer, for polling."""
-    found = _row(asker_of_request(request), pk)
-    is_chip = request.GET.get("shape") == "chip"
-    name = "ingestion/_upload_chip.html" if is_chip else "ingestion/_document_row.html"
-    context = {
-        "row": found,
-        "is_chip": is_chip,
-        "can_write": found.can_write,
-        # Inside one collection the row does not repeat its name.
-        "collection": request.GET.get("in", ""),
-    }
-    return render(request, name, context)
+def progress(request: HttpRequest) -> HttpResponse:
+    """Return what has changed of the documents that a page shows as unfinished.
 
-
-@require_POST
-def upload(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Take files; each is accepted or refused by itself, with its reason."""
+    ``live`` holds "row:<id>" or "line:<id>", by where the document is shown.
+    """
     asker = asker_of_request(request)
-    get_collection_for(asker, pk, Role.WRITER)
-    policy = request.POST.get("on_same_name", "keep")
-    received = [
-        receive(asker, pk, file, policy if policy in POLICIES else "keep")
-        for file in cast("list[TemporaryUploadedFile]", request.FILES.getlist("files"))
-    ]
-    if getattr(request, "htmx", False):
-        return _upload_fragments(request, asker, received)
-    _tell(request, received)
-    return redirect(f"/documents?collection={pk}")
+    inside = LibraryFilter({"collection": request.GET.get("in", "")}).chosen
+    shown = [one.partition(":") for one in request.GET.getlist("live")[:_LIVE_MAX]]
+    ids = {pk for _, _, pk in shown if _is_uuid(pk)}
+    visible = with_newest_version(documents_visible_to(asker)).filter(pk__in=ids)
+    writable = writable_ids(asker)
+    rows = {str(row.document.pk): row for row in rows_of(list(visible), writable)}
+    context = {
+        "rows": [rows[pk] for shape, _, pk in shown if shape == "row" and pk in rows],
+        "lines": [rows[pk] for shape, _, pk in shown if shape == "line" and pk in rows],
+        "gone": [(shape, pk) for shape, _, pk in shown if pk in ids - rows.keys()],
+        "overall": overall(asker, inside["collection"]),
+        "is_live": any(not row.is_settled for row in rows.values()),
+        "collection": inside["collection"],
+        "collection_id": inside["collection"],
+        "can_write": bool(writable),
+        "is_oob": True,
+    }
+    return render(request, "ingestion/_progress_all.html", context)
 
 
 @require_POST
@@ -114,18 +114,15 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_POST
 def bulk(request: HttpRequest) -> HttpResponse:
-    """Retry or delete what is ticked; one that cannot be done does not stop the rest."""
+    """Retry, cancel or delete what is ticked; what cannot be done stops nothing."""
     asker = asker_of_request(request)
-    act = {"retry": services.retry, "delete": services.delete_document}.get(
-        request.POST.get("action", "")
-    )
+    act, word = _BULK.get(request.POST.get("action", ""), (None, ""))
     picked = request.POST.getlist("document")
     if act is None or not picked:
         messages.warning(request, "Tick the documents first.")
         return _back(request)
     done = sum(_attempt(request, act, asker, pk) for pk in picked)
     if done:
-        word = "deleted" if act is services.delete_document else "queued again"
         messages.success(request, f"{done} of {len(picked)} {word}.")
     return _back(request)
 
@@ -158,7 +155,7 @@ def _row(asker: Asker, pk: UUID) -> Row:
     found = with_newest_version(documents_visible_to(asker)).filter(pk=pk).first()
     if found is None:
         raise NotFound
-    return row_of(found, can_write=found.collection_id in writable_ids(asker))
+    return rows_of([found], writable_ids(asker))[0]
 
 
 def _table_context(asker: Asker, chosen: dict[str, Any]) -> dict[str, Any]:
@@ -166,10 +163,13 @@ def _table_context(asker: Asker, chosen: dict[str, Any]) -> dict[str, Any]:
         chosen["page"]
     )
     writable = writable_ids(asker)
+    rows = rows_of(list(page), writable)
     return {
         "chosen": chosen,
         "page": page,
-        "rows": [row_of(d, can_write=d.collection_id in writable) for d in page],
+        "rows": rows,
+        "is_live": any(not row.is_settled for row in rows),
+        "overall": overall(asker, chosen["collection"]),
         "total": page.paginator.count,
         "can_write": bool(writable),
         "columns": columns_of(chosen),
@@ -193,32 +193,17 @@ def _around(asker: Asker, collection: Collection | None) -> dict[str, Any]:
         "can_manage": collection is not None
         and managed.filter(pk=collection.pk).exists(),
         "new_collection": CollectionForm(auto_id="new_%s"),
-        "accept": ",".join(SUPPORTED),
+        "accept": ",".join([*SUPPORTED, ".zip"]),
         "max_upload_mb": settings.MAX_UPLOAD_MB,
     }
 
 
-def _upload_fragments(
-    request: HttpRequest, asker: Asker, received: list[Received]
-) -> HttpResponse:
-    context = {
-        "results": [
-            (one, _row(asker, one.document_id) if one.document_id else None)
-            for one in received
-        ]
-    }
-    response = render(request, "ingestion/_uploaded.html", context)
-    if any(one.document_id for one in received):
-        response["HX-Trigger"] = "documents-added"
-    return response
-
-
-def _tell(request: HttpRequest, received: list[Received]) -> None:
-    if not received:
-        messages.warning(request, "Choose at least one file.")
-    for one in received:
-        level = messages.ERROR if one.message else messages.SUCCESS
-        messages.add_message(request, level, f"{one.name}: {one.message or one.words}")
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _attempt(request: HttpRequest, act: Any, asker: Asker, pk: str) -> int:

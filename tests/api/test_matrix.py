@@ -64,9 +64,13 @@ ROUTES: dict[str, Route] = {
     "GET /documents": Route(
         role="anyone", scope="read", ids_in_body={"?collection": "collection"}
     ),
+    "GET /documents/progress": Route(
+        role="anyone", scope="read", ids_in_body={"?collection": "collection"}
+    ),
     "GET /documents/{pk}": Route(role="reader", scope="read"),
     "DELETE /documents/{pk}": Route(role="writer", scope="ingest"),
     "POST /documents/{pk}/retry": Route(role="writer", scope="ingest"),
+    "POST /documents/{pk}/cancel": Route(role="writer", scope="ingest"),
     "GET /documents/{pk}/file": Route(role="reader", scope="read"),
     "GET /documents/{pk}/text": Route(role="reader", scope="read"),
     # A text file has no page to look at, which only a reader learns.

@@ -30,8 +30,8 @@ def _addresses(scene: Scene) -> dict[str, str]:
         "library": "/documents",
         "collection": f"/documents?collection={scene.collection.pk}&sort=name",
         "document": f"/documents/{scene.document.pk}?page=1&start=27&end=50",
-        "row": f"/documents/{scene.failed.pk}/row",
-        "chip": f"/documents/{scene.waiting.pk}/row?shape=chip",
+        "progress": f"/documents/progress?live=row:{scene.waiting.pk}"
+        f"&live=line:{scene.failed.pk}&in={scene.collection.pk}",
         "failed document": f"/documents/{scene.failed.pk}",
         "new collection": "/collections/new",
         "settings": f"/collections/{scene.collection.pk}/settings",
@@ -46,8 +46,6 @@ PRIVATE = (
     "sources",
     "collection",
     "document",
-    "row",
-    "chip",
     "failed document",
     "settings",
 )
@@ -66,6 +64,14 @@ def test_a_stranger_finds_nothing(scene: Scene, client_of: ClientOf, name: str) 
     assert b"Pump" not in response.content
 
 
+def test_progress_tells_a_stranger_nothing(scene: Scene, client_of: ClientOf) -> None:
+    address = _addresses(scene)["progress"]
+    assert "Waiting" in client_of(factories.bob()).get(address).content.decode()
+    html = client_of(factories.charlie()).get(address).content.decode()
+    for secret in ("later.txt", "broken.pdf", "Waiting", "Failed", "damaged", "files"):
+        assert secret not in html
+
+
 def test_a_stranger_can_change_nothing(scene: Scene, client_of: ClientOf) -> None:
     client = client_of(factories.charlie())
     for address in (
@@ -78,6 +84,7 @@ def test_a_stranger_can_change_nothing(scene: Scene, client_of: ClientOf) -> Non
         f"/documents/{scene.waiting.pk}/cancel",
         f"/documents/{scene.document.pk}/delete",
         f"/collections/{scene.collection.pk}/documents",
+        f"/collections/{scene.collection.pk}/choice",
         f"/collections/{scene.collection.pk}/settings",
         f"/collections/{scene.collection.pk}/members",
         f"/collections/{scene.collection.pk}/delete",

@@ -50,8 +50,9 @@ def test_the_table_says_state_reason_and_who_can_see_it(
     assert "The file is damaged. Add a good copy." in html
     assert "abcd1234" in html
     assert "Waiting, 1st in line" in html
-    assert f'hx-get="/documents/{scene.waiting.pk}/row' in html
-    assert f'hx-get="/documents/{scene.document.pk}/row' not in html
+    assert f'name="live" value="row:{scene.waiting.pk}"' in html
+    assert f'name="live" value="row:{scene.document.pk}"' not in html
+    assert f'hx-get="/documents/progress?in={scene.collection.pk}"' in html
 
 
 def test_the_table_is_filtered_and_sorted(alice: Client, scene: Scene) -> None:

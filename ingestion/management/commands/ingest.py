@@ -1,4 +1,8 @@
-"""Queue files or folders to be read; with --wait, until each is ready or failed."""
+"""Queue files or folders to be read; with --wait, until each is ready or failed.
+
+A folder is remembered: next time unchanged files cost one hash and changed ones
+become new versions. With --sync, documents whose file vanished are removed.
+"""
 
 from __future__ import annotations
 
@@ -6,36 +10,31 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ingestion import services, sweeping
+from ingestion import sweeping, syncing
+from ingestion.accepting import OnSameName
+from ingestion.archiving import is_archive
 from ingestion.embedding import load_embedder
 from ingestion.inline import ingest_all
-from ingestion.leasing import UNSETTLED
 from ingestion.models import Collection, Document
-from ingestion.selectors import progress_of
+from ingestion.receiving import Sent, receive
 from ingestion.shell import owner_named, writable_collection
+from ingestion.syncing import Change, Deed, FoundFile, Tree
+from ingestion.watching import wait_for
 from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
 
-_POLL_S = 0.5
 # Documents read between two looks at whether a worker has come up.
 _AT_ONCE = 8
 State = Document.State
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sent:
-    """One file: the document that it became, or why it was refused."""
-
-    name: str
-    document: Document | None = None
-    error: str | None = None
+_GIVEN_UP = (State.FAILED, State.QUARANTINED, State.CANCELLED)
 
 
 class Command(BaseCommand):
@@ -48,96 +47,158 @@ class Command(BaseCommand):
         parser.add_argument(
             "--on-same-name",
             choices=["replace", "keep", "skip"],
-            default="keep",
-            help="what to do when other content has the name already (keep both)",
+            help="what to do when other content has the name already; without it, a "
+            "changed file of a folder becomes a new version, and else both are kept",
+        )
+        parser.add_argument(
+            "--sync",
+            action="store_true",
+            help="remove the documents that came from a folder and are no longer in it",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what would be done, do nothing"
+        )
+        parser.add_argument(
+            "--force",
+            action="store_true",
+            help="with --sync: also when the folder is empty or partly unreadable",
         )
         parser.add_argument("--wait", action="store_true")
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
-        files = list(_files(options["paths"]))
-        try:
-            asker = owner_named(options["owner"])
-            collection = writable_collection(asker, options["collection"])
-        except NotFound as exc:
-            raise CommandError(exc.message, returncode=2) from exc
-        except RagError as exc:
-            raise CommandError(exc.message) from exc
-        sent = [_send(asker, collection, path, options) for path in files]
-        if options["wait"]:
-            _wait([row.document for row in sent if row.document])
-        report = _report(sent, time.monotonic() - started)
+        paths = _checked(options)
+        asker, collection = _where(options)
+        deeds: list[Deed] = []
+        refusals: list[str] = []
+        for path in paths:
+            if path.is_dir():
+                deeds += _folder(
+                    _tree(asker, collection, path, options), options, refusals
+                )
+            else:
+                deeds += _file(asker, collection, path, options)
+        if options["wait"] and not options["dry_run"]:
+            wait_for(_documents_of(deeds), _worked)
+        report = _report(deeds, time.monotonic() - started)
         self.stdout.write(
-            json.dumps(report, indent=2) if options["json"] else _table(report)
+            json.dumps(report, indent=2)
+            if options["json"]
+            else _table(report, deeds, is_dry=options["dry_run"])
         )
-        if report["failed"]:
+        for refusal in refusals:
+            self.stderr.write(refusal)
+        if report["failed"] or refusals:
             sys.exit(1)
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
-    """Yield the files; of folders all within, without hidden ones.
-
-    Raises CommandError, exit status 2, for a path that is not there.
-    """
+def _checked(options: dict[str, Any]) -> list[Path]:
+    """Raises CommandError, exit status 2, for arguments that make no sense."""
+    paths: list[Path] = options["paths"]
     for path in paths:
-        if path.is_file():
-            yield path
-        elif path.is_dir():
-            for found in sorted(path.rglob("*")):
-                inside = found.relative_to(path).parts
-                if found.is_file() and not any(part.startswith(".") for part in inside):
-                    yield found
-        else:
+        if not path.exists():
             raise CommandError(f"There is no file or folder {path}.", returncode=2)
+    if options["sync"] and not all(path.is_dir() for path in paths):
+        raise CommandError(
+            "--sync keeps folders alike: name only folders.", returncode=2
+        )
+    if options["force"] and not options["sync"]:
+        raise CommandError("--force belongs to --sync.", returncode=2)
+    return paths
 
 
-def _send(
-    asker: Asker, collection: Collection, path: Path, options: dict[str, Any]
-) -> _Sent:
+def _where(options: dict[str, Any]) -> tuple[Asker, Collection]:
     try:
-        accepted = services.accept_upload(
-            asker,
-            collection.pk,
-            path=path,
-            name=path.name,
-            on_same_name=options["on_same_name"],
-        )
+        asker = owner_named(options["owner"])
+        return asker, writable_collection(asker, options["collection"])
+    except NotFound as exc:
+        raise CommandError(exc.message, returncode=2) from exc
     except RagError as exc:
-        return _Sent(name=path.name, error=exc.message)
-    except OSError as exc:
-        return _Sent(
-            name=path.name, error=f"The file cannot be opened: {exc.strerror}."
+        raise CommandError(exc.message) from exc
+
+
+def _tree(
+    asker: Asker, collection: Collection, path: Path, options: dict[str, Any]
+) -> Tree:
+    return Tree(
+        asker=asker,
+        collection=collection,
+        root=path.resolve(),
+        on_same_name=options["on_same_name"],
+        is_dry=options["dry_run"],
+    )
+
+
+def _folder(tree: Tree, options: dict[str, Any], refusals: list[str]) -> list[Deed]:
+    deeds = [syncing.follow(tree, found) for found in _found(tree)]
+    if not options["sync"]:
+        return deeds
+    problem = None if options["force"] else _unsafe(tree)
+    if problem is not None:
+        refusals.append(problem)
+        return deeds
+    return deeds + syncing.forget_vanished(tree)
+
+
+def _found(tree: Tree) -> Iterator[FoundFile]:
+    for file in syncing.files_in(tree.root, tree.unreadable):
+        path = syncing.path_in(tree, file)
+        if is_archive(file.name):
+            yield from syncing.files_of_archive(tree, path, file)
+        else:
+            yield FoundFile(path=path, file=file)
+
+
+def _unsafe(tree: Tree) -> str | None:
+    """Say why nothing is removed now, if that could be a mistake."""
+    gone = syncing.vanished(tree)
+    if gone and tree.unreadable:
+        return (
+            f"{tree.unreadable[0]} could not be read, so nothing was removed of the "
+            f"{len(gone)} files that seem to be gone. Mend it, or use --force."
         )
-    return _Sent(name=path.name, document=accepted.document)
+    if gone and not tree.seen:
+        return (
+            f"{tree.root} is empty, but {len(gone)} files came from it. Nothing was "
+            "removed: is a disk missing? Use --force if this is meant."
+        )
+    return None
 
 
-def _wait(documents: list[Document]) -> None:
-    """Wait for the workers, or do their work while there are none."""
-    from tqdm import tqdm
+def _file(
+    asker: Asker, collection: Collection, path: Path, options: dict[str, Any]
+) -> Iterator[Deed]:
+    """Take in one file, or each file of one archive."""
+    if options["dry_run"]:
+        yield Deed(path=path.name, change="added")
+        return
+    policy: OnSameName = options["on_same_name"] or "keep"
+    try:
+        received = receive(
+            asker, collection.pk, Sent(path=path, name=path.name), policy
+        )
+    except OSError as exc:
+        reason = f"The file cannot be opened: {exc.strerror}."
+        yield Deed(path=path.name, change="refused", error=reason)
+        return
+    for one in received:
+        change: Change = (
+            "unchanged" if one.outcome in ("duplicate", "skipped") else "added"
+        )
+        yield Deed(
+            path=one.name,
+            change="refused" if one.problem else change,
+            document=one.document,
+            error=one.problem.message if one.problem else None,
+        )
 
-    ids = {document.pk for document in documents}
-    with tqdm(total=len(ids), unit="file", file=sys.stderr, disable=None) as bar:
-        while True:
-            open_rows = list(
-                Document.objects.filter(pk__in=ids, state__in=UNSETTLED).order_by(
-                    "created_at"
-                )
-            )
-            bar.update(len(ids) - len(open_rows) - bar.n)
-            if not open_rows:
-                return
-            bar.set_postfix_str(_doing(open_rows))
-            if not _worked(open_rows):
-                time.sleep(_POLL_S)
+
+def _documents_of(deeds: Sequence[Deed]) -> list[UUID]:
+    return list({deed.document.pk for deed in deeds if deed.document is not None})
 
 
-def _doing(rows: list[Document]) -> str:
-    busy = max(rows, key=lambda row: progress_of(row).percent)
-    return f"{busy.name[:40]} {progress_of(busy).percent} %"
-
-
-def _worked(rows: list[Document]) -> bool:
+def _worked(ids: Sequence[UUID]) -> bool:
     """Read some of the documents that wait, unless a worker is there to do it."""
     if sweeping.has_live_worker():
         return False
@@ -146,50 +207,67 @@ def _worked(rows: list[Document]) -> bool:
     except RagError as exc:
         raise CommandError(exc.message) from exc
     sweeping.set_aside()
-    return bool(ingest_all([row.pk for row in rows[:_AT_ONCE]]))
+    return bool(ingest_all(ids[:_AT_ONCE]))
 
 
-def _report(sent: list[_Sent], seconds: float) -> dict[str, Any]:
-    rows = [_row(one) for one in sent]
+def _report(deeds: Sequence[Deed], seconds: float) -> dict[str, Any]:
+    documents = Document.objects.select_related("current_version").in_bulk(
+        _documents_of(deeds)
+    )
+    kept = [deed for deed in deeds if deed.change not in ("removed", "moved")]
+    rows = [
+        _row(deed, documents.get(deed.document.pk) if deed.document else None)
+        for deed in kept
+    ]
+    counted = Counter(deed.change for deed in deeds)
     return {
         "documents": rows,
         "ready": sum(row["status"] == "ready" for row in rows),
         "failed": sum(row["status"] == "failed" for row in rows),
         "seconds": round(seconds, 2),
+        "changes": dict(sorted(counted.items())),
+        "removed": [deed.path for deed in deeds if deed.change == "removed"],
     }
 
 
-def _row(sent: _Sent) -> dict[str, Any]:
+def _row(deed: Deed, document: Document | None) -> dict[str, Any]:
     """Describe one file; whatever ended without becoming searchable is failed."""
     row: dict[str, Any] = {
-        "name": sent.name,
+        "name": deed.path.rpartition("/")[2],
+        "path": deed.path,
         "id": None,
-        "status": "failed",
+        "status": "failed" if deed.error else "planned",
+        "change": deed.change,
         "pages": 0,
         "chunks": 0,
-        "error": sent.error,
+        "error": deed.error,
     }
-    if sent.document is None:
+    if document is None:
         return row
-    document = Document.objects.select_related("current_version").get(
-        pk=sent.document.pk
-    )
     version = document.current_version
-    has_settled = document.state in (State.FAILED, State.QUARANTINED, State.CANCELLED)
+    is_given_up = document.state in _GIVEN_UP
     return row | {
         "id": str(document.pk),
-        "status": "failed" if has_settled else str(document.state),
+        "status": "failed" if is_given_up else str(document.state),
         "pages": version.page_count if version else 0,
         "chunks": version.chunk_count if version else 0,
-        "error": (document.failure_message or "Cancelled.") if has_settled else None,
+        "error": (document.failure_message or "Cancelled.") if is_given_up else None,
     }
 
 
-def _table(report: dict[str, Any]) -> str:
+def _table(report: dict[str, Any], deeds: Sequence[Deed], *, is_dry: bool) -> str:
     lines = [
-        f"{row['status']:<10} {row['name']}  "
+        f"{row['status']:<10} {row['path']}  "
         + (row["error"] or f"{row['pages']} pages, {row['chunks']} chunks")
         for row in report["documents"]
+        if row["change"] != "unchanged" or row["status"] not in ("ready", "planned")
     ]
+    lines += [
+        f"{deed.change:<10} {deed.path}"
+        for deed in deeds
+        if deed.change in ("removed", "moved")
+    ]
+    counts = ", ".join(f"{n} {change}" for change, n in report["changes"].items())
     total = f"{report['ready']} ready, {report['failed']} failed"
-    return "\n".join([*lines, f"{total}, {report['seconds']} s"])
+    lines += [f"{counts or 'nothing to do'}", f"{total}, {report['seconds']} s"]
+    return "\n".join(["This would be done:", *lines] if is_dry else lines)

@@ -101,7 +101,7 @@ const CLICKS = {
     dialog.showModal();
   },
   closeDialog: (el) => el.closest("dialog").close(),
-  dismiss: (el) => el.closest(".note, .upload-chip").remove(),
+  dismiss: (el) => el.closest(".note").remove(),
   copyFrom: (el) => copy(document.getElementById(el.dataset.copyFrom).textContent, el),
   copy: (el) => copy($("[data-text]", el.closest(".answer")).innerText, el),
   confirm: (el, event) => {
@@ -185,6 +185,8 @@ document.addEventListener("keydown", (event) => {
 // --- htmx: say what went wrong instead of staying silent ---------------------
 
 document.addEventListener("htmx:responseError", (event) => {
+  // What asks every two seconds simply asks again.
+  if (event.detail.elt.closest("[data-quiet]")) return;
   const html = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
   toast(html.body.textContent.trim().replace(/\s+/g, " ").slice(0, 300) || "That did not work. Try again.", true);
 });
