@@ -11,6 +11,9 @@ LeaseLost                 another worker holds the document now
 WorkerStopping            the worker ends, and gives the document back
 EmbedderUnavailable       no vectors can be made just now
 EmbedderChanged           the vectors stored are of another embedder
+SpaceChanged              another embedder went live meanwhile; embed again
+SpaceBusy, IndexFailed    vectors or their index cannot be changed just now
+ReembedRefused            the change of the embedding model is not possible
 """
 
 from __future__ import annotations
@@ -149,3 +152,28 @@ class EmbedderChanged(RagError):
 
     code = "embedder_changed"
     http_status = 409
+
+
+class SpaceChanged(TransientError):
+    """Another embedding model went live meanwhile. The document will be read again."""
+
+    code = "space_changed"
+
+
+class SpaceBusy(Conflict):
+    """Documents are being written just now. Try again in a moment."""
+
+    code = "space_busy"
+    retryable = True
+
+
+class IndexFailed(RagError):
+    """The index of the vectors could not be built."""
+
+    code = "index_failed"
+
+
+class ReembedRefused(Conflict):
+    """The embedding model cannot be changed like this."""
+
+    code = "reembed_refused"

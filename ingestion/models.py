@@ -300,26 +300,59 @@ class Chunk(models.Model):
 
 
 class EmbeddingSpace(models.Model):
-    """One embedder at one digest; a search meets exactly one space."""
+    """One embedder at one digest; a search meets exactly one space, the live one.
+
+    Its vectors are a partition of their own (ingestion.spaces). A space beside the
+    live one is made by ingestion.reembedding; the fields from ``step`` on are its.
+    """
 
     class State(models.TextChoices):
         BUILDING = "building", "Being built"
         LIVE = "live", "Live"
         RETIRED = "retired", "Retired"
 
+    class Step(models.TextChoices):
+        WAITING = "waiting", "Waiting for a worker"
+        EMBEDDING = "embedding", "Embedding the passages"
+        INDEXING = "indexing", "Building the index"
+        CHECKING = "checking", "Asking test questions"
+        STOPPED = "stopped", "Stopped"
+        DONE = "done", "Done"
+
     model_name = models.CharField(max_length=120)
     model_digest = models.CharField(max_length=64)
     dimension = models.PositiveIntegerField()
+    # Of the passages that were there when the space was made.
+    chunker_version = models.CharField(max_length=40, blank=True, default="")
     state = models.CharField(
         max_length=10, choices=State.choices, default=State.BUILDING
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    # When ``state`` last changed.
+    changed_at = models.DateTimeField(default=timezone.now)
+    step = models.CharField(max_length=10, choices=Step.choices, default=Step.DONE)
+    # Passages embedded, or per mille of the index while indexing.
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    # Why it stopped, for people.
+    problem = models.CharField(max_length=500, blank=True, default="")
+    # Share of the test questions whose passage is found, in this space and in the
+    # live one at that time.
+    recall = models.FloatField(null=True, blank=True)
+    recall_of_live = models.FloatField(null=True, blank=True)
+    # Go live whatever the test questions say: a way back must not be refused.
+    is_forced = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["state"], condition=Q(state="live"), name="one_live_space"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["state"],
+                condition=Q(state="building"),
+                name="one_building_space",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -329,21 +362,19 @@ class EmbeddingSpace(models.Model):
 class Embedding(models.Model):
     """One chunk's vector in one space, halfvec, L2-normalised.
 
-    The column has no fixed dimension, so that two models can live side by
-    side; each space has its own partial HNSW index (ingestion.spaces).
+    Partitioned by space: an old one goes by dropping its table. The column has no
+    fixed dimension, so that two models can live side by side; each partition has
+    its own HNSW index. The partition stands in for a foreign key to the space.
     """
 
-    id = models.BigAutoField(primary_key=True)
-    chunk = models.ForeignKey(Chunk, models.CASCADE, related_name="embeddings")
-    space = models.ForeignKey(EmbeddingSpace, models.CASCADE)
+    pk = models.CompositePrimaryKey("chunk_id", "space_id")
+    chunk = models.ForeignKey(
+        Chunk, models.CASCADE, related_name="embeddings", db_index=False
+    )
+    space = models.ForeignKey(
+        EmbeddingSpace, models.CASCADE, db_constraint=False, db_index=False
+    )
     vector = HalfVectorField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["chunk", "space"], name="embedding_once_per_space"
-            )
-        ]
 
     def __str__(self) -> str:
         return f"embedding of chunk {self.chunk_id}"
