@@ -19,6 +19,10 @@ EPUB = "application/epub+zip"
 MSG = "application/vnd.ms-outlook"
 RTF = "application/rtf"
 HTML = "text/html"
+XML = "text/xml"
+ZIP = "application/zip"
+PNG, JPEG, TIFF, WEBP = "image/png", "image/jpeg", "image/tiff", "image/webp"
+PICTURES = frozenset({PNG, JPEG, TIFF, WEBP})
 
 EXTENSIONS = {
     ".pdf": PDF,
@@ -32,6 +36,8 @@ EXTENSIONS = {
     ".epub": EPUB,
     ".html": HTML,
     ".htm": HTML,
+    ".xhtml": HTML,
+    ".xml": XML,
     ".md": "text/markdown",
     ".markdown": "text/markdown",
     ".txt": "text/plain",
@@ -40,6 +46,13 @@ EXTENSIONS = {
     ".json": "application/json",
     ".eml": "message/rfc822",
     ".msg": MSG,
+    ".png": PNG,
+    ".jpg": JPEG,
+    ".jpeg": JPEG,
+    ".tif": TIFF,
+    ".tiff": TIFF,
+    ".webp": WEBP,
+    ".zip": ZIP,
 }
 _NAMES = {
     PDF: "a PDF",
@@ -53,6 +66,11 @@ _NAMES = {
     MSG: "an Outlook message (.msg)",
     RTF: "rich text (.rtf)",
     HTML: "a web page (HTML)",
+    ZIP: "a ZIP archive",
+    PNG: "a PNG picture",
+    JPEG: "a JPEG picture",
+    TIFF: "a TIFF picture",
+    WEBP: "a WebP picture",
 }
 _TEXT_TYPES = frozenset(
     kind
@@ -68,6 +86,14 @@ _OFFICE_PARTS = (
     (b"ppt/", PPTX),
     (b"xl/", XLSX),
 )
+_PICTURE_MARKS = (
+    (b"\x89PNG\r\n\x1a\n", PNG),
+    (b"\xff\xd8\xff", JPEG),
+    (b"II*\x00", TIFF),
+    (b"MM\x00*", TIFF),
+)
+# What an archive of XML files has not, and an office file cannot lack.
+_OFFICE_LIST = b"[Content_Types].xml"
 _ZIP = b"PK\x03\x04"
 _ZIP_END = b"PK\x05\x06"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -118,17 +144,19 @@ def _ends(path: Path) -> tuple[bytes, bytes]:
 
 
 def _by_signature(head: bytes, tail: bytes, expected: str | None) -> str | None:
+    if head.startswith((_ZIP, _ZIP_END)):
+        return _zip_type(head, tail, expected)
     if b"%PDF-" in head[: _PDF_HEADER_WITHIN + 5] and expected not in _TEXT_TYPES:
         return PDF
     if head.startswith(b"%PDF-"):
         return PDF
-    if head.startswith(_ZIP):
-        return _zip_type(head, tail, expected)
     if head.startswith(_OLE):
         return _ole_type(head, tail, expected)
     if head.lstrip().startswith(b"{\\rtf"):
         return RTF
-    return None
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return WEBP
+    return next((kind for mark, kind in _PICTURE_MARKS if head.startswith(mark)), None)
 
 
 def _zip_type(head: bytes, tail: bytes, expected: str | None) -> str | None:
@@ -142,18 +170,22 @@ def _zip_type(head: bytes, tail: bytes, expected: str | None) -> str | None:
             return kind
     # Names in the directory at the end outweigh those at the front, where the
     # parts of an embedded file may show.
+    is_whole = _ZIP_END in tail
+    if expected == ZIP and is_whole and _OFFICE_LIST not in tail + head:
+        return ZIP
     for names in (tail, head):
         for mark, kind in _OFFICE_PARTS:
             if mark in names:
                 return kind
-    is_whole = _ZIP_END in tail
-    return expected if not is_whole and expected in _ZIP_TYPES else None
+    if is_whole:
+        return ZIP
+    return expected if expected in _ZIP_TYPES else None
 
 
 _ZIP_TYPES = frozenset(
     kind
     for kind in EXTENSIONS.values()
-    if kind in {DOCX, PPTX, XLSX, EPUB} or _ODF in kind
+    if kind in {DOCX, PPTX, XLSX, EPUB, ZIP} or _ODF in kind
 )
 
 

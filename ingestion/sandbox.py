@@ -109,13 +109,37 @@ def run_child(
         with _child(folder) as process:
             _send(process, {**request, "limits": asdict(limits)})
             finished = False
-            for line in _lines(process, limits, cancelled):
+            clock = _Clock(limits)
+            for line in _lines(process, limits, clock, cancelled):
                 event = _event(line)
+                if "more_s" in event:
+                    clock.extend()
                 finished = "done" in event
                 yield event
             status, peak_mb = _ended(process)
         if not finished:
             raise _died(status, peak_mb, limits)
+
+
+class _Clock:
+    """When a child's time is up; text recognition may put it off, within bounds."""
+
+    def __init__(self, limits: ParseLimits) -> None:
+        self._limits = limits
+        self._started = time.monotonic()
+        self._more_s = 0
+
+    def extend(self) -> None:
+        more = self._more_s + self._limits.ocr_page_s
+        self._more_s = min(more, self._limits.ocr_wall_s)
+
+    def check(self) -> None:
+        allowed = self._limits.wall_s + self._more_s
+        if time.monotonic() > self._started + allowed:
+            raise LimitExceeded(
+                f"Reading the file took longer than {allowed} s, which is "
+                "the limit. Split it and add the parts."
+            )
 
 
 def _existing(path: str) -> str:
@@ -133,6 +157,7 @@ def _child(folder: str) -> Iterator[subprocess.Popen[bytes]]:
         "HOME": folder,
         "TMPDIR": folder,
         "OMP_NUM_THREADS": "1",
+        "OMP_THREAD_LIMIT": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
     try:
@@ -197,14 +222,16 @@ def _send(process: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
 
 
 def _lines(
-    process: subprocess.Popen[bytes], limits: ParseLimits, cancelled: Cancelled | None
+    process: subprocess.Popen[bytes],
+    limits: ParseLimits,
+    clock: _Clock,
+    cancelled: Cancelled | None,
 ) -> Iterator[bytes]:
     """Yield the child's lines as they come, watching time, size and cancel."""
     assert process.stdout is not None  # noqa: S101 - narrows for the type checker
-    deadline = time.monotonic() + limits.wall_s
     room = limits.max_chars * _BYTES_PER_CHAR + _SPARE_BYTES
     rest = b""
-    for block in _blocks(process.stdout, deadline, limits, cancelled):
+    for block in _blocks(process.stdout, clock, cancelled):
         room -= len(block)
         if room < 0:
             raise LimitExceeded("The file holds more text than the limit allows.")
@@ -213,21 +240,14 @@ def _lines(
 
 
 def _blocks(
-    stream: IO[bytes],
-    deadline: float,
-    limits: ParseLimits,
-    cancelled: Cancelled | None,
+    stream: IO[bytes], clock: _Clock, cancelled: Cancelled | None
 ) -> Iterator[bytes]:
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)
         while True:
             if cancelled is not None and cancelled():
                 raise ParseCancelled
-            if time.monotonic() > deadline:
-                raise LimitExceeded(
-                    f"Reading the file took longer than {limits.wall_s} s, which is "
-                    "the limit. Split it and add the parts."
-                )
+            clock.check()
             if not selector.select(_POLL_S):
                 continue
             block = os.read(stream.fileno(), _READ_BYTES)

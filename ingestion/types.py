@@ -104,7 +104,14 @@ class ChunkingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParseLimits:
-    """Bounds of one parser child: seconds, MB, pages and characters."""
+    """Bounds of one parser child: seconds, MB, pages and characters.
+
+    Attributes:
+        ocr_page_s: more seconds, of the clock and of computing, for each page
+            read by text recognition.
+        ocr_wall_s: what these may sum up to.
+        max_pixels: of one picture, as its header tells.
+    """
 
     wall_s: int = 120
     cpu_s: int = 60
@@ -117,6 +124,9 @@ class ParseLimits:
     max_entry_bytes: int = 50_000_000
     max_unpacked_bytes: int = 200_000_000
     max_ratio: int = 200
+    ocr_page_s: int = 30
+    ocr_wall_s: int = 7_200
+    max_pixels: int = 40_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +136,7 @@ class ParseJob:
     Attributes:
         first_page: where to start, from 1: pages before it were read earlier.
             Every page reads as if all had been read.
+        language: of the text, as in "german"; text recognition needs it.
     """
 
     path: str
@@ -133,3 +144,4 @@ class ParseJob:
     name: str
     limits: ParseLimits = field(default_factory=ParseLimits)
     first_page: int = 1
+    language: str = ""

@@ -50,11 +50,13 @@ class Member:
         path: where it was unpacked. The file is removed when the next member
             is asked for, unless it was moved away.
         problem: why it was not unpacked, a sentence; then nothing is at ``path``.
+        is_too_deep: whether it is an archive too deep inside others.
     """
 
     name: str
     path: Path
     problem: str = ""
+    is_too_deep: bool = False
 
 
 @dataclass(slots=True)
@@ -101,12 +103,16 @@ def _opened(
     target = room.new_path()
     is_archive = name.lower().endswith(".zip")
     problem = _problem(info, room.limits)
-    if is_archive and depth >= _MAX_DEPTH:
+    is_too_deep = is_archive and depth >= _MAX_DEPTH
+    if is_too_deep:
         problem = "It is an archive too deep inside others. Add it by itself."
     try:
         problem = problem or _unpacked(archive, info, target, room)
         if problem or not is_archive:
-            yield Member(name=_shown(name), path=target, problem=problem)
+            shown = _shown(name)
+            yield Member(
+                name=shown, path=target, problem=problem, is_too_deep=is_too_deep
+            )
         else:
             yield from _inner(target, room, name, depth)
     finally:

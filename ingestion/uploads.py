@@ -33,19 +33,13 @@ _ADVICE = {
     ".pages": "Export it as PDF or .docx and add that.",
     ".numbers": "Export it as .xlsx and add that.",
     ".key": "Export it as PDF or .pptx and add that.",
-    ".zip": "Unpack the archive and add the files in it.",
-    ".7z": "Unpack the archive and add the files in it.",
-    ".rar": "Unpack the archive and add the files in it.",
-    ".gz": "Unpack the archive and add the files in it.",
-    ".tar": "Unpack the archive and add the files in it.",
-    ".xml": "Export it as HTML, CSV or text and add that.",
+    ".7z": "Unpack the archive and add the files in it, or pack them as .zip.",
+    ".rar": "Unpack the archive and add the files in it, or pack them as .zip.",
+    ".gz": "Unpack the archive and add the files in it, or pack them as .zip.",
+    ".tar": "Unpack the archive and add the files in it, or pack them as .zip.",
 }
-_PICTURES = frozenset((
-    ".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".svg",
-))  # fmt: skip
-_PICTURE_ADVICE = (
-    "Pictures need text recognition (OCR) first. Add a PDF that holds their text."
-)
+_PICTURES = frozenset({".gif", ".bmp", ".heic", ".heif", ".svg", ".ico", ".avif"})
+_PICTURE_ADVICE = "Save the picture as PNG or JPEG and add that."
 _MAX_NAME_BYTES = 255
 _STEP = 1 << 20
 _UNSAFE = re.compile(

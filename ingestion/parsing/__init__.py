@@ -16,10 +16,12 @@ from ingestion.errors import (
     NoText,
     UploadRejected,
 )
+from ingestion.parsing.bundles import parse_zip
 from ingestion.parsing.data import parse_csv, parse_json
 from ingestion.parsing.docx import parse_docx
 from ingestion.parsing.epub import parse_epub
 from ingestion.parsing.html import parse_html
+from ingestion.parsing.images import parse_image
 from ingestion.parsing.mail import parse_eml
 from ingestion.parsing.msg import parse_msg
 from ingestion.parsing.odf import parse_odf
@@ -29,12 +31,16 @@ from ingestion.parsing.pptx import parse_pptx
 from ingestion.parsing.rtf import parse_rtf
 from ingestion.parsing.source import OnPage, Source
 from ingestion.parsing.xlsx import parse_xlsx
+from ingestion.parsing.xml import parse_markup_file
 from ingestion.types import PageText, Parsed, ParseLimits
 
 # Written to each version. Raise it when the same file would give other text.
 PARSER_VERSION = "2"
 
 Parser = Callable[[Source], Parsed]
+
+# Files within files: a mail in an archive in a mail, and so on.
+_MAX_DEPTH = 4
 
 _OOXML = "application/vnd.openxmlformats-officedocument"
 _ODF = "application/vnd.oasis.opendocument"
@@ -108,8 +114,13 @@ def _check(parsed: Parsed, limits: ParseLimits) -> None:
 
 
 def _attachment(source: Source) -> Parsed:
-    """Read a file inside a mail, as the upload checks would name it."""
+    """Read a file inside another, as the upload checks would name it."""
     from ingestion.uploads import inspect_upload
+
+    if source.depth > _MAX_DEPTH:
+        raise LimitExceeded(
+            f"It lies more than {_MAX_DEPTH} files deep inside others. Add it by itself."
+        )
 
     size = source.path.stat().st_size
     try:
@@ -130,6 +141,7 @@ PARSERS: dict[str, Parser] = {
     "application/rtf": parse_rtf,
     "application/epub+zip": parse_epub,
     "text/html": parse_html,
+    "text/xml": parse_markup_file,
     "text/markdown": parse_markdown,
     "text/plain": parse_text,
     "text/csv": parse_csv,
@@ -137,4 +149,9 @@ PARSERS: dict[str, Parser] = {
     "application/json": parse_json,
     "message/rfc822": lambda source: parse_eml(source, _attachment),
     "application/vnd.ms-outlook": lambda source: parse_msg(source, _attachment),
+    "application/zip": lambda source: parse_zip(source, _attachment),
+    "image/png": parse_image,
+    "image/jpeg": parse_image,
+    "image/tiff": parse_image,
+    "image/webp": parse_image,
 }

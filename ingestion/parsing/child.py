@@ -13,9 +13,10 @@ Layers around the reader, each of which does only what it says:
   enforced by the kernel;
 - a network namespace of its own, where the kernel permits one, leaves no
   interface to connect through;
-- an audit hook makes Python refuse sockets and new processes. It stops a
-  library from fetching something by itself, not native code gone wild: that
-  is what the namespace is for;
+- an audit hook makes Python refuse sockets and new processes, but for the
+  system's text recognition where that is what reads scans. It stops a library
+  from fetching something by itself, not native code gone wild: that is what
+  the namespace is for;
 - file system access is that of the user who runs the worker.
 """
 
@@ -30,6 +31,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 _NEWUSER, _NEWNET = 0x10000000, 0x40000000
 _PR_SET_PDEATHSIG = 1
 _PROGRESS_EVERY_S = 0.2
+_GRACE_S = 5
 _MAX_FILE_BYTES = 256 * 1024 * 1024
 _FORBIDDEN = (
     "socket.__new__", "socket.connect", "socket.bind", "socket.getaddrinfo",
@@ -68,7 +71,7 @@ def _read_job() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     out = _answer_channel()
     job = json.load(sys.stdin)
-    confine(job["limits"])
+    confine(job["limits"], _ocr_program(job))
     emit = _emitter(out)
     try:
         _run(job, emit)
@@ -80,12 +83,27 @@ def _read_job() -> NoReturn:
     os._exit(0)
 
 
+def _ocr_program(job: dict[str, Any]) -> str:
+    """The path of the system's text recognition where a parser would need it."""
+    if job["operation"] != "parse":
+        return ""
+    from ingestion.parsing.ocr_engines import installed
+
+    found = installed()
+    return found.program if found else ""
+
+
 def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def confine(limits: dict[str, int]) -> None:
-    """Give up what a parser does not need, for good."""
+def confine(limits: dict[str, int], program: str = "") -> None:
+    """Give up what a parser does not need, for good.
+
+    Args:
+        program: the one program that may still be started, by its full path:
+            the system's text recognition. It inherits all limits.
+    """
     _die_with_parent()
     libc = ctypes.CDLL(None, use_errno=True)
     # A privileged process may leave the network directly; others need a user
@@ -95,11 +113,12 @@ def confine(limits: dict[str, int]) -> None:
     with contextlib.suppress(OSError):
         os.nice(10)
     _limit(resource.RLIMIT_AS, limits["memory_mb"] * 1024 * 1024)
-    _limit(resource.RLIMIT_CPU, limits["cpu_s"], limits["cpu_s"] + 5)
+    most_s = limits["cpu_s"] + limits["ocr_wall_s"] + _GRACE_S
+    _limit(resource.RLIMIT_CPU, limits["cpu_s"], most_s)
     _limit(resource.RLIMIT_FSIZE, _MAX_FILE_BYTES)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_NOFILE, 64)
-    sys.addaudithook(_refuse)
+    sys.addaudithook(_refusing(program))
 
 
 def _limit(kind: int, soft: int, hard: int | None = None) -> None:
@@ -110,10 +129,15 @@ def _limit(kind: int, soft: int, hard: int | None = None) -> None:
     resource.setrlimit(kind, (min(soft, top), top))
 
 
-def _refuse(event: str, args: object) -> None:
-    del args
-    if event in _FORBIDDEN:
+def _refusing(program: str) -> Callable[[str, tuple[Any, ...]], None]:
+    def refuse(event: str, args: tuple[Any, ...]) -> None:
+        if event not in _FORBIDDEN:
+            return
+        if event == "subprocess.Popen" and program and args[0] == program:
+            return
         raise PermissionError(f"{event} is not allowed in a parser")
+
+    return refuse
 
 
 def _answer_channel() -> TextIO:
@@ -149,11 +173,6 @@ def _run(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
 
 
 def _parse(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
-    from pathlib import Path
-
-    # openpyxl imports both if it can and needs neither to read values: 0.2 s.
-    for optional in ("numpy", "PIL"):
-        sys.modules[optional] = None  # type: ignore[assignment]
     from ingestion.parsing import parse
     from ingestion.parsing.source import Source
     from ingestion.types import ParseLimits
@@ -165,9 +184,23 @@ def _parse(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
         progress=_throttled(emit),
         on_page=lambda page: emit({"page": _fields(page)}),
         first_page=job["first_page"],
+        language=job["language"],
+        more_time=lambda: _take_time(job["limits"], emit),
     )
     parsed = parse(source, job["media_type"])
     emit({"done": {"title": parsed.title, "notices": parsed.notices}})
+
+
+def _take_time(limits: dict[str, int], emit: Callable[[dict[str, Any]], None]) -> None:
+    """Raise the limits on time by what a page of text recognition may take.
+
+    The kernel keeps this within the hard limit, and the process that started
+    this one within the same sum by its own clock.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    more = min(soft + limits["ocr_page_s"], max(hard - _GRACE_S, soft))
+    resource.setrlimit(resource.RLIMIT_CPU, (more, hard))
+    emit({"more_s": limits["ocr_page_s"]})
 
 
 def _fields(page: PageText) -> dict[str, Any]:
@@ -198,10 +231,25 @@ def _throttled(emit: Callable[[dict[str, Any]], None]) -> Callable[[int, int], N
 def _render(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
     import base64
 
-    from ingestion.parsing.pdf_view import page_png
+    from ingestion.filetypes import PDF
 
-    image = page_png(job["path"], job["page"], job["scale"])
+    if job["media_type"] == PDF:
+        from ingestion.parsing.pdf_view import page_png
+
+        image = page_png(job["path"], job["page"], job["scale"])
+    else:
+        image = _drawn(job)
     emit({"done": {"png": base64.b64encode(image).decode("ascii")}})
+
+
+def _drawn(job: dict[str, Any]) -> bytes:
+    from ingestion.parsing.images import picture_png
+    from ingestion.parsing.source import Source
+    from ingestion.types import ParseLimits
+
+    limits = ParseLimits(**job["limits"])
+    source = Source(path=Path(job["path"]), name="", limits=limits)
+    return picture_png(source, job["page"], job["scale"])
 
 
 def _locate(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from ingestion.errors import Corrupt, Encrypted, LimitExceeded, NoText
+from ingestion.errors import Corrupt, Encrypted, LimitExceeded
 from ingestion.parsing.cleaning import one_line
+from ingestion.parsing.ocr import Reader, reader_for, recognised
 from ingestion.parsing.pdf_layout import PARTED, Fonts, fonts_of, lay_out
 from ingestion.parsing.pdf_lines import PageLines, count_letters, read_lines
 from ingestion.parsing.pdf_notes import notes_of
+from ingestion.parsing.pdf_notices import Found, no_text, notices_of
+from ingestion.parsing.pdf_scans import is_scan, picture_of
 from ingestion.parsing.pdf_whole import Page, learned, sample, settled
 from ingestion.parsing.pieces import Piece, assemble, title_of
 from ingestion.parsing.source import Source
@@ -19,15 +22,12 @@ from ingestion.types import PageText, Parsed
 
 # Pages looked at to learn which font size is the body's.
 _FONT_PAGES = 12
-_SCANNED = (
-    "No text was found. If the pages are scanned pictures, they need text "
-    "recognition (OCR): run it over the file and add the result."
-)
 # PDFium's numbers for why a file did not open (fpdfview.h, FPDF_ERR_*).
 _ERR_PASSWORD, _ERR_SECURITY = 4, 5
 
 # pypdfium2 carries no types.
 Document = Any
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +46,22 @@ def parse_pdf(source: Source) -> Parsed:
 
     Raises:
         Encrypted: it asks for a password before it opens.
-        NoText: all pages are pictures.
+        NoText: no page has text, nor could any be recognised.
     """
+    reader = reader_for(source)
     with closing(open_pdf(source.path)) as document:
         count = _page_count(document, source)
         pdf = _Pdf(document, count, fonts_of(_font_sample(document, count)))
         known = {index: _laid_out(pdf, index) for index in sample(count)}
         title = _title(known, document)
+        found = _found_before(document, source.first_page)
         pages, emit = source.outlet()
-        bare = _bare_before(document, source.first_page)
-        for page, is_bare in _pages(pdf, known, source):
+        for page in _pages(pdf, known, source, found, reader):
             emit(page)
             source.progress(page.number, count)
-            bare += [page.number] if is_bare else []
-        if len(bare) == count:
-            raise NoText(_SCANNED)
-        notices = _notices(bare, document.count_attachments())
+        notices = notices_of(found, reader, document.count_attachments())
+    if not found.has_text and source.first_page == 1:
+        raise no_text(found, reader)
     return Parsed(pages=tuple(pages), title=title, notices=notices)
 
 
@@ -96,53 +96,54 @@ def _page_count(document: Document, source: Source) -> int:
     return count
 
 
-def _font_sample(document: Document, count: int) -> Iterator[PageLines]:
-    step = max(1, count // _FONT_PAGES)
-    for index in range(0, count, step):
-        page = _read(document, index)
-        if page is not None:
-            yield page[0]
-
-
-def _read(document: Document, index: int) -> tuple[PageLines, list[Piece]] | None:
-    """Read one page; None for a page that PDFium cannot load."""
+def _on_page(
+    document: Document, index: int, read: Callable[[Any], T], otherwise: T
+) -> T:
+    """Call ``read`` with a page; ``otherwise`` for one that PDFium cannot read."""
     import pypdfium2
 
     try:
         with closing(document[index]) as page:
-            return read_lines(page), notes_of(page)
+            return read(page)
     except pypdfium2.PdfiumError:
-        return None
+        return otherwise
+
+
+def _font_sample(document: Document, count: int) -> Iterator[PageLines]:
+    nothing = PageLines([], 0, 0.0, 0.0, 0)
+    step = max(1, count // _FONT_PAGES)
+    for index in range(0, count, step):
+        yield _on_page(document, index, read_lines, nothing)
 
 
 def _laid_out(pdf: _Pdf, index: int) -> Page:
-    found = _read(pdf.document, index)
-    if found is None:
-        return Page([], 0.0, 0.0, is_bare=True)
-    lines, notes = found
-    pieces = lay_out(lines, pdf.fonts) + notes
-    if lines.turn:
-        pieces = [replace(one, box=None) for one in pieces]
-    return Page(
-        pieces, lines.width, lines.height, _label(pdf.document, index),
-        is_bare=lines.letters == 0 and not notes,
-    )  # fmt: skip
+    def read(page: Any) -> Page:
+        lines, notes = read_lines(page), notes_of(page)
+        pieces = lay_out(lines, pdf.fonts)
+        if lines.turn:
+            pieces = [replace(one, box=None) for one in pieces]
+        return Page(
+            pieces + notes, lines.width, lines.height, _label(pdf.document, index),
+            is_bare=lines.letters == 0 and not notes,
+            is_scan=is_scan(page, lines.letters),
+            notes=len(notes),
+        )  # fmt: skip
+
+    return _on_page(pdf.document, index, read, Page([], 0.0, 0.0, is_bare=True))
 
 
-def _bare_before(document: Document, first_page: int) -> list[int]:
-    """Numbers of the pages without text that an earlier run has read."""
-    return [i + 1 for i in range(first_page - 1) if _is_bare(document, i)]
+def _found_before(document: Document, first_page: int) -> Found:
+    """Say of pages read in an earlier run what reading them would."""
 
+    def read(page: Any) -> tuple[bool, bool]:
+        letters = count_letters(page)
+        return letters == 0 and not notes_of(page), is_scan(page, letters)
 
-def _is_bare(document: Document, index: int) -> bool:
-    """Say what reading the page would, without laying it out."""
-    import pypdfium2
-
-    try:
-        with closing(document[index]) as page:
-            return count_letters(page) == 0 and not notes_of(page)
-    except pypdfium2.PdfiumError:
-        return True
+    found = Found()
+    for index in range(first_page - 1):
+        is_bare, is_picture = _on_page(document, index, read, (True, False))
+        found.add(index + 1, is_bare=is_bare, is_scan=is_picture)
+    return found
 
 
 def _label(document: Document, index: int) -> str:
@@ -159,16 +160,25 @@ def _title(known: dict[int, Page], document: Document) -> str:
 
 
 def _pages(
-    pdf: _Pdf, known: dict[int, Page], source: Source
-) -> Iterator[tuple[PageText, bool]]:
-    """Yield pages as they are read, and whether each has no text layer.
-
-    Pages of the sample are let go one by one.
-    """
+    pdf: _Pdf,
+    known: dict[int, Page],
+    source: Source,
+    found: Found,
+    reader: Reader | None,
+) -> Iterator[PageText]:
+    """Yield pages as they are read; those of the sample are let go one by one."""
     whole = learned(known, pdf.count)
     chars = 0
     for index in range(source.first_page - 1, pdf.count):
         page = known.pop(index, None) or _laid_out(pdf, index)
+        found.add(index + 1, is_bare=page.is_bare, is_scan=page.is_scan)
+        if page.is_scan and reader is not None:
+            pieces = _recognised(pdf.document, index, reader, source)
+            if pieces is None:
+                found.unread.append(index + 1)
+            elif pieces:
+                notes = page.pieces[len(page.pieces) - page.notes :]
+                page = replace(page, pieces=pieces + notes)
         page = settled(page, index, whole)
         chars += sum(len(one.text) for one in page.pieces)
         if chars > source.limits.max_chars:
@@ -178,21 +188,17 @@ def _pages(
             )
         size = (page.width, page.height)
         text = assemble(index + 1, page.pieces, label=page.label, size=size)
-        yield text, page.is_bare
+        found.count(text.text, is_scan=page.is_scan)
+        yield text
 
 
-def _notices(bare: Sequence[int], attachments: int) -> tuple[str, ...]:
-    notices = []
-    if bare:
-        shown = ", ".join(map(str, bare[:10])) + (" and more" if len(bare) > 10 else "")
-        notices.append(
-            f"{_pages_hold(len(bare))} no text (page {shown}); "
-            "if they are scans, text recognition is needed."
-        )
-    if attachments > 0:
-        notices.append("Files attached to the PDF were not read. Add them separately.")
-    return tuple(notices)
+def _recognised(
+    document: Document, index: int, reader: Reader, source: Source
+) -> list[Piece] | None:
+    """Read the picture that a page is; None when its time ran out."""
 
+    def read(page: Any) -> list[Piece] | None:
+        return recognised(picture_of(page), reader, source)
 
-def _pages_hold(count: int) -> str:
-    return "1 page holds" if count == 1 else f"{count} pages hold"
+    nothing: list[Piece] | None = []
+    return _on_page(document, index, read, nothing)

@@ -25,6 +25,8 @@ Position = Callable[[int], int]
 _HYPHENS = "\x02\ufffe"
 _LINE = re.compile(rf"[^\r\n{_HYPHENS}]+")
 _WORD = re.compile(r"\S+")
+# What a font without a table of its characters gives.
+_UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\ufffd\ue000-\uf8ff]+")
 _BOLD_WEIGHT = 600
 _BOLD_NAME = re.compile(r"bold|black|heavy|demi|cmbx|[a-z]bx\d", re.IGNORECASE)
 _NAME_BYTES = 128
@@ -105,7 +107,7 @@ def count_letters(page: Raw) -> int:
 
 
 def _letters(text: str) -> int:
-    return sum(map(len, text.split()))
+    return sum(map(len, _UNREADABLE.sub(" ", text).split()))
 
 
 def read_lines(page: Raw) -> PageLines:

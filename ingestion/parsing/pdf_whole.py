@@ -32,7 +32,10 @@ _DIGITS = re.compile(r"\d+")
 class Page:
     """A page as laid out, before the whole file is taken into account.
 
-    ``is_bare`` tells that it has neither a text layer nor notes.
+    Attributes:
+        is_bare: whether it has neither a text layer nor notes.
+        is_scan: whether it is a picture with practically no text layer.
+        notes: how many of the last pieces are comments and form values.
     """
 
     pieces: list[Piece]
@@ -40,6 +43,8 @@ class Page:
     height: float
     label: str = ""
     is_bare: bool = False
+    is_scan: bool = False
+    notes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ def _ignore(done: int, total: int) -> None:
     return None
 
 
+def _nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One file to read.
@@ -27,6 +31,9 @@ class Source:
             by one; without it all pages are in what the parser returns.
         first_page: pages before this one were read earlier and are left out,
             where a parser can skip them.
+        language: of the text, as in "german"; "" where nobody said.
+        more_time: called before a page is read by text recognition, which
+            takes longer than the limits allow other reading.
         depth: 0 for the upload itself, 1 for an attachment of it, and so on.
     """
 
@@ -36,6 +43,8 @@ class Source:
     progress: Progress = _ignore
     on_page: OnPage | None = None
     first_page: int = 1
+    language: str = ""
+    more_time: Callable[[], None] = _nothing
     depth: int = 0
 
     def outlet(self) -> tuple[list[PageText], OnPage]:

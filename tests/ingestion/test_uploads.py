@@ -43,6 +43,14 @@ _GOOD = {
     "a.csv": samples.csv_bytes([["a", "b"], [1, 2]]),
     "a.json": samples.json_bytes({"a": 1}),
     "a.eml": samples.eml_bytes("subject", "body"),
+    "a.xml": b"<notes><note>text</note></notes>",
+    "a.xhtml": samples.html_bytes("title", "<p>text</p>"),
+    "a.zip": samples.zip_bytes(
+        {"word/a.txt": "text", "b.pdf": samples.pdf_bytes(["b"])}
+    ),
+    "b.zip": samples.zip_bytes({"b.pdf": samples.pdf_bytes(["b"])}),
+    "empty.zip": samples.zip_bytes({}),
+    "a.png": samples.png_bytes(),
 }
 
 
@@ -88,7 +96,9 @@ def test_a_large_file_is_refused_with_both_sizes(tmp_path: Path) -> None:
         ("a.pdf", samples.docx_bytes(["x"]), "a Word document"),
         ("a.pdf", b"just words", "plain text"),
         ("a.csv", samples.xlsx_bytes({"S": [[1]]}), "an Excel workbook"),
-        ("a.txt", samples.png_bytes(), "something else"),
+        ("a.txt", samples.png_bytes(), "a PNG picture"),
+        ("a.png", samples.pdf_bytes(["x"]), "a PDF"),
+        ("a.zip", samples.docx_bytes(["x"]), "a Word document"),
         ("a.xlsx", samples.zip_bytes({"x": "y"}), "a ZIP archive"),
         ("a.txt", samples.pdf_bytes(["x"]), "a PDF"),
     ],
@@ -107,8 +117,10 @@ def test_a_wrong_extension_names_both(
     ("name", "advice"),
     [
         ("old.doc", ".docx"),
-        ("photo.png", "text recognition"),
-        ("all.zip", "Unpack"),
+        ("old.xls", ".xlsx"),
+        ("old.ppt", ".pptx"),
+        ("photo.heic", "PNG or JPEG"),
+        ("all.7z", ".zip"),
         ("tool.exe", "can be added"),
         ("data.xyz", "can be added"),
         ("nothing", "can be added"),
