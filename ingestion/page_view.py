@@ -12,7 +12,7 @@ from django.http import QueryDict
 
 from ingestion import filing
 from ingestion.models import Chunk, Document, DocumentVersion, Page
-from ingestion.rendering import locate_text, render_page
+from ingestion.rendering import boxes_of_blocks, locate_text, render_page
 from rag_site.errors import NotFound, RagError
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,8 @@ def page_context(document: Document, query: QueryDict) -> dict[str, Any]:
     }
     if page is not None:
         context |= _neighbours(version, page) | _marked(page, start, end)
-        context["boxes"] = _boxes(version, page, context["marked"])
+        span = (start - page.start, end - page.start)
+        context["boxes"] = _boxes(version, page, context["marked"], span)
         context["chunks"] = _chunks(version, page)
     return context
 
@@ -121,7 +122,9 @@ def _marked(page: Page, start: int, end: int) -> dict[str, str]:
     }
 
 
-def _boxes(version: DocumentVersion, page: Page, marked: str) -> list[Box]:
+def _boxes(
+    version: DocumentVersion, page: Page, marked: str, span: tuple[int, int]
+) -> list[Box]:
     """Return boxes around the marked text, in points; none if it cannot be found."""
     if not marked.strip() or not page.width:
         return []
@@ -132,6 +135,8 @@ def _boxes(version: DocumentVersion, page: Page, marked: str) -> list[Box]:
         # The text beside the image is marked in any case.
         logger.warning("a passage could not be boxed: %s", problem.code)
         return []
+    # A scan has no text to find words in, but the places of its blocks.
+    found = found or boxes_of_blocks(page.blocks, span, (page.width, page.height))
     return [
         Box(
             x=left * page.width,

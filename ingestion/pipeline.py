@@ -189,6 +189,7 @@ def _parse(run: _Run) -> Parsed:
         name=run.claim.name,
         limits=parse_limits(),
         first_page=len(run.journal.pages) + 1,
+        language=run.claim.language,
     )
     with timed(logger, "parse", media_type=job.media_type, first=job.first_page):
         _parse_from(run, job)
