@@ -33,7 +33,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
         --no-install-recommends g++ make ca-certificates libgomp1 libssl3 libffi8 libsqlite3-0 \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /srv/plumbline
-COPY requirements.txt ./
+COPY requirements.txt requirements-ocr.txt ./
 COPY rag_site ./rag_site
 COPY manage.py ./
 RUN PLUMBLINE_TORCH_INDEX="$PLUMBLINE_TORCH_INDEX" \

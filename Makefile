@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 HEAVY := models or browser or faults
 
 .DEFAULT_GOAL := help
-.PHONY: help venv setup dev browser test-models run test test-fast check lint bench lock fmt clean
+.PHONY: help venv setup ocr dev browser test-models run test test-fast check lint bench lock fmt clean
 .SILENT: venv dev test-models
 
 help: ## print this list
@@ -25,6 +25,9 @@ dev:
 
 setup: venv ## create .venv with everything installed, built and verified
 	@$(VENV)/python -m rag_site.weights
+
+ocr: ## install text recognition for scans and pictures; OCR=0 make run does without
+	@$(PYTHON) rag_site/bootstrap.py --ocr
 
 run: venv ## set up and start the site; PORT=8001 MODEL=name to choose
 	@$(VENV)/python manage.py run --port $(PORT) $(if $(MODEL),--model $(MODEL))
@@ -65,6 +68,8 @@ lock: dev ## resolve requirements*.in into hashed requirements*.txt
 		$$(cat .venv/no-emit) requirements.in -o requirements.txt
 	$(VENV)/uv pip compile -q --python-version 3.11 --no-header --generate-hashes \
 		$$(cat .venv/no-emit) requirements-dev.in -o requirements-dev.txt
+	$(VENV)/uv pip compile -q --python-version 3.11 --no-header --generate-hashes \
+		requirements-ocr.in -o requirements-ocr.txt
 
 test-models: dev
 	$(VENV)/python -m rag_site.weights $(TEST_MODELS)

@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".plumbline-stamp"
+# What became of text recognition: "no", the lock's digest, or "failed" with it.
+OCR_STAMP = Path(f"{STAMP}-ocr")
+DECLINED = "no"
 LOG = ROOT / "var" / "run" / "setup.log"
 TORCH = "torch==2.13.0"
 # Compiled by rag_site/llama_build.py, which picks the instructions.
@@ -41,9 +44,18 @@ class SetupFailed(Exception):
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dev", action="store_true", help="also the test tools")
+    parser.add_argument(
+        "--ocr", action="store_true", help="text recognition without asking"
+    )
     options = parser.parse_args()
     try:
+        # Asked first, so that nobody has to wait for the question.
+        with_ocr = options.ocr or wants_ocr(dev=options.dev)
         set_up(dev=options.dev)
+        if with_ocr:
+            add_ocr(again=options.ocr)
+        else:
+            decline_ocr()
     except SetupFailed as exc:
         sys.stderr.write(f"\nSet-up stopped: {exc}\n")
         return 1
@@ -68,6 +80,54 @@ def set_up(*, dev: bool) -> None:
     if dev and read_stamp("-dev") != stamp_of(dev=True):
         install_dev()
         Path(f"{STAMP}-dev").write_text(stamp_of(dev=True))
+
+
+def wants_ocr(*, dev: bool) -> bool:
+    """Whether to install text recognition: as OCR=0 or OCR=1 says, else as answered.
+
+    Somebody at a terminal is asked once; without one it is installed, and so it
+    is beside the test tools.
+    """
+    if (said := os.environ.get("OCR", "")) in {"0", "1"}:
+        return said == "1"
+    answer = read_stamp("-ocr")
+    if dev or answer or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return dev or answer != DECLINED
+    sys.stderr.write(
+        "Install text recognition (OCR) too, so that scans and pictures can be "
+        "read? 14 MB to fetch, 52 MB on disk. [Y/n] "
+    )
+    sys.stderr.flush()
+    return not sys.stdin.readline().strip().lower().startswith("n")
+
+
+def decline_ocr() -> None:
+    """Remember that somebody said no; OCR=0 holds for one run only."""
+    if "OCR" not in os.environ and read_stamp("-ocr") != DECLINED:
+        OCR_STAMP.write_text(DECLINED)
+        sys.stderr.write("Scans will not be read. `make ocr` installs it later.\n")
+
+
+def add_ocr(*, again: bool) -> None:
+    """Install text recognition; a machine that it is not made for goes without."""
+    digest = hashlib.sha256((ROOT / "requirements-ocr.txt").read_bytes()).hexdigest()
+    if not again and read_stamp("-ocr").endswith(digest):
+        return
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    lock = ["--require-hashes", "--no-deps", "--only-binary=:all:"]
+    try:
+        step(
+            "Installing text recognition",
+            pip("install", *lock, "-r", str(ROOT / "requirements-ocr.txt")),
+            expected_s=8,
+            advice="Scans and pictures will not be read. Install Tesseract from your "
+            "system's packages instead, or try again with `make ocr`.",
+        )
+    except SetupFailed as exc:
+        sys.stderr.write(f"\nWarning: {exc}\n")
+        OCR_STAMP.write_text(f"failed {digest}")
+    else:
+        OCR_STAMP.write_text(digest)
 
 
 def stamp_of(*, dev: bool) -> str:

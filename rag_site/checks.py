@@ -65,6 +65,21 @@ def check_weights(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
     return found
 
 
+@register(Tags.files)
+def check_text_recognition(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
+    from ingestion.parsing.ocr_engines import installed
+
+    if installed():
+        return []
+    return [
+        checks.Info(
+            "There is no text recognition (OCR): scans and pictures are not read.",
+            hint="Run `make ocr`, or install Tesseract from the system's packages.",
+            id="rag.I001",
+        )
+    ]
+
+
 @register(Tags.database)
 def check_database(
     app_configs: Apps, databases: Iterable[str] | None = None, **_kwargs: Any

@@ -200,6 +200,22 @@ def _disk() -> Part:
     )
 
 
+def _text_recognition() -> Part:
+    """An extra: the site is well without it."""
+    from ingestion.parsing.ocr_engines import installed
+
+    found = installed()
+    return Part(
+        name="text recognition",
+        ok=True,
+        message="Scans and pictures are read."
+        if found
+        else "Scans and pictures are not read.",
+        what_to_do="" if found else _DO_OCR,
+        detail=", ".join(sorted(found.data)) if found else "",
+    )
+
+
 _DO_DATABASE = "Check that Postgres runs and that DATABASE_URL is right."
 _DO_REDIS = "Check that Redis runs and that REDIS_URL is right. Nothing is lost."
 _DO_MODEL = (
@@ -208,6 +224,7 @@ _DO_MODEL = (
 )
 _DO_WORKER = "Check that a Celery worker and beat run; documents wait until then."
 _DO_DISK = "Free some space, or move PLUMBLINE_FILES to a larger disk."
+_DO_OCR = "Run `make ocr`, or install Tesseract from the system's packages."
 
 _CHECKS: tuple[tuple[str, str, Callable[[], Part]], ...] = (
     ("database", _DO_DATABASE, _database),
@@ -215,4 +232,5 @@ _CHECKS: tuple[tuple[str, str, Callable[[], Part]], ...] = (
     ("model", _DO_MODEL, _model_server),
     ("worker", _DO_WORKER, _worker),
     ("disk", _DO_DISK, _disk),
+    ("text recognition", _DO_OCR, _text_recognition),
 )

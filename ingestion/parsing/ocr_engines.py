@@ -73,7 +73,6 @@ class Installed:
     data: dict[str, Path]
 
 
-@cache
 def installed() -> Installed | None:
     """Return what there is; None if nothing can recognise text."""
     program = "" if importlib.util.find_spec("tesserocr") else _program()
