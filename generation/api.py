@@ -24,6 +24,7 @@ from rag_site.limits import check_questions
 from rag_site.paging import Cursor, Limit, slice_of
 from rag_site.repeating import once
 from rag_site.sending import release_database
+from retrieval.api_shapes import filters_of
 
 router = Router(tags=["Answers"])
 
@@ -173,12 +174,15 @@ def _accepted(request: HttpRequest, body: shapes.AskIn) -> tuple[Asker, UUID]:
     else:
         wanted = _reach(asker, body.collections)
 
+    filters = filters_of(asker, body.filters)
+
     def make() -> dict[str, Any]:
         answer = services.ask(
             asker,
             question=body.question,
             conversation_id=body.conversation,
             collections=wanted,
+            filters=filters,
             via=asker.via,
         )
         return {"id": str(answer.pk)}

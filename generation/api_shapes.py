@@ -11,6 +11,7 @@ from ninja import Schema
 from pydantic import Field
 
 from rag_site.schemas import Closed, Text
+from retrieval.api_shapes import FiltersIn
 
 
 class AskIn(Closed):
@@ -22,6 +23,9 @@ class AskIn(Closed):
     )
     collections: Annotated[list[UUID], Field(max_length=100)] | None = Field(
         None, description="Only these; those of the conversation if left out."
+    )
+    filters: FiltersIn | None = Field(
+        None, description="Of this question only; a follow-up has its own."
     )
     stream: bool = Field(False, description="Events instead of one answer.")
 

@@ -25,6 +25,7 @@ from generation.parts import Parts, current
 from generation.prompting import prompt_version
 from generation.recording import Stored, WriterReplaced
 from generation.selectors import get_answer_for, may_still_read, previous_turn
+from generation.services import filters_of
 from generation.types import (
     CitationFound,
     Done,
@@ -41,6 +42,7 @@ from ingestion.yielding import answering
 from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
 from rag_site.logs import current_reference, new_reference, referenced
+from retrieval.filters import Filters, as_json, parse
 from retrieval.search import search
 from retrieval.types import SearchResult
 
@@ -113,6 +115,7 @@ class _Run:
     live: Live
     settings: GenerationConfig
     embedder_digest: str = ""
+    filters: dict[str, Any] = field(default_factory=dict)
     text: str = ""
     pending: list[Stored] = field(default_factory=list)
     citations: list[CitationFound] = field(default_factory=list)
@@ -193,6 +196,7 @@ class _Run:
                 "temperature": self.settings.temperature,
                 "seed": self.settings.seed,
                 "max_tokens": self.settings.max_answer_tokens,
+                **({"filters": self.filters} if self.filters else {}),
             },
         }
 
@@ -260,10 +264,11 @@ async def _fail(run: _Run, exc: RagError) -> None:
 
 
 async def _write(run: _Run, parts: Parts) -> None:
-    asked, visible = await in_thread(_prepare, run.answer_id, run.asker)
+    asked, scope = await in_thread(_prepare, run.answer_id, run.asker)
+    run.filters = as_json(scope.filters)
 
     async def find(question: str) -> SearchResult:
-        found, run.embedder_digest = await in_thread(_find, question, visible, parts)
+        found, run.embedder_digest = await in_thread(_find, question, scope, parts)
         return found
 
     stop = run.live.stop
@@ -272,8 +277,18 @@ async def _write(run: _Run, parts: Parts) -> None:
         await run.take(event)
 
 
-def _prepare(answer_id: UUID, asker: Asker) -> tuple[Asked, Visible]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scope:
+    """Where an answer searches: rights, and filters typed and given beside."""
+
+    visible: Visible
+    typed: Filters
+    filters: Filters
+
+
+def _prepare(answer_id: UUID, asker: Asker) -> tuple[Asked, _Scope]:
     row = get_answer_for(asker, answer_id)
+    question, typed = parse(row.question)
     chosen = frozenset(UUID(pk) for pk in row.collections)
     visible = visible_to(asker, chosen or None)
     collections = collections_visible_to(asker)
@@ -284,19 +299,24 @@ def _prepare(answer_id: UUID, asker: Asker) -> tuple[Asked, Visible]:
         for document in unread_documents(visible)
     ]
     asked = Asked(
-        question=row.question,
+        question=question,
         user=f"user-{asker.user_id}",
         previous=previous_turn(row),
         collections=collections.count(),
         unread=tuple(unread),
     )
-    return asked, visible
+    return asked, _Scope(visible=visible, typed=typed, filters=filters_of(row))
 
 
-def _find(question: str, visible: Visible, parts: Parts) -> tuple[SearchResult, str]:
+def _find(question: str, scope: _Scope, parts: Parts) -> tuple[SearchResult, str]:
     space = live_space()
-    retrieval = config.retrieval_config()
-    found = search(question, visible, retrieval, embedder=parts.embedder)
+    found = search(
+        question,
+        scope.visible,
+        config.retrieval_config(),
+        filters=(scope.typed, scope.filters),
+        embedder=parts.embedder,
+    )
     return found, space.model_digest if space else ""
 
 

@@ -25,6 +25,7 @@ from ingestion.visibility import (
 from rag_site import audit
 from rag_site.asking import Asker
 from rag_site.errors import Conflict, NotFound, ValidationFailed
+from retrieval.filters import NO_FILTERS, Filters, as_json, from_json, parse
 
 TITLE_CHARS = 80
 # How long the writer of an answer may be silent before it counts as dead.
@@ -63,12 +64,15 @@ def ask(
     question: str,
     conversation_id: UUID | None = None,
     collections: Sequence[UUID] | None = None,
+    filters: Filters = NO_FILTERS,
     via: str,
 ) -> Answer:
     """Store a question; ``running.start`` answers it.
 
+    ``filters`` come on top of those that stand in the question.
+
     Raises:
-        EmptyQuestion, QuestionTooLong: the question itself.
+        EmptyQuestion, QuestionTooLong, FilterInvalid: the question itself.
         NotFound: a conversation or collection that is not the asker's to see.
         NothingToSearch: no document in reach.
     """
@@ -87,14 +91,15 @@ def ask(
             conversation=conversation,
             question=question,
             collections=[str(pk) for pk in wanted],
+            parameters={"filters": as_json(filters)} if filters else {},
             via=via,
         )
 
 
 def checked_question(question: str) -> str:
     question = _CONTROL.sub("", question).strip()
-    if not question:
-        raise EmptyQuestion
+    if not parse(question)[0]:
+        raise EmptyQuestion("Type a question beside the filters." if question else None)
     limit = settings.MAX_QUESTION_CHARS
     if len(question) > limit:
         raise QuestionTooLong(
@@ -103,6 +108,11 @@ def checked_question(question: str) -> str:
             detail={"limit": limit, "length": len(question)},
         )
     return question
+
+
+def filters_of(answer: Answer) -> Filters:
+    """Return the filters that were given beside the question."""
+    return from_json(answer.parameters.get("filters", {}))
 
 
 def title_of(question: str) -> str:
@@ -170,6 +180,7 @@ def retry_answer(asker: Asker, answer_id: UUID) -> Answer:
         question=answer.question,
         conversation_id=answer.conversation_id,
         collections=[UUID(pk) for pk in answer.collections] or None,
+        filters=filters_of(answer),
         via=answer.via,
     )
 

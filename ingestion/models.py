@@ -187,6 +187,9 @@ class DocumentVersion(models.Model):
     chunk_count = models.PositiveIntegerField(default=0)
     parser_version = models.CharField(max_length=40, blank=True)
     chunker_version = models.CharField(max_length=40, blank=True)
+    # Text-search configuration as told from the text, "" where it says too little
+    # (ingestion.languages); that of its chunks may be the collection's.
+    language = models.CharField(max_length=40, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -281,7 +284,7 @@ class Chunk(models.Model):
     page_first = models.PositiveIntegerField()
     page_last = models.PositiveIntegerField()
     token_count = models.PositiveIntegerField()
-    # Text-search configuration, copied from the collection when stored.
+    # Text-search configuration, chosen when stored (ingestion.languages).
     language = models.CharField(max_length=40, default="english")
 
     class Meta:

@@ -16,9 +16,9 @@ from ingestion import filing
 from ingestion.accepting import accept_upload as accept_upload  # noqa: PLC0414 - the one door for writes
 from ingestion.accepting import queue_again, record
 from ingestion.folders import Place
+from ingestion.languages import LANGUAGE_SQL
 from ingestion.leasing import UNSETTLED
 from ingestion.models import (
-    Chunk,
     Collection,
     Document,
     DocumentVersion,
@@ -137,9 +137,14 @@ def _reindex_words(collection: Collection) -> None:
     """Write the language to the chunks, whose lexical columns follow by themselves."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '5min'")
-    Chunk.objects.filter(version__document__collection=collection).update(
-        language=collection.language
-    )
+        cursor.execute(
+            f"UPDATE ingestion_chunk c SET language = {LANGUAGE_SQL}"  # noqa: S608
+            " FROM ingestion_documentversion v, ingestion_document d,"
+            " ingestion_collection l WHERE c.version_id = v.id"
+            " AND v.document_id = d.id AND d.collection_id = l.id AND l.id = %s"
+            f" AND c.language <> {LANGUAGE_SQL}",
+            [collection.pk],
+        )
 
 
 # --- Members -----------------------------------------------------------------

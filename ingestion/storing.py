@@ -17,6 +17,7 @@ from ingestion import checkpoints
 from ingestion.chunking import CHUNKER_VERSION, page_starts
 from ingestion.copying import PAGE_COLUMNS, accept_halfvec, copy_in, page_values
 from ingestion.errors import LeaseLost
+from ingestion.languages import chosen_language, language_of
 from ingestion.leasing import Claim, held_by
 from ingestion.models import Document, DocumentVersion, EmbeddingSpace
 from ingestion.types import Parsed, Passage
@@ -55,6 +56,7 @@ def store(
     changed, if the claim no longer holds. ``on_row`` runs as rows go out: a large
     document takes minutes.
     """
+    detected = language_of(page.text for page in reading.parsed.pages)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_TIMEOUT}'")
         forget_passages(cursor, [claim.document_id])
@@ -62,9 +64,10 @@ def store(
             "DELETE FROM ingestion_page WHERE version_id = %s", [claim.version.pk]
         )
         _copy_pages(cursor, claim, reading.parsed)
-        _copy_passages(cursor, claim, reading, on_row)
+        language = chosen_language(detected, claim.language)
+        _copy_passages(cursor, replace(claim, language=language), reading, on_row)
         checkpoints.forget([claim.version.pk])
-        _publish(claim, reading)
+        _publish(claim, reading, detected)
 
 
 def forget_passages(cursor: Any, document_ids: Sequence[object]) -> None:
@@ -83,7 +86,7 @@ def forget_passages(cursor: Any, document_ids: Sequence[object]) -> None:
     )
 
 
-def _publish(claim: Claim, reading: Reading) -> None:
+def _publish(claim: Claim, reading: Reading, language: str) -> None:
     """Make the version current, last: its row lock must not be held for long."""
     DocumentVersion.objects.filter(pk=claim.version.pk).update(
         title=reading.title[:300],
@@ -91,6 +94,7 @@ def _publish(claim: Claim, reading: Reading) -> None:
         chunk_count=len(reading.passages),
         parser_version=reading.parser_version,
         chunker_version=CHUNKER_VERSION,
+        language=language,
     )
     changed = held_by(claim).update(
         state=Document.State.READY,

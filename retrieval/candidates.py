@@ -1,4 +1,7 @@
-"""Both rankings and everything known of what they found, in one statement."""
+"""Both rankings and everything known of what they found, in one statement.
+
+A search by words counts them first, in one of its own (retrieval.lexical).
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,15 @@ from numpy.typing import NDArray
 from ingestion.models import EmbeddingSpace
 from ingestion.visibility import Visible
 from retrieval import dense, lexical
+from retrieval.filters import Filters
 from retrieval.reach import Reach
 from retrieval.sql import Fragment, within_rights
 from retrieval.types import Hit, RetrievalConfig
 
 _NO_ROWS = Fragment("SELECT NULL::bigint AS chunk_id, 0.0 AS distance WHERE false", ())
-_NO_WORDS = Fragment("SELECT NULL::sparsevec AS vector", ())
+_NO_WORDS = Fragment(
+    "SELECT NULL::text AS language, NULL::sparsevec AS vector WHERE false", ()
+)
 
 # Similarity and BM25 are computed for the chunks of either ranking: fusion of
 # scores needs both of each. Rights were applied inside the rankings.
@@ -31,7 +37,7 @@ dense AS (
 )
 SELECT c.id, d.id, c.version_id, d.collection_id, d.name, c.heading, c.text,
        c.start, c."end", c.page_first, c.page_last, c.token_count, 0.0,
-       1 - (e.vector <=> %s::halfvec), -(c.bm25 <#> (SELECT vector FROM question)),
+       1 - (e.vector <=> %s::halfvec), -{bm25},
        dense.rank, lexical.rank
 FROM dense FULL JOIN lexical USING (chunk_id)
 JOIN ingestion_chunk c ON c.id = chunk_id
@@ -55,6 +61,7 @@ class Query:
     """
 
     visible: Visible
+    filters: tuple[Filters, ...] = ()
     config: RetrievalConfig
     reach: Reach
     space: EmbeddingSpace | None
@@ -64,44 +71,56 @@ class Query:
 def find_candidates(query: Query) -> list[Hit]:
     """Return the chunks of the dense and of the lexical ranking, not yet fused.
 
-    A visible set of at most ``config.exact_scan_chunks`` is compared in full.
-    So is a larger one of which the index walk came back with too few rows: a
-    search never returns fewer than there are.
+    Every visible vector is compared where that costs less than a walk through
+    the index (``dense.is_exact_cheaper``), and where the walk came back with too
+    few rows: a search never returns fewer than there are.
     """
-    config, chunks = query.config, query.reach.chunks
-    is_small = chunks <= config.exact_scan_chunks
-    if is_small or query.vector is None:
-        return _run(_statement(query, is_small=is_small))
+    config, reach = query.config, query.reach
+    if query.vector is None or dense.is_exact_cheaper(
+        reach.chunks, reach.total, config
+    ):
+        return _run(_statement(query, is_exact=True))
     with transaction.atomic():
         dense.prepare_index_scan(config)
-        hits = _run(_statement(query, is_small=False))
+        hits = _run(_statement(query, is_exact=False))
     walked = sum(hit.dense_rank is not None for hit in hits)
-    if walked >= min(config.candidates, chunks):
+    if walked >= min(config.candidates, reach.chunks):
         return hits
-    return _run(_statement(query, is_small=True))
+    return _run(_statement(query, is_exact=True))
 
 
-def _statement(query: Query, *, is_small: bool) -> Fragment:
-    rights = within_rights(query.visible, is_small=is_small)
-    limit, lexemes = query.config.candidates, query.reach.lexemes
+def _statement(query: Query, *, is_exact: bool) -> Fragment:
+    is_small = query.reach.chunks <= query.config.exact_scan_chunks
+    rights = within_rights(query.visible, query.filters, is_small=is_small)
+    limit = query.config.candidates
     question, nearest, matching = _NO_WORDS, _NO_ROWS, _NO_ROWS
     vector, space = None, query.space
     if space is not None and query.vector is not None:
         vector = dense.halfvec(query.vector)
-        rank = dense.exact_neighbours if is_small else dense.indexed_neighbours
+        rank = dense.exact_neighbours if is_exact else dense.indexed_neighbours
         nearest = rank(vector, space, rights, limit)
-    if lexemes and query.config.method != "dense":
-        question = lexical.question_vector(lexemes, query.reach.chunks, rights)
-        matching = lexical.best_matches(lexemes, rights, limit)
+    words = _words(query, rights, is_small=is_small)
+    if words:
+        question = lexical.question_vectors(words)
+        matching = lexical.best_matches(words, rights, limit, is_small=is_small)
     return Fragment(
         _STATEMENT.format(
-            question=question.sql, dense=nearest.sql, lexical=matching.sql
+            question=question.sql,
+            dense=nearest.sql,
+            lexical=matching.sql,
+            bm25=lexical.DISTANCE,
         ),
         (
             *(*question.params, *nearest.params, *matching.params),
             *(vector, space.pk if space else None),
         ),
     )
+
+
+def _words(query: Query, rights: Fragment, *, is_small: bool) -> list[lexical.Word]:
+    if query.config.method == "dense":
+        return []
+    return lexical.count_words(query.reach.terms, rights, is_small=is_small)
 
 
 def _run(statement: Fragment) -> list[Hit]:

@@ -15,6 +15,7 @@ from ingestion.models import EmbeddingSpace
 from ingestion.spaces import live_space
 from ingestion.visibility import Visible
 from retrieval.candidates import Query, find_candidates
+from retrieval.filters import Filters
 from retrieval.fusion import DENSE_WEIGHT, drop_repeats, fuse_ranks, fuse_scores
 from retrieval.reach import measure_reach
 from retrieval.types import Hit, RetrievalConfig, SearchResult
@@ -29,19 +30,24 @@ def search(
     visible: Visible,
     config: RetrievalConfig,
     *,
+    filters: tuple[Filters, ...] = (),
     embedder: Embedder | None = None,
 ) -> SearchResult:
     """Return the chunks of ``visible`` that answer ``question`` best.
 
-    An empty library gives an empty result. Blocks: two statements and one
+    An empty library gives an empty result. Blocks: three statements and one
     forward pass; asynchronous callers run it in a thread.
+
+    Args:
+        question: without filters (retrieval.filters.parse takes them out).
+        filters: that a document must pass, all of them.
 
     Raises:
         EmbedderUnavailable, WeightsMissing: the question cannot be embedded.
         EmbedderChanged: the vectors were written by other weights.
     """
     stopwatch = Stopwatch()
-    reach = measure_reach(question, visible)
+    reach = measure_reach(question, visible, filters)
     stopwatch.lap("reach")
     hits: list[Hit] = []
     if reach.chunks:
@@ -50,7 +56,12 @@ def search(
         stopwatch.lap("embed")
         candidates = find_candidates(
             Query(
-                visible=visible, config=config, reach=reach, space=space, vector=vector
+                visible=visible,
+                filters=filters,
+                config=config,
+                reach=reach,
+                space=space,
+                vector=vector,
             )
         )
         stopwatch.lap("find")

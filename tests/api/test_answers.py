@@ -251,3 +251,64 @@ def test_search_returns_passages_inside_rights(model: ScriptedLLM) -> None:
     hidden = strange.post("/api/v1/search", body, content_type="application/json")
     assert hidden.status_code == 404
     assert Conversation.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "filters", "names"),
+    [
+        ("litres", {"file": ["PUMP"]}, ["pump.txt"]),
+        ("litres file:tank", None, ["tank.txt"]),
+        ("litres file:tank", {"type": ["txt"], "after": "2020"}, ["tank.txt"]),
+        ("litres", {"before": "2020"}, []),
+        ("litres", {"lang": ["de"]}, []),
+    ],
+)
+def test_search_takes_filters_in_the_body_and_in_the_question(
+    model: ScriptedLLM, question: str, filters: Any, names: list[str]
+) -> None:
+    collection = factories.make_collection()
+    for name in ("pump.txt", "tank.txt"):
+        factories.make_ready_document(collection, name, [f"{name} holds 40 litres."])
+    body = {"question": question, "filters": filters}
+    found = client_of(factories.alice()).post(
+        "/api/v1/search", body, content_type="application/json"
+    )
+    assert [hit["document"] for hit in found.json()["hits"]] == names
+
+
+@pytest.mark.parametrize("path", ["/search", "/ask"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"question": "litres type:exe"},
+        {"question": "litres", "filters": {"after": "soon"}},
+        {"question": "litres", "filters": {"type": ["exe"]}},
+    ],
+)
+async def test_a_malformed_filter_is_refused_in_words(
+    secret: str, path: str, body: Any
+) -> None:
+    refused = await post(secret, path, body)
+    assert refused.status_code == 422
+    assert refused.json()["error"]["code"] == "filter_invalid"
+
+
+async def test_filters_alone_are_no_question(secret: str) -> None:
+    refused = await post(secret, "/ask", {"question": "file:pump"})
+    assert refused.json()["error"]["code"] == "empty_question"
+
+
+async def test_an_answer_keeps_to_its_filters_and_says_which(secret: str) -> None:
+    await sync_to_async(_add_tank)()
+    body = {"question": f"{QUESTION} type:txt", "filters": {"file": ["manual"]}}
+    answer = (await post(secret, "/ask", body)).json()
+    assert {source["document"] for source in answer["sources"]} == {"manual.txt"}
+    assert answer["standalone_question"] == QUESTION
+    assert answer["parameters"]["filters"] == {"names": ["manual"]}
+
+
+def _add_tank() -> None:
+    collection = factories.make_collection(name="Tanks")
+    factories.make_ready_document(
+        collection, "tank.txt", ["The pump of the tank holds 50 litres of oil."]
+    )

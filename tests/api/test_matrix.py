@@ -61,6 +61,13 @@ ROUTES: dict[str, Route] = {
     "POST /collections/{pk}/documents": Route(
         role="writer", scope="ingest", is_upload=True
     ),
+    # Fetching is switched off, which only a writer may learn from the words.
+    "POST /collections/{pk}/addresses": Route(
+        role="writer",
+        scope="ingest",
+        body={"url": "https://example.org/a.txt"},
+        good=(404,),
+    ),
     "GET /documents": Route(
         role="anyone", scope="read", ids_in_body={"?collection": "collection"}
     ),
@@ -70,7 +77,8 @@ ROUTES: dict[str, Route] = {
     "GET /documents/{pk}": Route(role="reader", scope="read"),
     "DELETE /documents/{pk}": Route(role="writer", scope="ingest"),
     "POST /documents/{pk}/retry": Route(role="writer", scope="ingest"),
-    "POST /documents/{pk}/cancel": Route(role="writer", scope="ingest"),
+    # The world's document has been read, which only a writer learns.
+    "POST /documents/{pk}/cancel": Route(role="writer", scope="ingest", good=(409,)),
     "GET /documents/{pk}/file": Route(role="reader", scope="read"),
     "GET /documents/{pk}/text": Route(role="reader", scope="read"),
     # A text file has no page to look at, which only a reader learns.
@@ -87,7 +95,11 @@ ROUTES: dict[str, Route] = {
         role="own-library",
         scope="ask",
         body={"question": "How many litres?"},
-        ids_in_body={"collections": ["collection"], "conversation": "chat"},
+        ids_in_body={
+            "collections": ["collection"],
+            "conversation": "chat",
+            "filters": {"documents": ["doc"]},
+        },
     ),
     "GET /answers/{pk}": Route(role="own", scope="ask"),
     "GET /answers/{pk}/events": Route(role="own", scope="ask"),

@@ -13,6 +13,7 @@ from ingestion.types import as_shown
 from ingestion.visibility import Visible, collections_visible_to, visible_to
 from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
+from retrieval.filters import FilterInvalid, parse
 from retrieval.search import search
 from retrieval.types import Hit, RetrievalConfig, SearchResult
 
@@ -23,7 +24,11 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("question", metavar="QUESTION")
+        parser.add_argument(
+            "question",
+            metavar="QUESTION",
+            help="may hold file:, type:, lang:, after: and before:",
+        )
         parser.add_argument("--collection", metavar="NAME", help="only in this one")
         parser.add_argument(
             "--user",
@@ -34,14 +39,18 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not options["question"].strip():
+        try:
+            question, filters = parse(options["question"])
+        except FilterInvalid as exc:
+            raise CommandError(exc.message, returncode=2) from exc
+        if not question.strip():
             raise CommandError("Ask something: the question is empty.", returncode=2)
         if not 1 <= options["k"] <= _MAX_K:
             raise CommandError(f"-k must be from 1 to {_MAX_K}.", returncode=2)
         config = RetrievalConfig.from_settings(k=options["k"])
         try:
             visible = _reach(owner_named(options["user"]), options["collection"])
-            result = search(options["question"], visible, config)
+            result = search(question, visible, config, filters=(filters,))
         except NotFound as exc:
             raise CommandError(exc.message, returncode=2) from exc
         except RagError as exc:
