@@ -51,6 +51,14 @@ Policy = Annotated[
         "in the same folder; with `ask` the file is refused with `name_taken`.",
     ),
 ]
+Unpack = Annotated[
+    bool,
+    Form(
+        False,
+        description="Make each file of a ZIP archive a document with a row of its "
+        "own; else an archive is one document.",
+    ),
+]
 Paths = Annotated[
     list[str],
     Form(
@@ -97,10 +105,11 @@ def upload_documents(
     files: Annotated[list[UploadedFile], File(...)],
     on_same_name: Policy,
     paths: Paths,
+    unpack: Unpack,
 ) -> Status[dict[str, Any]]:
     """Add files; each gets a row of its own, and one bad file does not stop the others.
 
-    A ZIP archive gets a row for each file in it, which becomes a document. Reading begins at once; follow it with `GET /documents/{id}`.
+    Reading begins at once; follow it with `GET /documents/{id}`.
     """
     asker = asker_of(request)
     get_collection_for(asker, pk, Role.WRITER)
@@ -113,12 +122,12 @@ def upload_documents(
     made = once(
         request,
         asker,
-        [on_same_name, *((file.shown, digest_of(file.path)) for file in sent)]
+        [on_same_name, unpack, *((file.shown, digest_of(file.path)) for file in sent)]
         if request.headers.get("Idempotency-Key")
         else None,
-        lambda: _made(asker, pk, sent, on_same_name),
+        lambda: _made(asker, pk, sent, on_same_name, unpack=unpack),
     )
-    return Status(202, {"documents": [_with_document(asker, r) for r in made["rows"]]})
+    return Status(202, {"documents": [with_document(asker, r) for r in made["rows"]]})
 
 
 @router.get("/documents", auth=needs("read"), response=shapes.DocumentList)
@@ -251,18 +260,20 @@ def _made(
     collection_id: UUID,
     sent: Sequence[Sent],
     on_same_name: OnSameName,
+    *,
+    unpack: bool,
 ) -> dict[str, Any]:
     """Return what became of each file: ids and words only, so that it can be kept."""
     return {
         "rows": [
-            _row_of(one)
+            row_of(one)
             for file in sent
-            for one in receive(asker, collection_id, file, on_same_name)
+            for one in receive(asker, collection_id, file, on_same_name, unpack=unpack)
         ]
     }
 
 
-def _row_of(one: Received) -> dict[str, Any]:
+def row_of(one: Received) -> dict[str, Any]:
     error = one.problem and {
         "code": one.problem.code,
         "message": one.problem.message,
@@ -293,7 +304,7 @@ def _sent(files: Sequence[UploadedFile], paths: Sequence[str]) -> list[Sent]:
     ]
 
 
-def _with_document(asker: Asker, row: dict[str, Any]) -> dict[str, Any]:
+def with_document(asker: Asker, row: dict[str, Any]) -> dict[str, Any]:
     if row["document"] is None:
         return row
     document = documents_visible_to(asker).filter(pk=row["document"]).first()

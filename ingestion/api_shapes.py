@@ -144,5 +144,13 @@ class UploadRow(Schema):
     error: ErrorBody | None
 
 
+class AddressIn(Closed):
+    """A public http or https address of a file."""
+
+    url: Annotated[Text, Field(min_length=1, max_length=2000)]
+    on_same_name: Literal["replace", "keep", "skip", "ask"] = "keep"
+    unpack: bool = False
+
+
 class UploadOut(Schema):
     documents: list[UploadRow]

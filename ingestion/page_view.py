@@ -55,10 +55,15 @@ def page_context(document: Document, query: QueryDict) -> dict[str, Any]:
         return {"version": None, "page": None}
     start, end = _number(query, "start"), _number(query, "end")
     page = _page(version, _number(query, "page"), start)
+    versions = list(document.versions.all())
+    current = document.current_version
     context: dict[str, Any] = {
         "version": version,
-        "is_old": version.pk != (document.current_version_id or version.pk),
-        "versions": list(document.versions.all()),
+        "current": current,
+        "newest": versions[0],
+        "is_newest_current": current is not None and current.pk == versions[0].pk,
+        "is_old": current is not None and version.number < current.number,
+        "versions": versions,
         "page": page,
     }
     if page is not None:
@@ -86,6 +91,10 @@ def png_of(version: DocumentVersion, number: int) -> bytes:
     fresh = kept.with_suffix(f".{secrets.token_hex(4)}")
     fresh.write_bytes(image)
     fresh.replace(kept)
+    if not DocumentVersion.objects.filter(digest=version.digest).exists():
+        # Deleted while the page was drawn: its pictures must not come back.
+        filing.remove_unreferenced([version.digest])
+        raise NotFound
     return image
 
 

@@ -1,24 +1,30 @@
 """From a file that was sent to documents, or to the reason why not.
 
-An archive becomes one document for each file in it.
+An archive becomes one document, or one for each file in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
-from ingestion.accepting import OnSameName, accept_upload
+from django.conf import settings
+
+from ingestion.accepting import OnSameName, accept_upload, record
 from ingestion.archiving import is_archive, unpacked
-from ingestion.errors import NameTaken, UploadRejected
+from ingestion.errors import AddressRefused, NameTaken, UploadRejected
+from ingestion.fetching import FetchConfig, fetch
 from ingestion.folders import Place, place_of
 from ingestion.models import Document, Role
 from ingestion.visibility import get_collection_for
 from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
 
+T = TypeVar("T")
 _WORDS = {
     "created": "added",
     "duplicate": "is there already",
@@ -63,15 +69,24 @@ class Received:
 
 
 def receive(
-    asker: Asker, collection_id: UUID, sent: Sent, policy: OnSameName
+    asker: Asker,
+    collection_id: UUID,
+    sent: Sent,
+    policy: OnSameName,
+    *,
+    unpack: bool = False,
 ) -> list[Received]:
-    """Take in a file, or each file of an archive: one bad one stops no other.
+    """Take in a file; one that cannot be taken is told, not raised.
+
+    Args:
+        unpack: of an archive, take in each file in it as a document of its
+            own; else the archive is one document.
 
     Raises:
         NotFound: the asker may not add to this collection.
     """
     get_collection_for(asker, collection_id, Role.WRITER)
-    if not is_archive(sent.name):
+    if not unpack or not is_archive(sent.name):
         return [_received(asker, collection_id, sent, policy)]
     return list(_unpacked(asker, collection_id, sent, policy))
 
@@ -122,3 +137,36 @@ def _received(
         return Received(name=sent.shown, problem=problem)
     document = accepted.document
     return Received(name=document.path, document=document, outcome=accepted.outcome)
+
+
+def fetched_from(
+    asker: Asker,
+    collection_id: UUID,
+    url: str,
+    take: Callable[[Sent], T],
+) -> T:
+    """Fetch a file by its web address and give it to ``take``; both are on record.
+
+    Raises:
+        NotFound: the asker may not add here, or fetching is switched off.
+        AddressRefused, FetchFailed, FileTooLarge, Unavailable: with the reason.
+    """
+    collection = get_collection_for(asker, collection_id, Role.WRITER)
+    if not settings.URL_IMPORT:
+        raise NotFound("Adding by address is switched off on this site.")
+    settings.FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR) as folder:
+        try:
+            fetched = fetch(url, FetchConfig.from_settings(), Path(folder, "file"))
+        except AddressRefused as problem:
+            record("address.refused", asker, collection, reason=problem.message)
+            raise
+        record(
+            "address.fetched",
+            asker,
+            collection,
+            url=fetched.target.shown[:300],
+            address=fetched.address,
+            size=fetched.size_bytes,
+        )
+        return take(Sent(path=fetched.path, name=fetched.name))

@@ -22,10 +22,10 @@ from ingestion.errors import DiskFull
 from ingestion.folders import place_of
 from ingestion.listing import Row, rows_of, with_newest_version, writable_ids
 from ingestion.models import Document, Role
-from ingestion.receiving import Received, Sent, receive
+from ingestion.receiving import Received, Sent, fetched_from, receive
 from ingestion.visibility import get_collection_for
 from rag_site.asking import Asker, asker_of_request
-from rag_site.errors import ValidationFailed
+from rag_site.errors import NotFound, RagError, ValidationFailed
 
 POLICIES: tuple[OnSameName, ...] = ("ask", "keep", "replace", "skip")
 
@@ -89,6 +89,23 @@ def upload(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_POST
+def fetch(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Add the file at a web address."""
+    asker = asker_of_request(request)
+    get_collection_for(asker, pk, Role.WRITER)
+    url = request.POST.get("url", "").strip()
+    try:
+        line = fetched_from(
+            asker, pk, url, lambda sent: _taken_in(asker, pk, sent, "ask")
+        )
+    except NotFound:
+        raise
+    except RagError as problem:
+        line = _line(asker, url[:200], [Received(name=url[:200], problem=problem)])
+    return _answer(request, pk, [line])
+
+
+@require_POST
 def choose(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Replace, keep both or skip, for files that wait for that choice."""
     asker = asker_of_request(request)
@@ -135,7 +152,7 @@ def _chosen(asker: Asker, pk: UUID, token: str, policy: OnSameName) -> Line:
 
 
 def _taken_in(asker: Asker, pk: UUID, sent: Sent, policy: OnSameName) -> Line:
-    received = receive(asker, pk, sent, policy)
+    received = receive(asker, pk, sent, policy, unpack=True)
     token = ""
     if any(one.is_conflict for one in received):
         token = holding.hold(asker, pk, sent)

@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("collections/new", collection_views.create, name="new_collection"),
     path("collections/<uuid:pk>/documents", upload_views.upload, name="upload"),
+    path("collections/<uuid:pk>/fetch", upload_views.fetch, name="fetch"),
     path("collections/<uuid:pk>/choice", upload_views.choose, name="choose"),
     path(
         "collections/<uuid:pk>/settings", collection_views.settings, name="collection"

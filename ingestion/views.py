@@ -195,6 +195,7 @@ def _around(asker: Asker, collection: Collection | None) -> dict[str, Any]:
         "new_collection": CollectionForm(auto_id="new_%s"),
         "accept": ",".join([*SUPPORTED, ".zip"]),
         "max_upload_mb": settings.MAX_UPLOAD_MB,
+        "url_import": settings.URL_IMPORT,
     }
 
 

@@ -57,6 +57,7 @@ api = NinjaAPI(
 for router in (
     "ingestion.api.router",
     "ingestion.api_documents.router",
+    "ingestion.api_fetch.router",
     "retrieval.api.router",
     "generation.api.router",
 ):

@@ -264,6 +264,13 @@ PARSER_WALL_S = env_int("PLUMBLINE_PARSER_WALL_S", 120, minimum=1)
 PARSER_CPU_S = env_int("PLUMBLINE_PARSER_CPU_S", 60, minimum=1)
 PARSER_MEMORY_MB = env_int("PLUMBLINE_PARSER_MEMORY_MB", 1024, minimum=128)
 
+# True: writers may add a file by its web address; the site then fetches it.
+URL_IMPORT = env_bool("PLUMBLINE_URL_IMPORT", False)
+# Host names that files are fetched from, with all below them; empty: any public one.
+URL_IMPORT_HOSTS = env_list("PLUMBLINE_URL_IMPORT_HOSTS", [])
+# Seconds of one fetch.
+URL_IMPORT_S = env_int("PLUMBLINE_URL_IMPORT_S", 60, minimum=1, maximum=600)
+
 # --- Celery ----------------------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL or "redis://127.0.0.1:1/0"

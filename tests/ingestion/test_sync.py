@@ -200,19 +200,19 @@ def test_a_file_that_can_no_longer_be_read_is_not_gone(run, tree) -> None:
 def test_an_archive_in_the_tree_is_a_folder_of_its_name(run, tree) -> None:
     parts = {"a/one.txt": "One.", "two.txt": "Two.", "bad.exe": b"MZ" + bytes(99)}
     (tree / "old.zip").write_bytes(samples.zip_bytes(parts))
-    status, report, _ = run("--sync")
+    status, report, _ = run("--sync", "--unpack")
     assert status == 1
     assert {"old.zip/a/one.txt", "old.zip/two.txt"} < paths()
     errors = {row["path"]: row["error"] for row in report["documents"] if row["error"]}
     assert set(errors) == {"old.zip/bad.exe"}
-    assert run("--sync")[1]["changes"] == {"refused": 1, "unchanged": 5}
+    assert run("--sync", "--unpack")[1]["changes"] == {"refused": 1, "unchanged": 5}
     (tree / "old.zip").write_bytes(b"no archive any more")
-    status, _, err = run("--sync")
+    status, _, err = run("--sync", "--unpack")
     assert status == 1
     assert "could not be read" in err
     assert "old.zip/two.txt" in paths()
     (tree / "old.zip").unlink()
-    assert len(run("--sync")[1]["removed"]) == 2
+    assert len(run("--sync", "--unpack")[1]["removed"]) == 2
 
 
 def test_a_failed_file_is_tried_again_and_a_cancelled_one_is_not(run) -> None:

@@ -85,6 +85,7 @@ def test_a_stranger_can_change_nothing(scene: Scene, client_of: ClientOf) -> Non
         f"/documents/{scene.document.pk}/delete",
         f"/collections/{scene.collection.pk}/documents",
         f"/collections/{scene.collection.pk}/choice",
+        f"/collections/{scene.collection.pk}/fetch",
         f"/collections/{scene.collection.pk}/settings",
         f"/collections/{scene.collection.pk}/members",
         f"/collections/{scene.collection.pk}/delete",

@@ -63,6 +63,11 @@ class Command(BaseCommand):
             action="store_true",
             help="with --sync: also when the folder is empty or partly unreadable",
         )
+        parser.add_argument(
+            "--unpack",
+            action="store_true",
+            help="make each file of a ZIP archive a document of its own",
+        )
         parser.add_argument("--wait", action="store_true")
         parser.add_argument("--json", action="store_true")
 
@@ -131,7 +136,9 @@ def _tree(
 
 
 def _folder(tree: Tree, options: dict[str, Any], refusals: list[str]) -> list[Deed]:
-    deeds = [syncing.follow(tree, found) for found in _found(tree)]
+    deeds = [
+        syncing.follow(tree, found) for found in _found(tree, unpack=options["unpack"])
+    ]
     if not options["sync"]:
         return deeds
     problem = None if options["force"] else _unsafe(tree)
@@ -141,10 +148,10 @@ def _folder(tree: Tree, options: dict[str, Any], refusals: list[str]) -> list[De
     return deeds + syncing.forget_vanished(tree)
 
 
-def _found(tree: Tree) -> Iterator[FoundFile]:
+def _found(tree: Tree, *, unpack: bool) -> Iterator[FoundFile]:
     for file in syncing.files_in(tree.root, tree.unreadable):
         path = syncing.path_in(tree, file)
-        if is_archive(file.name):
+        if unpack and is_archive(file.name):
             yield from syncing.files_of_archive(tree, path, file)
         else:
             yield FoundFile(path=path, file=file)
@@ -176,7 +183,11 @@ def _file(
     policy: OnSameName = options["on_same_name"] or "keep"
     try:
         received = receive(
-            asker, collection.pk, Sent(path=path, name=path.name), policy
+            asker,
+            collection.pk,
+            Sent(path=path, name=path.name),
+            policy,
+            unpack=options["unpack"],
         )
     except OSError as exc:
         reason = f"The file cannot be opened: {exc.strerror}."

@@ -346,6 +346,30 @@ list?.addEventListener("submit", (event) => {
   choose(isForAll ? [...list.querySelectorAll("[data-choice]")] : [form], event.submitter.value);
 });
 
+// --- A file by its web address -----------------------------------------------
+
+$("[data-fetch]")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const data = new FormData(form);
+  const pause = { abort: () => {} };
+  if (!waiting.length && !running.size) reset();
+  const one = { path: data.get("url"), line: list.appendChild(document.createElement("li")) };
+  counts.all += 1;
+  showWaiting(one);
+  one.bar.removeAttribute("value");
+  running.add(pause);
+  wasBusy = true;
+  show();
+  const lines = await answered(form.action, data);
+  if (lines?.[0]) {
+    place(one, lines[0]);
+    if (lines[0].dataset.outcome !== "refused") form.reset();
+  } else refuse(one, "That did not work. Try again.");
+  running.delete(pause);
+  check();
+});
+
 // --- Choosing ----------------------------------------------------------------
 
 for (const input of document.querySelectorAll('input[type="file"]')) {
