@@ -103,15 +103,17 @@ class BareLoop:
     """The shortest loop that writes tokens: llama_decode, then a greedy sampler."""
 
     def __init__(self, name: str) -> None:
-        from generation.server.native import BATCH_TOKENS, Weights
+        from generation.server.native import BATCH_TOKENS, Shape, Weights
         from generation.server.templates import template_for
 
         self.template = template_for(name)
         self.weights = Weights(
             locate(name),
-            context_tokens=settings.CONTEXT_TOKENS,
-            threads=settings.MODEL_THREADS,
-            gpu_layers=settings.GPU_LAYERS,
+            Shape(
+                context_tokens=settings.CONTEXT_TOKENS,
+                threads=settings.MODEL_THREADS,
+                gpu_layers=settings.GPU_LAYERS,
+            ),
         )
         self.batch = BATCH_TOKENS
 

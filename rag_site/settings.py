@@ -302,6 +302,11 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "small"
 # Each timer's message is worthless when the next one is due, and expires.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "reembed": {
+        "task": "retrieval.tasks.reembed",
+        "schedule": 30.0,
+        "options": {"queue": "large", "expires": 25},
+    },
     "sweep-answers": {
         "task": "generation.tasks.sweep_answers",
         "schedule": 30.0,
@@ -315,8 +320,12 @@ LARGE_FILE_MB = env_int("PLUMBLINE_LARGE_FILE_MB", 5, minimum=1)
 
 # Candidates taken from each ranking before fusion.
 CANDIDATES = env_int("PLUMBLINE_CANDIDATES", 100, minimum=10, maximum=1000)
-# Visible chunks up to which an exact scan replaces the HNSW index.
+# Visible chunks up to which every vector is compared, whatever an index walk would
+# cost: exact, and a millisecond for each thousand or two.
 EXACT_SCAN_CHUNKS = env_int("PLUMBLINE_EXACT_SCAN_CHUNKS", 20_000)
+# Vectors that are compared in the time of one step of an index walk; above
+# EXACT_SCAN_CHUNKS the cheaper of the two is chosen by it.
+WALK_COST = env_float("PLUMBLINE_WALK_COST", 4.0, minimum=0.0, maximum=1000.0)
 # hnsw.ef_search of an index scan.
 HNSW_EF_SEARCH = env_int("PLUMBLINE_HNSW_EF_SEARCH", 100, minimum=10, maximum=1000)
 # Connections of a vector in the HNSW index; more: better recall, more memory.
@@ -359,6 +368,11 @@ GPU_LAYERS = env_int("PLUMBLINE_GPU_LAYERS", -1, minimum=-1)
 MODEL_THREADS = env_int("PLUMBLINE_MODEL_THREADS", 0)
 # Requests that may wait at the model server before it answers 503.
 MODEL_QUEUE = env_int("PLUMBLINE_MODEL_QUEUE", 16, minimum=1)
+# Requests that the model server answers at the same time. Default 8.
+MODEL_SLOTS = env_int("PLUMBLINE_MODEL_SLOTS", 8, minimum=1, maximum=32)
+# Tokens in its cache, of all requests and of kept prefixes; 0: as many as 4
+# contexts, fewer where memory is short.
+CACHE_TOKENS = env_int("PLUMBLINE_CACHE_TOKENS", 0)
 # Wall clock of one answer, in seconds.
 ANSWER_WALL_S = env_int("PLUMBLINE_ANSWER_WALL_S", 300, minimum=10)
 

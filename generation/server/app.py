@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import logging
-import secrets
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,11 +14,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from generation.server import templates
+from generation.server.admission import PromptTooLong, Scopes, admit
 from generation.server.completing import complete, stream
 from generation.server.config import ServerConfig
-from generation.server.engine import Engine, Request
+from generation.server.engine import Engine
 from generation.server.metrics import render_metrics
-from generation.server.native import Sampling
 from generation.server.parameters import ChatRequest, EmbeddingRequest, TokenizeRequest
 from generation.server.protocol import problem
 from generation.server.questions import QuestionEmbedder
@@ -80,49 +79,22 @@ async def chat(request: HttpRequest) -> Response:
     body = await _read(request, ChatRequest)
     state = request.app.state
     engine: Engine = state.engine
-    prompt = _tokens(engine, state.template, body)
-    room = engine.weights.context_tokens - len(prompt)
-    if room < 1:
+    try:
+        asked = admit(body, Scopes.of(request.headers), state)
+    except PromptTooLong as exc:
         return problem(
             400,
             "invalid_request_error",
-            f"The prompt has {len(prompt)} tokens and the context "
-            f"{engine.weights.context_tokens}. Shorten it.",
+            f"The prompt has {exc.tokens} tokens and the context {exc.room}. Shorten it.",
             code="context_length_exceeded",
             param="messages",
         )
-    asked = Request(
-        # Nobody in particular shares with nobody.
-        person=body.user or secrets.token_hex(8),
-        tokens=tuple(prompt),
-        max_tokens=min(body.max_tokens, room),
-        wall_s=state.config.wall_s,
-        sampling=Sampling(
-            temperature=body.temperature,
-            top_k=body.top_k,
-            top_p=body.top_p,
-            min_p=body.min_p,
-            seed=body.seed,
-        ),
-        stops=(*body.stop, *state.template.stop),
-    )
     try:
         if body.stream:
             return stream(engine, asked, body, model=state.config.model)
         return await complete(engine, asked, request, model=state.config.model)
     except QueueFull:
         return _busy(engine)
-
-
-def _tokens(
-    engine: Engine, template: templates.ChatTemplate, body: ChatRequest
-) -> list[int]:
-    pieces = templates.render(template, [(m.role, m.content) for m in body.messages])
-    return [
-        token
-        for piece in pieces
-        for token in engine.weights.tokenize(piece.text, is_special=piece.is_special)
-    ]
 
 
 def _busy(engine: Engine) -> Response:
@@ -139,19 +111,19 @@ def _busy(engine: Engine) -> Response:
 async def embeddings(request: HttpRequest) -> Response:
     body = await _read(request, EmbeddingRequest)
     embedder: QuestionEmbedder = request.app.state.embedder
-    vectors = await embedder.embed(
-        body.input, as_question=body.input_type == "question"
+    made = await embedder.embed(
+        body.input, as_question=body.input_type == "question", model=body.model
     )
     rows = [
         {"object": "embedding", "index": index, "embedding": vector}
-        for index, vector in enumerate(vectors)
+        for index, vector in enumerate(made.vectors)
     ]
     return JSONResponse(
         {
             "object": "list",
             "data": rows,
-            "model": embedder.name,
-            "digest": embedder.digest,
+            "model": made.model,
+            "digest": made.digest,
             "usage": {"prompt_tokens": 0, "total_tokens": 0},
         }
     )
@@ -171,6 +143,8 @@ async def models(request: HttpRequest) -> Response:
         "digest": config.digest,
         "quantization": config.quantization,
         "context_tokens": weights.context_tokens,
+        "slots": weights.slots,
+        "cache_tokens": weights.cells,
         "gpu_layers": weights.gpu_layers,
     }
     row = {"id": config.model, "object": "model", "owned_by": "plumbline"}
@@ -184,6 +158,7 @@ async def health(request: HttpRequest) -> Response:
             "status": "ok",
             "model": request.app.state.config.model,
             "busy": engine.is_busy,
+            "running": engine.running,
             "waiting": engine.waiting,
             "embedder_loading": request.app.state.embedder.is_loading,
         }

@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from generation.server.engine import End, Engine, Job, Piece, Place, Request
+from generation.server.engine import Engine
+from generation.server.jobs import End, Job, Piece, Place, Request
 from generation.server.parameters import ChatRequest
 from generation.server.protocol import FINISH, Reply, event, problem
 

@@ -9,6 +9,9 @@ from django.conf import settings
 
 from rag_site import weights
 
+# Most requests need a fraction of their context, so slots share this many of them.
+CONTEXTS = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
@@ -17,6 +20,8 @@ class ServerConfig:
     Attributes:
         threads: of llama.cpp; 0 all cores.
         gpu_layers: -1 all that fit, 0 none.
+        slots: requests that are answered at the same time.
+        cache_tokens: room of all of them together, and of prefixes kept for reuse.
         queue_depth: requests that may wait.
         wall_s: seconds from submission after which an answer is ended.
     """
@@ -29,6 +34,8 @@ class ServerConfig:
     context_tokens: int = 4096
     threads: int = 0
     gpu_layers: int = -1
+    slots: int = 8
+    cache_tokens: int = 16_384
     queue_depth: int = 16
     wall_s: float = 300
 
@@ -50,6 +57,8 @@ class ServerConfig:
             context_tokens=settings.CONTEXT_TOKENS,
             threads=settings.MODEL_THREADS,
             gpu_layers=settings.GPU_LAYERS,
+            slots=settings.MODEL_SLOTS,
+            cache_tokens=settings.CACHE_TOKENS or CONTEXTS * settings.CONTEXT_TOKENS,
             queue_depth=settings.MODEL_QUEUE,
             wall_s=settings.ANSWER_WALL_S,
         )

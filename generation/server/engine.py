@@ -1,126 +1,105 @@
-"""One thread owns the weights; everybody else waits in a fair, bounded line.
+"""Continuous batching: one thread, one context, one sequence for each request.
 
     engine = Engine(weights, depth=16)
     job = engine.submit(request, emit)   # raises QueueFull
-    engine.cancel(job)                   # frees the slot within one step
+    engine.cancel(job)                   # frees its sequence within one step
 
 ``emit`` is called from the engine's thread with Place, Piece and, last and
-exactly once, End.
+exactly once, End. A step evaluates one batch: the next token of everyone who
+is answered, tokens drafted for them, and slices of the prompts being read.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from generation.server.detokenizing import TextStream
-from generation.server.native import (
-    Cancelled,
-    EvaluationFailed,
-    Sampler,
+from generation.server.drafting import Drafter
+from generation.server.figures import Figures
+from generation.server.jobs import (
+    Chance,
+    Emit,
+    Job,
+    Piece,
+    Place,
+    Reason,
+    Request,
     Sampling,
-    Weights,
 )
+from generation.server.native import Cancelled, EvaluationFailed, Row
+from generation.server.prefixes import common_prefix
 from generation.server.queueing import FairQueue
+from generation.server.reading import Pace, shares
+from generation.server.sampling import GrammarUnusable
+from generation.server.sequences import Cache, Sequences
+from generation.server.slots import Sampler, Slot
 
 logger = logging.getLogger(__name__)
 
 # Told apart from a crash of the interpreter (1) and a refusal to start (2).
 EXIT_ENGINE_FAILED = 70
-Reason = Literal["stop", "length", "cancelled", "error"]
+# Rows of a step that are worth drafting for: beyond, each costs as much as it saves.
+DRAFT_ROWS = 12
+# A shared beginning shorter than this is read again sooner than waited for.
+WORTH_WAITING_TOKENS = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A tokenised prompt with every bound set.
+class Evaluator(Cache, Protocol):
+    """The weights and their cache: ``native.Weights``, or the tests' script."""
 
-    Attributes:
-        person: scope of fairness and of reuse; never shared between people.
-        wall_s: seconds from submission after which the answer is ended.
-    """
+    context_tokens: int
+    slots: int
+    sequences: int
+    cells: int
+    batch_tokens: int
 
-    person: str
-    tokens: tuple[int, ...]
-    max_tokens: int
-    wall_s: float
-    sampling: Sampling = field(default_factory=Sampling)
-    stops: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Place in line: 1 is next, 0 is being read now."""
-
-    position: int
-    estimate_s: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    reason: Reason
-    prompt_tokens: int
-    reused_tokens: int
-    answer_tokens: int
-    first_token_s: float
-    total_s: float
-
-
-Emit = Callable[[Place | Piece | End], None]
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    request: Request
-    emit: Emit
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    submitted: float = field(default_factory=time.monotonic)
-    reused: int = 0
-    answered: int = 0
-    first_token_s: float = 0.0
-
-    @property
-    def is_over(self) -> bool:
-        late = time.monotonic() > self.submitted + self.request.wall_s
-        return late or self.cancelled.is_set()
+    def evaluate(self, rows: Sequence[Row], aborts: Callable[[], bool]) -> None: ...
+    def sampler(self, sampling: Sampling) -> Sampler: ...
+    def chance(self, row: int, token: int, others: int) -> Chance: ...
+    def piece(self, token: int) -> bytes: ...
+    def is_end(self, token: int) -> bool: ...
+    def clear(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class Engine:
-    def __init__(self, weights: Weights, *, depth: int) -> None:
+    def __init__(self, weights: Evaluator, *, depth: int, drafts: bool = True) -> None:
         self.weights = weights
+        self.figures = Figures()
+        self._drafts = drafts
         self._changed = threading.Condition()
         self._line: FairQueue[Job] = FairQueue(depth)
-        self._running: Job | None = None
+        self._slots: list[Slot] = []
+        self._sequences = self._new_sequences()
+        self._pace = Pace(weights.batch_tokens)
         self._is_closing = False
-        # What the context holds, and whose it is.
-        self._tokens: list[int] = []
-        self._person: str | None = None
+        # As of the last step: other threads read them.
+        self.cells_used = self.sequences_kept = self.sequences_leased = 0
         # Moving average of the seconds of one job, for estimates.
         self._job_s: float | None = None
-        self.finished: dict[Reason, int] = dict.fromkeys(
-            ("stop", "length", "cancelled", "error"), 0
-        )
-        self.answered_tokens = self.reused_tokens = 0
         self._thread = threading.Thread(target=self._guard, name="engine", daemon=True)
         self._thread.start()
+
+    def _new_sequences(self) -> Sequences:
+        weights = self.weights
+        return Sequences(weights, sequences=weights.sequences, cells=weights.cells)
 
     @property
     def waiting(self) -> int:
         return len(self._line)
 
     @property
+    def running(self) -> int:
+        return len(self._slots)
+
+    @property
     def is_busy(self) -> bool:
-        return self._running is not None
+        return bool(self._slots)
 
     def submit(self, request: Request, emit: Emit) -> Job:
         """Put a request into the line.
@@ -130,7 +109,7 @@ class Engine:
         """
         job = Job(request, emit)
         with self._changed:
-            self._line.put(request.person, job)
+            self._line.put(request.person, job, is_urgent=request.is_urgent)
             self._tell_places()
             self._changed.notify()
         return job
@@ -140,20 +119,20 @@ class Engine:
         job.cancelled.set()
         with self._changed:
             if self._line.remove(job):
-                self._end(job, "cancelled")
+                self._finish(job, "cancelled")
                 self._tell_places()
 
     def retry_after_s(self) -> int:
         """Return after how many seconds a refused request may find room."""
-        return max(1, round(self._job_s or 5))
+        return max(1, round((self._job_s or 5) / self.weights.slots))
 
     def close(self) -> None:
         """End everything and wait for the thread."""
         with self._changed:
             self._is_closing = True
             waiting = self._line.order()
-            if self._running:
-                self._running.cancelled.set()
+            for slot in list(self._slots):
+                slot.job.cancelled.set()
             self._changed.notify()
         for job in waiting:
             self.cancel(job)
@@ -163,111 +142,231 @@ class Engine:
     def _guard(self) -> None:
         """Die with the thread: a server without its engine would only look alive."""
         try:
-            self._serve()
+            while self._await_work():
+                self._admit()
+                self._retire()
+                self._step()
+                self._look()
         except Exception:
             logger.exception("the engine failed; the process ends")
             os._exit(EXIT_ENGINE_FAILED)
 
-    def _serve(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._is_closing or len(self._line))
-                if self._is_closing:
-                    return
-                job = self._running = self._line.pop()
+    def _await_work(self) -> bool:
+        """Return True when there is something to do, False when all is over."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._is_closing or self._slots or len(self._line)
+            )
+            return bool(self._slots) or not self._is_closing
+
+    def _admit(self) -> None:
+        """Give slots to those whose turn it is, as long as there is room for them."""
+        with self._changed:
+            before = len(self._line)
+            while len(self._line) and len(self._slots) < self.weights.slots:
+                if not self._begin(self._line.peek()):
+                    break
+                self._line.pop()
+            if len(self._line) != before:
                 self._tell_places()
-            self._answer(job)
-            self._running = None
+
+    def _begin(self, job: Job) -> bool:
+        """Open a slot for ``job``; False if the cache has no room for it yet."""
+        request = job.request
+        limit = len(request.tokens) + request.max_tokens
+        lease = self._sequences.lease(request.labels, limit=limit)
+        if lease is None:
+            return False
+        try:
+            sampler = self.weights.sampler(request.sampling)
+        except GrammarUnusable:
+            logger.exception("a grammar could not be read")
+            self._sequences.end(lease, ())
+            self._finish(job, "error")
+            return True
+        slot = Slot(
+            job,
+            lease,
+            sampler,
+            TextStream(request.stops),
+            Drafter(request.tokens),
+            list(request.tokens),
+            done=lease.shared,
+        )
+        self._find_leader(slot)
+        self._slots.append(slot)
+        job.emit(Place(position=0))
+        return True
+
+    def _find_leader(self, slot: Slot) -> None:
+        """Wait for whoever is reading a beginning that this prompt shares."""
+        for other in self._slots:
+            if not other.is_reading:
+                continue
+            shared = common_prefix(other.job.request.labels, slot.job.request.labels)
+            shared = min(shared, slot.prompt_tokens - 1)
+            if shared >= max(slot.done, slot.awaited) + WORTH_WAITING_TOKENS:
+                slot.leader, slot.awaited = other, shared
+
+    def _retire(self) -> None:
+        """End those who were cancelled or are late; their sequences are free at once."""
+        for slot in [slot for slot in self._slots if slot.job.is_over]:
+            self._end(slot, slot.job.reason_over)
+
+    def _step(self) -> None:
+        """Evaluate one batch and hand out what it gave."""
+        rows = self._plan()
+        if not rows:
+            return
+        started = time.monotonic()
+        try:
+            self.weights.evaluate(rows, self._is_for_nobody)
+        except Cancelled:
+            return
+        except EvaluationFailed:
+            logger.exception("evaluation failed; the cache is cleared")
+            self._start_over()
+            return
+        self._note(time.monotonic() - started, len(rows))
+        for slot in [slot for slot in self._slots if slot.planned]:
+            self._deliver(slot)
+
+    def _is_for_nobody(self) -> bool:
+        return all(slot.job.is_over for slot in self._slots)
+
+    def _plan(self) -> list[Row]:
+        """Return the rows of the next batch."""
+        writing = [slot for slot in self._slots if not slot.is_reading]
+        reading = [slot for slot in self._slots if slot.is_reading]
+        for slot in reading:
+            slot.plan(0, [])
+        reading = [slot for slot in reading if not self._waits(slot)]
+        for slot in writing:
+            slot.plan(1, self._draft(slot, len(writing)))
+        budget = self.weights.batch_tokens - sum(len(x.planned) for x in writing)
+        if writing:
+            budget = min(budget, self._pace.tokens)
+        parts = shares([slot.unread for slot in reading], budget=budget)
+        for slot, part in zip(reading, parts, strict=True):
+            slot.plan(part, [])
+        return self._rows()
+
+    def _waits(self, slot: Slot) -> bool:
+        """Whether ``slot`` waits for another's reading; shares it when it is done."""
+        leader = slot.leader
+        if leader is None:
+            return False
+        is_here = leader in self._slots
+        if is_here and leader.done < slot.awaited:
+            return True
+        if is_here:
+            self._sequences.offer(leader.lease, leader.evaluated_labels())
+        self._sequences.reuse(slot.lease, slot.job.request.labels)
+        slot.done = slot.lease.shared
+        slot.leader = None
+        return False
+
+    def _draft(self, slot: Slot, writing: int) -> list[int]:
+        request = slot.job.request
+        room = min(DRAFT_ROWS // writing, request.max_tokens - slot.job.answered) - 1
+        return slot.drafter.draft(slot.tokens, room) if self._drafts else []
+
+    def _rows(self) -> list[Row]:
+        rows: list[Row] = []
+        for slot in self._slots:
+            last = len(slot.tokens) - 1
+            for position, token in enumerate(slot.planned, start=slot.done):
+                if position >= last:
+                    slot.results.append(len(rows))
+                rows.append(Row(token, position, slot.lease.sequence, position >= last))
+        return rows
+
+    def _deliver(self, slot: Slot) -> None:
+        """Choose tokens after the step's results, as far as the draft was right."""
+        slot.done += len(slot.planned) - len(slot.draft)
+        if not slot.results:
+            return
+        if not slot.job.answered:
+            slot.job.reused = slot.lease.shared
+            self._sequences.offer(slot.lease, slot.evaluated_labels())
+        right, reason = 0, None
+        for row, guess in zip(slot.results, [*slot.draft, None], strict=True):
+            token = slot.sampler.sample(row)
+            reason = self._take(slot, row, token)
+            if reason or token != guess:
+                break
+            right += 1
+            slot.done += 1
+        if reason:
+            self._end(slot, reason)
+        elif slot.draft:
+            self._judge(slot, right)
+
+    def _judge(self, slot: Slot, right: int) -> None:
+        """Drop wrong drafts from the cache, and learn from them."""
+        self.figures.drafted(len(slot.draft), right)
+        slot.drafter.learn(len(slot.draft), right, len(slot.tokens))
+        if right < len(slot.draft):
+            self.weights.cut(slot.lease.sequence, slot.done)
+
+    def _take(self, slot: Slot, row: int, token: int) -> Reason | None:
+        """Show a token; return why it is the last, or None."""
+        job, request = slot.job, slot.job.request
+        if not job.answered:
+            job.first_token_s = time.monotonic() - job.submitted
+        if self.weights.is_end(token):
+            return "stop"
+        job.answered += 1
+        slot.tokens.append(token)
+        text = slot.shown.push(self.weights.piece(token))
+        chances: tuple[Chance, ...] = ()
+        if request.logprobs is not None:
+            chances = (self.weights.chance(row, token, request.logprobs),)
+        if text or chances:
+            job.emit(Piece(text=text, chances=chances))
+        if slot.shown.is_stopped:
+            return "stop"
+        return "length" if job.answered >= request.max_tokens else None
+
+    def _end(self, slot: Slot, reason: Reason) -> None:
+        """Free the slot; what was evaluated for it stays for reuse."""
+        self._slots.remove(slot)
+        if rest := slot.shown.flush():
+            slot.job.emit(Piece(text=rest))
+        slot.sampler.close()
+        self._sequences.end(slot.lease, slot.evaluated_labels())
+        took = time.monotonic() - slot.job.submitted
+        self._job_s = took if self._job_s is None else 0.7 * self._job_s + 0.3 * took
+        self._finish(slot.job, reason)
+
+    def _finish(self, job: Job, reason: Reason) -> None:
+        end = job.end(reason)
+        self.figures.ended(end)
+        job.emit(end)
+
+    def _start_over(self) -> None:
+        """End everybody with an error and empty the cache."""
+        slots, self._slots = self._slots, []
+        for slot in slots:
+            slot.sampler.close()
+            self._finish(slot.job, "error")
+        self.weights.clear()
+        self._sequences = self._new_sequences()
+
+    def _note(self, seconds: float, rows: int) -> None:
+        read = sum(len(slot.planned) for slot in self._slots if slot.is_reading)
+        if 0 < read < rows:
+            self._pace.learn(read, seconds)
+        self.figures.step(rows, self.running, seconds)
+
+    def _look(self) -> None:
+        self.cells_used = self._sequences.used
+        self.sequences_kept = self._sequences.kept
+        self.sequences_leased = self._sequences.leased
 
     def _tell_places(self) -> None:
-        ahead = 1 if self._running else 0
         for position, job in enumerate(self._line.order(), start=1):
             seconds = None
             if self._job_s is not None:
-                seconds = round(self._job_s * (position - 1 + ahead))
+                seconds = round(self._job_s * position / self.weights.slots)
             job.emit(Place(position=position, estimate_s=seconds))
-
-    def _answer(self, job: Job) -> None:
-        job.emit(Place(position=0))
-        started = time.monotonic()
-        sampler = Sampler(job.request.sampling)
-        try:
-            reason = self._run(job, sampler)
-        except Cancelled:
-            self._forget()
-            reason = "cancelled" if job.cancelled.is_set() else "length"
-        except EvaluationFailed:
-            logger.exception("evaluation failed; the context is cleared")
-            self._forget()
-            reason = "error"
-        finally:
-            sampler.close()
-        took = time.monotonic() - started
-        self._job_s = took if self._job_s is None else 0.7 * self._job_s + 0.3 * took
-        self._end(job, reason)
-
-    def _run(self, job: Job, sampler: Sampler) -> Reason:
-        self._read(job)
-        shown = TextStream(job.request.stops)
-        for _ in range(job.request.max_tokens):
-            token = self.weights.sample(sampler)
-            if not job.answered:
-                job.first_token_s = time.monotonic() - job.submitted
-            if self.weights.is_end(token):
-                return self._finish(job, shown, "stop")
-            job.answered += 1
-            self._show(job, shown.push(self.weights.piece(token)))
-            if shown.is_stopped:
-                return "stop"
-            if job.is_over:
-                break
-            self.weights.evaluate([token])
-            self._tokens.append(token)
-        reason: Reason = "cancelled" if job.cancelled.is_set() else "length"
-        return self._finish(job, shown, reason)
-
-    def _finish(self, job: Job, shown: TextStream, reason: Reason) -> Reason:
-        self._show(job, shown.flush())
-        return reason
-
-    @staticmethod
-    def _show(job: Job, text: str) -> None:
-        if text:
-            job.emit(Piece(text=text))
-
-    def _read(self, job: Job) -> None:
-        """Evaluate the prompt, keeping what the same person's last one shares with it."""
-        prompt = job.request.tokens
-        same = self._tokens if job.request.person == self._person else []
-        # The last token is always evaluated: its result chooses the first one.
-        shared = min(_common_prefix(same, prompt), len(prompt) - 1)
-        self.weights.keep(shared)
-        self._person, self._tokens = job.request.person, list(prompt)
-        job.reused = shared
-        self.weights.evaluate_prompt(prompt[shared:], lambda: job.is_over)
-
-    def _forget(self) -> None:
-        self.weights.keep(0)
-        self._tokens, self._person = [], None
-
-    def _end(self, job: Job, reason: Reason) -> None:
-        self.finished[reason] += 1
-        self.answered_tokens += job.answered
-        self.reused_tokens += job.reused
-        job.emit(
-            End(
-                reason=reason,
-                prompt_tokens=len(job.request.tokens),
-                reused_tokens=job.reused,
-                answer_tokens=job.answered,
-                first_token_s=job.first_token_s,
-                total_s=time.monotonic() - job.submitted,
-            )
-        )
-
-
-def _common_prefix(first: list[int], second: tuple[int, ...]) -> int:
-    pairs = itertools.takewhile(
-        lambda p: p[0] == p[1], zip(first, second, strict=False)
-    )
-    return sum(1 for _ in pairs)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from generation.server.engine import Engine
+from generation.server.figures import FIRST_TOKEN_BOUNDS_S
 
 
 class EngineCollector(Collector):
@@ -16,29 +23,61 @@ class EngineCollector(Collector):
         self._engine = engine
 
     def collect(self) -> Iterator[Metric]:
+        yield from self._gauges()
+        yield from self._counters()
+        yield self._ends()
+        yield self._first_tokens()
+
+    def _gauges(self) -> Iterator[Metric]:
         engine = self._engine
-        yield GaugeMetricFamily(
-            "plumbline_queue_waiting", "Requests in line.", engine.waiting
-        )
-        yield GaugeMetricFamily(
-            "plumbline_slots_busy", "Requests being answered.", int(engine.is_busy)
-        )
         for name, text, value in (
-            ("prompt_evaluated", "Tokens evaluated.", engine.weights.evaluated),
-            (
-                "prompt_reused",
-                "Prompt tokens not evaluated again.",
-                engine.reused_tokens,
-            ),
-            ("answered", "Tokens of answers.", engine.answered_tokens),
+            ("queue_waiting", "Requests in line.", engine.waiting),
+            ("slots_busy", "Requests being answered.", engine.running),
+            ("slots", "Requests answered at the same time.", engine.weights.slots),
+            ("cache_cells", "Tokens that the cache can hold.", engine.weights.cells),
+            ("cache_cells_used", "Of them full or set aside.", engine.cells_used),
+            ("cache_prefixes", "Kept beginnings of texts.", engine.sequences_kept),
         ):
-            yield CounterMetricFamily(f"plumbline_tokens_{name}", text, value)
+            yield GaugeMetricFamily(f"plumbline_{name}", text, value)
+
+    def _counters(self) -> Iterator[Metric]:
+        figures = self._engine.figures
+        for name, text, value in (
+            ("steps", "Batches evaluated.", figures.steps),
+            ("steps_seconds", "Time spent on them.", figures.step_s),
+            (
+                "steps_occupied",
+                "Requests in each batch, summed.",
+                figures.occupied,
+            ),
+            ("tokens_evaluated", "Rows of all batches.", figures.rows),
+            ("tokens_prompt", "Tokens of prompts.", figures.prompt),
+            ("tokens_prompt_reused", "Of them not evaluated.", figures.reused),
+            ("prefix_hits", "Requests that reused some.", figures.prefix_hits),
+            ("tokens_answered", "Tokens of answers.", figures.answered),
+            ("tokens_drafted", "Tokens guessed from prompts.", figures.drafts),
+            ("tokens_drafted_right", "Of them right.", figures.drafts_right),
+        ):
+            yield CounterMetricFamily(f"plumbline_{name}", text, value)
+
+    def _ends(self) -> Metric:
         ended = CounterMetricFamily(
             "plumbline_requests", "Requests by how they ended.", labels=["reason"]
         )
-        for reason, count in engine.finished.items():
+        for reason, count in self._engine.figures.finished.items():
             ended.add_metric([reason], count)
-        yield ended
+        return ended
+
+    def _first_tokens(self) -> Metric:
+        figures = self._engine.figures
+        names = [str(b) if b != float("inf") else "+Inf" for b in FIRST_TOKEN_BOUNDS_S]
+        sums = [float(count) for count in accumulate(figures.first_tokens)]
+        return HistogramMetricFamily(
+            "plumbline_first_token_seconds",
+            "From submission to the first token.",
+            buckets=list(zip(names, sums, strict=True)),
+            sum_value=figures.first_token_s,
+        )
 
 
 def render_metrics(engine: Engine) -> tuple[bytes, str]:

@@ -1,4 +1,4 @@
-"""The GGUF weights and one context of llama.cpp: the only file that calls it.
+"""The GGUF weights and one context of llama.cpp: with ``sampling`` the only file that calls it.
 
 Nothing here is thread-safe except ``tokenize``: one thread owns a ``Weights``.
 """
@@ -11,19 +11,29 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import llama_cpp
+import numpy as np
 
+from generation.server.jobs import Chance, Sampling
 from generation.server.memory import check_memory
+from generation.server.sampling import Sampler, logits_of
 from rag_site.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
-# Tokens evaluated in one call: also how soon a cancel is seen without a callback.
+# Most tokens evaluated in one call.
 BATCH_TOKENS = 256
-# llama_decode was ended by the abort callback.
-ABORTED = 2
+# Sequences that may hold a prefix for reuse beside those that answer.
+KEPT_SEQUENCES = 24
+# Results of one step: a token and its drafts for each slot.
+OUTPUTS = 64
+# Batches of fewer tokens are over too soon to be worth an abort callback, whose
+# calls cost some per cent of the decoding speed.
+_ABORTABLE_TOKENS = 32
+# What llama_decode returns.
+_NO_ROOM, _ABORTED = 1, 2
 
 
 class WeightsUnusable(Unavailable):
@@ -37,49 +47,34 @@ class EvaluationFailed(Exception):
 
 
 class Cancelled(Exception):
-    """The caller asked to stop while tokens were being evaluated."""
+    """The caller asked to stop; nothing of the batch is in the cache."""
+
+
+class Row(NamedTuple):
+    """A token of a batch; with ``wants_result`` a token can be chosen after it."""
+
+    token: int
+    position: int
+    sequence: int
+    wants_result: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """How the next token is chosen; temperature 0 takes the likeliest."""
+class Shape:
+    """What a context is built for.
 
-    temperature: float = 0.0
-    top_k: int = 40
-    top_p: float = 1.0
-    min_p: float = 0.0
-    seed: int = 1
+    Attributes:
+        context_tokens: most tokens of one request, prompt and answer.
+        slots: requests that are answered at the same time.
+        cells: tokens in the cache, of all sequences; 0 takes ``context_tokens``.
+        threads: 0 all cores.
+    """
 
-
-class Sampler:
-    """A native chain of samplers; free it with ``close``."""
-
-    def __init__(self, sampling: Sampling) -> None:
-        self.handle = llama_cpp.llama_sampler_chain_init(
-            llama_cpp.llama_sampler_chain_default_params()
-        )
-        for part in _chain(sampling):
-            llama_cpp.llama_sampler_chain_add(self.handle, part)
-
-    def close(self) -> None:
-        if self.handle is not None:
-            llama_cpp.llama_sampler_free(self.handle)
-            self.handle = None
-
-
-def _chain(sampling: Sampling) -> list[Any]:
-    if sampling.temperature == 0:
-        return [llama_cpp.llama_sampler_init_greedy()]
-    parts = []
-    if sampling.top_k:
-        parts.append(llama_cpp.llama_sampler_init_top_k(sampling.top_k))
-    return [
-        *parts,
-        llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1),
-        llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1),
-        llama_cpp.llama_sampler_init_temp(sampling.temperature),
-        llama_cpp.llama_sampler_init_dist(sampling.seed),
-    ]
+    context_tokens: int
+    slots: int = 1
+    cells: int = 0
+    threads: int = 0
+    gpu_layers: int = -1
 
 
 def available_threads(wanted: int) -> int:
@@ -88,23 +83,29 @@ def available_threads(wanted: int) -> int:
 
 
 class Weights:
-    """A loaded model with one context of ``context_tokens`` tokens."""
+    """A loaded model with one context, whose cache all sequences share."""
 
-    def __init__(
-        self, path: Path, *, context_tokens: int, threads: int = 0, gpu_layers: int = -1
-    ) -> None:
+    def __init__(self, path: Path, shape: Shape) -> None:
         llama_cpp.llama_log_set(_log, None)
         llama_cpp.llama_backend_init()
         self._aborts: Callable[[], bool] | None = None
-        self.gpu_layers = gpu_layers if llama_cpp.llama_supports_gpu_offload() else 0
+        self.gpu_layers = (
+            shape.gpu_layers if llama_cpp.llama_supports_gpu_offload() else 0
+        )
         if self.gpu_layers == 0:
-            check_memory(path, context_tokens=context_tokens)
+            check_memory(path, context_tokens=max(shape.cells, shape.context_tokens))
         self._model = self._load(path)
         self._vocab = llama_cpp.llama_model_get_vocab(self._model)
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
-        self.context = self._open(min(context_tokens, trained), threads)
-        self.context_tokens: int = llama_cpp.llama_n_ctx(self.context)
+        self.context_tokens: int = min(shape.context_tokens, trained)
+        self.slots = shape.slots
+        self.sequences = shape.slots + KEPT_SEQUENCES
+        self.batch_tokens = BATCH_TOKENS
+        self.context = self._open(shape)
+        self.cells: int = llama_cpp.llama_n_ctx(self.context)
         self._memory = llama_cpp.llama_get_memory(self.context)
+        self._size: int = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        self._batch = llama_cpp.llama_batch_init(BATCH_TOKENS, 0, 1)
         # Tokens evaluated so far.
         self.evaluated = 0
 
@@ -118,11 +119,15 @@ class Weights:
             raise WeightsUnusable
         return model
 
-    def _open(self, tokens: int, threads: int) -> Any:
+    def _open(self, shape: Shape) -> Any:
         params = llama_cpp.llama_context_default_params()
-        params.n_ctx = tokens
+        params.n_ctx = max(shape.cells, self.context_tokens)
         params.n_batch = params.n_ubatch = BATCH_TOKENS
-        params.n_threads = params.n_threads_batch = available_threads(threads)
+        params.n_seq_max = self.sequences
+        params.n_outputs_max = max(OUTPUTS, self.sequences)
+        # One buffer for all: a shared prefix lies in it once.
+        params.kv_unified = True
+        params.n_threads = params.n_threads_batch = available_threads(shape.threads)
         params.no_perf = True
         context = llama_cpp.llama_init_from_model(self._model, params)
         if not context:
@@ -162,52 +167,72 @@ class Weights:
     def is_end(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token))
 
-    def keep(self, count: int) -> None:
-        """Forget everything evaluated after the first ``count`` tokens."""
-        if count == 0:
-            llama_cpp.llama_memory_clear(self._memory, True)
-        elif not llama_cpp.llama_memory_seq_rm(self._memory, 0, count, -1):
-            raise EvaluationFailed("the context cannot be cut")
+    def share(self, source: int, target: int, *, start: int, end: int) -> None:
+        """Let ``target`` hold the cells of ``source`` at positions start to end."""
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, start, end)
 
-    def evaluate(self, tokens: Sequence[int]) -> None:
-        """Evaluate at most ``BATCH_TOKENS`` tokens after those in the context."""
-        array = (llama_cpp.llama_token * len(tokens))(*tokens)
-        batch = llama_cpp.llama_batch_get_one(array, len(tokens))
-        code = llama_cpp.llama_decode(self.context, batch)
-        if code == ABORTED:
-            raise Cancelled
-        if code != 0:
-            raise EvaluationFailed(f"llama_decode returned {code}")
-        self.evaluated += len(tokens)
+    def cut(self, sequence: int, start: int) -> None:
+        """Drop what ``sequence`` holds from position ``start`` on."""
+        if not llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, -1):
+            raise EvaluationFailed("the cache cannot be cut")
 
-    def evaluate_prompt(
-        self, tokens: Sequence[int], aborts: Callable[[], bool]
-    ) -> None:
-        """Evaluate a prompt in batches, stopping within a layer when told to.
+    def clear(self) -> None:
+        llama_cpp.llama_memory_clear(self._memory, True)
 
-        The callback is set for prompts only: in single steps its calls would
-        cost some per cent of the decoding speed.
+    def evaluate(self, rows: Sequence[Row], aborts: Callable[[], bool]) -> None:
+        """Evaluate at most ``batch_tokens`` rows, of any sequences, in one step.
 
         Raises:
-            Cancelled: ``aborts`` returned True; the context must be cleared.
+            Cancelled: ``aborts`` returned True, which it is asked between layers.
+            EvaluationFailed: nothing of any sequence can be relied on.
         """
-        self._aborts = aborts
-        set_callback = llama_cpp.llama_set_abort_callback
-        set_callback(self.context, self._callback, None)
+        self._fill(rows)
+        is_abortable = len(rows) >= _ABORTABLE_TOKENS
+        if is_abortable:
+            self._aborts = aborts
+            llama_cpp.llama_set_abort_callback(self.context, self._callback, None)
         try:
-            for start in range(0, len(tokens), BATCH_TOKENS):
-                if aborts():
-                    raise Cancelled
-                self.evaluate(tokens[start : start + BATCH_TOKENS])
+            code = llama_cpp.llama_decode(self.context, self._batch)
         finally:
-            set_callback(self.context, self._no_callback, None)
-            self._aborts = None
+            if is_abortable:
+                llama_cpp.llama_set_abort_callback(
+                    self.context, self._no_callback, None
+                )
+                self._aborts = None
+        if code == _ABORTED:
+            raise Cancelled
+        if code != 0:
+            what = "found no room" if code == _NO_ROOM else f"returned {code}"
+            raise EvaluationFailed(f"llama_decode {what}")
+        self.evaluated += len(rows)
 
-    def sample(self, sampler: Sampler) -> int:
-        """Choose the next token from the last evaluated position."""
-        return int(llama_cpp.llama_sampler_sample(sampler.handle, self.context, -1))
+    def _fill(self, rows: Sequence[Row]) -> None:
+        batch = self._batch
+        batch.n_tokens = len(rows)
+        for index, row in enumerate(rows):
+            batch.token[index] = row.token
+            batch.pos[index] = row.position
+            batch.n_seq_id[index] = 1
+            batch.seq_id[index][0] = row.sequence
+            batch.logits[index] = row.wants_result
+
+    def sampler(self, sampling: Sampling) -> Sampler:
+        return Sampler(sampling, self._vocab, self.context)
+
+    def chance(self, row: int, token: int, others: int) -> Chance:
+        """Return how likely ``token`` was after ``row``, and the ``others`` likeliest."""
+        logits = logits_of(self.context, row, self._size).astype(np.float64)
+        top = logits.max()
+        logs = logits - top - np.log(np.exp(logits - top).sum())
+        best = np.argsort(-logs, kind="stable")[:others] if others else ()
+        return Chance(
+            token=self.piece(token),
+            logprob=float(logs[token]),
+            others=tuple((self.piece(int(t)), float(logs[t])) for t in best),
+        )
 
     def close(self) -> None:
+        llama_cpp.llama_batch_free(self._batch)
         llama_cpp.llama_free(self.context)
         llama_cpp.llama_model_free(self._model)
 

@@ -44,6 +44,9 @@ class ChatRequest(Closed):
     min_p: Annotated[float, Field(ge=0, le=1)] = 0.0
     seed: Annotated[int, Field(ge=0, le=0xFFFF_FFFE)] = 1
     stop: Annotated[list[Stop], Field(max_length=MAX_STOPS)] = []
+    repeat_penalty: Annotated[float, Field(ge=1, le=2)] = 1.0
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] = 0.0
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] = 0.0
     n: Literal[1] = 1
     user: Annotated[str, StringConstraints(max_length=128)] = ""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from generation.server.engine import End, Place
+from generation.server.jobs import End, Place
 
 FINISH = {"stop": "stop", "length": "length", "cancelled": "stop", "error": "error"}
 

@@ -55,13 +55,22 @@ def template_for(name: str) -> ChatTemplate:
     raise UnknownFamily
 
 
+def render_one(
+    template: ChatTemplate, role: str, content: str
+) -> tuple[Piece, Piece, Piece]:
+    """Return what comes before a message, the message, and what comes after."""
+    return (
+        Piece(text=template.before.format(role=role), is_special=True),
+        Piece(text=content, is_special=False),
+        Piece(text=template.after, is_special=True),
+    )
+
+
 def render(template: ChatTemplate, messages: Sequence[tuple[str, str]]) -> list[Piece]:
     """Return the pieces of a prompt; ``messages`` are pairs of role and content."""
-    pieces: list[Piece] = []
-    for role, content in messages:
-        opening = template.before.format(role=role)
-        pieces.append(Piece(text=opening, is_special=True))
-        pieces.append(Piece(text=content, is_special=False))
-        pieces.append(Piece(text=template.after, is_special=True))
-    pieces.append(Piece(text=template.opening, is_special=True))
-    return pieces
+    pieces = [
+        piece
+        for role, content in messages
+        for piece in render_one(template, role, content)
+    ]
+    return [*pieces, Piece(text=template.opening, is_special=True)]

@@ -30,7 +30,10 @@ CHAT = "/v1/chat/completions"
 @pytest.fixture(scope="module")
 def model() -> Iterator[HttpLanguageModel]:
     with served(
-        SMALLEST, PLUMBLINE_MODEL_QUEUE="2", PLUMBLINE_CONTEXT_TOKENS="1024"
+        SMALLEST,
+        PLUMBLINE_MODEL_QUEUE="2",
+        PLUMBLINE_MODEL_SLOTS="1",
+        PLUMBLINE_CONTEXT_TOKENS="1024",
     ) as model:
         yield model
 

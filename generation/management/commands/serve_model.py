@@ -58,7 +58,7 @@ def _serve(host: str, port: int, model: str, *, warm: bool) -> None:
     from generation.server.app import create_app
     from generation.server.config import ServerConfig
     from generation.server.engine import Engine
-    from generation.server.native import Weights
+    from generation.server.native import Shape, Weights
     from generation.server.questions import QuestionEmbedder
     from ingestion.embedding import load_embedder
     from rag_site.weights import CATALOGUE
@@ -66,13 +66,17 @@ def _serve(host: str, port: int, model: str, *, warm: bool) -> None:
     config = ServerConfig.from_settings(model)
     weights = Weights(
         config.path,
-        context_tokens=config.context_tokens,
-        threads=config.threads,
-        gpu_layers=config.gpu_layers,
+        Shape(
+            context_tokens=config.context_tokens,
+            slots=config.slots,
+            cells=config.cache_tokens,
+            threads=config.threads,
+            gpu_layers=config.gpu_layers,
+        ),
     )
     engine = Engine(weights, depth=config.queue_depth)
-    name = settings.EMBEDDER
-    embedder = QuestionEmbedder(load_embedder, name=name, digest=CATALOGUE[name].digest)
+    digests = {w.name: w.digest for w in CATALOGUE.values() if w.kind == "embedder"}
+    embedder = QuestionEmbedder(load_embedder, name=settings.EMBEDDER, digests=digests)
     app = create_app(config, engine, embedder)
     if warm:
         embedder.warm()

@@ -1,0 +1,140 @@
+"""From a body of the protocol to a request of the engine, every bound set."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from generation.server import templates
+from generation.server.jobs import Request, Sampling
+from generation.server.native import Weights
+from generation.server.parameters import ChatRequest
+from generation.server.prefixes import labelled
+
+# Who may share the evaluated tokens of each message; see ``Scopes``.
+SCOPES_HEADER = "x-plumbline-scopes"
+# "batch": work of a program, which waits for people at a screen.
+PRIORITY_HEADER = "x-plumbline-priority"
+
+
+class PromptTooLong(Exception):
+    def __init__(self, tokens: int, room: int) -> None:
+        self.tokens, self.room = tokens, room
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A name for all who may read the leading ``chars`` characters of a message."""
+
+    name: str
+    chars: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scopes:
+    """What a caller says beside the body, in headers that other servers ignore.
+
+    ``X-Plumbline-Scopes: everybody:812,,c-1f2a:3100`` holds an item a message:
+    the leading characters of it that all holders of that name may read. The rest,
+    and every message without an item, belongs to the ``user`` of the body alone.
+    """
+
+    items: tuple[Scope | None, ...] = ()
+    is_urgent: bool = True
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> Scopes:
+        raw = headers.get(SCOPES_HEADER, "")
+        items = tuple(_scope(item.strip()) for item in raw.split(",")) if raw else ()
+        return cls(items=items, is_urgent=headers.get(PRIORITY_HEADER) != "batch")
+
+
+def _scope(item: str) -> Scope | None:
+    """Return a scope, or None for what is not one: then nothing is shared."""
+    name, _, chars = item.rpartition(":")
+    if not name or not chars.isascii() or not chars.isdigit() or len(chars) > 9:
+        return None
+    return Scope(name=name, chars=int(chars))
+
+
+def admit(body: ChatRequest, scopes: Scopes, state: Any) -> Request:
+    """Return the request that ``body`` asks for; ``state`` is the application's.
+
+    Raises:
+        PromptTooLong: it leaves no room for an answer.
+    """
+    weights: Weights = state.engine.weights
+    # Nobody in particular shares with nobody.
+    person = body.user or secrets.token_hex(8)
+    own = f"person:{person}"
+    parts = list(_parts(weights, state.template, body, scopes, own=own))
+    tokens = tuple(token for part, _ in parts for token in part)
+    room = weights.context_tokens - len(tokens)
+    if room < 1:
+        raise PromptTooLong(len(tokens), weights.context_tokens)
+    return Request(
+        person=person,
+        tokens=tokens,
+        labels=tuple(label for part, scope in parts for label in labelled(part, scope)),
+        scope=own,
+        max_tokens=min(body.max_tokens, room),
+        wall_s=state.config.wall_s,
+        sampling=_sampling(body),
+        stops=(*body.stop, *state.template.stop),
+        is_urgent=scopes.is_urgent,
+    )
+
+
+def _sampling(body: ChatRequest) -> Sampling:
+    return Sampling(
+        temperature=body.temperature,
+        top_k=body.top_k,
+        top_p=body.top_p,
+        min_p=body.min_p,
+        seed=body.seed,
+        repeat_penalty=body.repeat_penalty,
+        frequency_penalty=body.frequency_penalty,
+        presence_penalty=body.presence_penalty,
+    )
+
+
+def _parts(
+    weights: Weights,
+    template: templates.ChatTemplate,
+    body: ChatRequest,
+    scopes: Scopes,
+    *,
+    own: str,
+) -> Iterator[tuple[Sequence[int], str]]:
+    """Yield runs of tokens, each with the scope of those who may share it."""
+    for number, message in enumerate(body.messages):
+        scope = scopes.items[number] if number < len(scopes.items) else None
+        shared = f"shared:{scope.name}" if scope else own
+        before, content, after = templates.render_one(
+            template, message.role, message.content
+        )
+        yield weights.tokenize(before.text, is_special=True), shared
+        tokens = weights.tokenize(content.text)
+        within = _tokens_within(weights, tokens, content.text, scope)
+        yield tokens[:within], shared
+        yield tokens[within:], own
+        is_shared = scope is not None and scope.chars >= len(content.text)
+        ending = shared if is_shared else own
+        yield weights.tokenize(after.text, is_special=True), ending
+    yield weights.tokenize(template.opening, is_special=True), own
+
+
+def _tokens_within(
+    weights: Weights, tokens: Sequence[int], text: str, scope: Scope | None
+) -> int:
+    """Return how many leading tokens lie wholly in the shared characters."""
+    if scope is None:
+        return 0
+    room = len(text[: scope.chars].encode(errors="replace"))
+    for count, token in enumerate(tokens):
+        room -= len(weights.piece(token))
+        if room < 0:
+            return count
+    return len(tokens)

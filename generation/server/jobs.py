@@ -1,0 +1,129 @@
+"""What is asked of the engine and what it tells: values, no threads, no weights."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Reason = Literal["stop", "length", "cancelled", "error"]
+REASONS: tuple[Reason, ...] = ("stop", "length", "cancelled", "error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How the next token is chosen; temperature 0 takes the likeliest.
+
+    Attributes:
+        repeat_penalty: divides the logits of tokens already written; 1 is none.
+        frequency_penalty, presence_penalty: taken from them, as in OpenAI's API.
+        grammar: GBNF compiled by ``schemas``, never by a caller.
+    """
+
+    temperature: float = 0.0
+    top_k: int = 40
+    top_p: float = 1.0
+    min_p: float = 0.0
+    seed: int = 1
+    repeat_penalty: float = 1.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    grammar: str = ""
+
+    @property
+    def has_penalties(self) -> bool:
+        chosen = (self.repeat_penalty, self.frequency_penalty, self.presence_penalty)
+        return chosen != (1.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A tokenised prompt with every bound set.
+
+    Attributes:
+        person: scope of fairness.
+        labels: of the tokens, for reuse: see ``prefixes.labelled``.
+        scope: label scope of the answer's own tokens.
+        wall_s: seconds from submission after which the answer is ended.
+        is_urgent: somebody waits at a screen; else work of a program.
+        logprobs: how many of the likeliest tokens are told with each, or None.
+    """
+
+    person: str
+    tokens: tuple[int, ...]
+    labels: tuple[int, ...]
+    max_tokens: int
+    wall_s: float
+    scope: str
+    sampling: Sampling = field(default_factory=Sampling)
+    stops: tuple[str, ...] = ()
+    is_urgent: bool = True
+    logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Place in line: 1 is next, 0 is being read now."""
+
+    position: int
+    estimate_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chance:
+    """A token and the natural logarithm of its probability."""
+
+    token: bytes
+    logprob: float
+    others: tuple[tuple[bytes, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    text: str
+    chances: tuple[Chance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    reason: Reason
+    prompt_tokens: int
+    reused_tokens: int
+    answer_tokens: int
+    first_token_s: float
+    total_s: float
+
+
+Emit = Callable[[Place | Piece | End], None]
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    request: Request
+    emit: Emit
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    submitted: float = field(default_factory=time.monotonic)
+    reused: int = 0
+    answered: int = 0
+    first_token_s: float = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        late = time.monotonic() > self.submitted + self.request.wall_s
+        return late or self.cancelled.is_set()
+
+    @property
+    def reason_over(self) -> Reason:
+        return "cancelled" if self.cancelled.is_set() else "length"
+
+    def end(self, reason: Reason) -> End:
+        return End(
+            reason=reason,
+            prompt_tokens=len(self.request.tokens),
+            reused_tokens=self.reused,
+            answer_tokens=self.answered,
+            first_token_s=self.first_token_s,
+            total_s=time.monotonic() - self.submitted,
+        )

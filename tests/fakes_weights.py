@@ -1,0 +1,138 @@
+"""Weights that are a script: the next token follows from all before it.
+
+Its cache is a table of what each sequence holds at each position, so a token
+evaluated at a wrong place, over a wrong beginning or twice gives another text
+than ``expected`` does, and cells that nobody freed can be counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from generation.server.jobs import Chance, Sampling
+from generation.server.native import Cancelled, Row
+
+END = 0
+# Tokens are letters, so that texts can be read in a failing test.
+VOCABULARY = 27
+
+
+def follow(tokens: Sequence[int], salt: int = 0) -> int:
+    """Return the token after ``tokens``; END about once in 40."""
+    raw = b",".join(b"%d" % token for token in tokens) + b"/%d" % salt
+    number = int.from_bytes(hashlib.blake2b(raw, digest_size=4).digest(), "big")
+    return END if number % 40 == 0 else 1 + number % (VOCABULARY - 1)
+
+
+def expected(prompt: Sequence[int], most: int, salt: int = 0) -> str:
+    """Return the only right text after ``prompt``."""
+    tokens = list(prompt)
+    while len(tokens) - len(prompt) < most:
+        token = follow(tokens, salt)
+        if token == END:
+            break
+        tokens.append(token)
+    return "".join(chr(96 + token) for token in tokens[len(prompt) :])
+
+
+class ScriptedWeights:
+    def __init__(
+        self,
+        *,
+        slots: int = 4,
+        cells: int = 600,
+        context_tokens: int = 200,
+        step_s: float = 0.0,
+    ) -> None:
+        self.context_tokens = context_tokens
+        self.slots = slots
+        self.sequences = slots + 6
+        self.cells = cells
+        self.batch_tokens = 64
+        self.evaluated = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self.is_failing = False
+        self.sampled: dict[int, int] = {}
+        self._step_s = step_s
+        # Sequence -> position -> (identity of the cell, token).
+        self._held: dict[int, dict[int, tuple[int, int]]] = {}
+        self._results: dict[int, list[int]] = {}
+
+    @property
+    def cells_full(self) -> int:
+        return len({cell for held in self._held.values() for cell, _ in held.values()})
+
+    def evaluate(self, rows: Sequence[Row], aborts: Callable[[], bool]) -> None:
+        assert 0 < len(rows) <= self.batch_tokens
+        self.gate.wait(10)
+        time.sleep(self._step_s)
+        if self.is_failing:
+            from generation.server.native import EvaluationFailed
+
+            raise EvaluationFailed("as the test wants")
+        if aborts():
+            raise Cancelled
+        self._results = {}
+        for index, row in enumerate(rows):
+            self._put(row)
+            if row.wants_result:
+                held = self._held[row.sequence]
+                self._results[index] = [held[at][1] for at in range(row.position + 1)]
+        assert self.cells_full <= self.cells
+
+    def _put(self, row: Row) -> None:
+        held = self._held.setdefault(row.sequence, {})
+        assert row.position == len(held), "positions follow one another"
+        self.evaluated += 1
+        held[row.position] = (self.evaluated, row.token)
+
+    def share(self, source: int, target: int, *, start: int, end: int) -> None:
+        held = self._held.setdefault(target, {})
+        assert len(held) == start
+        for position in range(start, end):
+            held[position] = self._held[source][position]
+
+    def cut(self, sequence: int, start: int) -> None:
+        held = self._held.get(sequence, {})
+        for position in [at for at in held if at >= start]:
+            del held[position]
+
+    def clear(self) -> None:
+        self._held.clear()
+
+    def sampler(self, sampling: Sampling) -> ScriptedSampler:
+        return ScriptedSampler(self, sampling.seed)
+
+    def result(self, row: int, salt: int) -> int:
+        return follow(self._results[row], salt)
+
+    def chance(self, row: int, token: int, others: int) -> Chance:
+        return Chance(token=self.piece(token), logprob=-1.0)
+
+    def piece(self, token: int) -> bytes:
+        return bytes([96 + token])
+
+    def is_end(self, token: int) -> bool:
+        return token == END
+
+    def close(self) -> None:
+        pass
+
+
+class ScriptedSampler:
+    opened = 0
+
+    def __init__(self, weights: ScriptedWeights, salt: int) -> None:
+        self._weights = weights
+        self._salt = salt
+        ScriptedSampler.opened += 1
+
+    def sample(self, row: int) -> int:
+        return self._weights.result(row, self._salt)
+
+    def close(self) -> None:
+        ScriptedSampler.opened -= 1
