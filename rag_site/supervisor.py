@@ -202,11 +202,11 @@ async def _start(part: Part) -> asyncio.subprocess.Process:
         env=os.environ | dict(part.environment),
         limit=_LINE_LIMIT_BYTES,
         start_new_session=True,
-        preexec_fn=_die_with_parent(os.getpid()),
+        preexec_fn=die_with_parent(os.getpid()),
     )
 
 
-def _die_with_parent(parent: int) -> Callable[[], None] | None:
+def die_with_parent(parent: int) -> Callable[[], None] | None:
     """Return what a child runs first: have the kernel kill it with its parent."""
     if platform.system() != "Linux":
         return None

@@ -19,9 +19,23 @@ from rag_site.scratch import scratch_database
 
 # Sizes that can be chosen, by benchmark; each module has its own defaults.
 _SIZES = {
-    "ingestion": {"documents": "documents to read"},
+    "ingestion": {
+        "documents": "documents of ten pages to compare on",
+        "small": "small files to read",
+        "pages": "pages of the long PDF",
+    },
     "retrieval": {"chunks": "chunks in the library", "questions": "questions"},
-    "generation": {"questions": "questions", "model": "a name of the catalogue"},
+    "generation": {
+        "questions": "questions",
+        "model": "a name of the catalogue",
+        "pages": "pages of the PDF that is read meanwhile",
+    },
+}
+# In the order in which they run and report.
+_MODULES = {
+    "ingestion": ("ingestion.benchmarking",),
+    "retrieval": ("retrieval.benchmarking",),
+    "generation": ("generation.benchmarking", "rag_site.chat_first"),
 }
 
 
@@ -39,11 +53,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, part: str, as_json: bool, **options: Any) -> None:
         logging.getLogger().setLevel(logging.WARNING)
-        measure = import_module(f"{part}.benchmarking").run
+        measures = [import_module(name).run for name in _MODULES[part]]
         chosen = {size: options.get(size) for size in _SIZES[part]}
         try:
-            with scratch_database(), _bar(part) as progress:
-                results = measure({**chosen, "progress": progress})
+            with scratch_database():
+                results = []
+                for measure in measures:
+                    with _bar(part) as progress:
+                        results += measure({**chosen, "progress": progress})
         except RagError as exc:
             raise CommandError(exc.message) from exc
         report = {
