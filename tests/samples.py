@@ -404,3 +404,32 @@ def png_bytes() -> bytes:
         "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
         "0000000c4944415408d763f8cfc000000301010018dd8db00000000049454e44ae426082"
     )
+
+
+# --- Pictures of text ------------------------------------------------------
+
+
+def picture_of(lines: Sequence[str], *, kind: str = "PNG", turned: int = 0) -> bytes:
+    """A sheet of A4 at 150 dots an inch with lines of type; see pictures_of."""
+    return pictures_of([lines], kind=kind, turned=turned)
+
+
+def pictures_of(
+    pages: Sequence[Sequence[str]], *, kind: str = "TIFF", turned: int = 0
+) -> bytes:
+    """Sheets as scanned, several in one TIFF or PDF; ``turned`` in degrees."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    sheets = []
+    for lines in pages:
+        sheet = Image.new("L", (1240, 1754), "white")
+        draw = ImageDraw.Draw(sheet)
+        for row, line in enumerate(lines):
+            size = 48 if line.startswith("# ") else 28
+            font = ImageFont.load_default(size)
+            draw.text((150, 150 + 60 * row), line.removeprefix("# "), "black", font)
+        sheets.append(sheet.rotate(turned, expand=True))
+    out = io.BytesIO()
+    more = {"save_all": True, "append_images": sheets[1:]} if len(sheets) > 1 else {}
+    sheets[0].save(out, kind, dpi=(150, 150), resolution=150, **more)
+    return out.getvalue()

@@ -28,6 +28,8 @@ _DATA_FOLDERS = (
 ENGLISH = "eng"
 # Finds out which way up a page is; part of the English data's package.
 _ORIENTATION = "osd"
+# The setting, and not the file of settings "tsv", which only some packages have.
+_AS_TABLE = ("-c", "tessedit_create_tsv=1")
 # Tesseract's codes of the languages that a collection can have.
 _CODES = {
     "arabic": "ara", "armenian": "hye", "basque": "eus", "catalan": "cat",
@@ -100,7 +102,7 @@ def engine(code: str) -> Engine | None:
     if found is None:
         return None
     if found.program:
-        return _Program(found.program, found.data[code], code)
+        return program_engine(found.program, found.data[code], code)
     try:
         return _Package(found.data[code], code)
     except (ImportError, RuntimeError, OSError):
@@ -140,7 +142,7 @@ class _Program:
     def words(self, picture: Picture, timeout_s: int) -> str | None:
         try:
             done = subprocess.run(
-                [*self._command, "--dpi", str(round(picture.dpi)), "tsv"],
+                [*self._command, "--dpi", str(round(picture.dpi)), *_AS_TABLE],
                 input=_as_pgm(picture),
                 capture_output=True,
                 check=False,
@@ -150,6 +152,10 @@ class _Program:
         except subprocess.TimeoutExpired:
             return None
         return done.stdout.decode("utf-8", "replace")
+
+
+def program_engine(program: str, data: Path, code: str) -> Engine:
+    return _Program(program, data, code)
 
 
 def _as_pgm(picture: Picture) -> bytes:
