@@ -7,11 +7,16 @@ What holds for every result of ``split`` (tests/ingestion/test_chunking.py):
   character that is not whitespace;
 - heading, text and special tokens together never exceed ``max_tokens``, by the
   embedder's own tokenizer;
-- the same input gives the same passages.
+- the same input gives the same passages;
+- a change in one place changes passages near it only (tests/ingestion/
+  test_stability.py), so that a new version of a long file embeds little again.
 
 A text is first laid out in blocks, blocks are grouped into sections (a heading
 and what follows it), sections are packed into passages, and small neighbours
-are merged. A page break ends a section, unless a paragraph runs on over it.
+are merged. A page break ends a section, unless a paragraph runs on over it. What
+is long without headings is cut at places that its own words choose
+(``ingestion.counting.is_anchor``): filling passages one after the other would
+move every later boundary with each word added.
 """
 
 from __future__ import annotations
@@ -24,17 +29,20 @@ from itertools import accumulate
 
 from tokenizers import Tokenizer
 
-from ingestion.counting import Path, Ruler
+from ingestion.counting import Path, Ruler, is_anchor
 from ingestion.types import PAGE_BREAK, Block, ChunkingConfig, PageText, Passage
 
 #: Changes when the same pages would be cut differently.
-CHUNKER_VERSION = "2"
+CHUNKER_VERSION = "3"
 
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _HEADING_MARKS = re.compile(r"^#{1,6}\s+|\s+#+$")
 # A passage below a third of the limit says little by itself and looks for
 # company; below an eighth it gives up a heading for it.
 _SMALL, _TINY = 3, 8
+# Where filling starts anew in a long section: least blocks since the last such
+# place, and how many there are for one of them.
+_RUN_BLOCKS, _EACH_BLOCKS = 8, 32
 _ENDS_A_SENTENCE = (".", "!", "?", ":", ";", "。", "！", "？", "…", '"', "”", ")")
 
 
@@ -176,7 +184,13 @@ def _runs_on(before: _Piece, after: _Piece, text: str) -> bool:
 def _pack(section: Sequence[_Piece], text: str, ruler: Ruler) -> Iterator[_Piece]:
     """Fill passages with the section's blocks, cutting those that are too long."""
     current: _Piece | None = None
+    run = 0
     for block in section:
+        run += 1
+        held = text[block.start : block.end]
+        if current and run > _RUN_BLOCKS and is_anchor(held, _EACH_BLOCKS):
+            yield current
+            current, run = None, 1
         for piece in _cut(block, text, ruler):
             joined = _joined(current, piece) if current else piece
             if current and not _fits(joined, ruler):

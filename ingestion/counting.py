@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -17,10 +19,28 @@ _ARROW = " › "
 # Longest stretch handed to the splitter at once: its time grows faster than the
 # text, and one line of a megabyte takes seconds.
 _STRETCH_CHARS = 50_000
+# Where filling starts anew: least characters or rows since the last such place, and
+# how many sentences or rows there are for one of them. The least is below the mean
+# distance, or two texts would not meet at the same place again soon.
+_RUN_CHARS, _EACH_SENTENCES = 2_000, 64
+_RUN_ROWS, _EACH_ROWS = 24, 48
+_AFTER_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+(?=\S)|\n+(?=\S)")
+# Characters after a place by which it is known.
+_KNOWN_BY_CHARS = 32
 # WordPiece counts a word of more than 100 letters as one unknown token, so that
 # a limit in tokens alone would let a passage grow without bound. Running text
 # has 4 to 5 characters a token.
 _CHARS_PER_TOKEN = 10
+
+
+def is_anchor(text: str, each: int) -> bool:
+    """Whether filling passages may start anew before ``text``; one text in ``each``.
+
+    It depends on the text alone, so that after a change the next such place is
+    found where it was (Muthitacharoen, Chen and Mazières, "A Low-bandwidth Network
+    File System", 2001).
+    """
+    return zlib.crc32(text.encode(errors="replace")) % each == 0
 
 
 class Ruler:
@@ -64,12 +84,15 @@ class Ruler:
 
     def rows(self, text: str, room: int) -> Iterator[Span]:
         """Cut between lines, as many in a piece as fit; a longer line like prose."""
-        start, end, taken = 0, 0, 0
+        start, end, taken, run = 0, 0, 0, 0
         for row in text.splitlines(keepends=True):
             tokens = self.count(row)
-            if taken and taken + tokens > room:
+            run += 1
+            starts_anew = run > _RUN_ROWS and is_anchor(row, _EACH_ROWS)
+            if taken and (starts_anew or taken + tokens > room):
                 yield start, end
                 start, taken = end, 0
+            run = 1 if starts_anew else run
             end += len(row)
             if tokens > room:
                 yield from ((start + s, start + e) for s, e in self.pieces(row, room))
@@ -123,13 +146,25 @@ def _repeats(path: Path, i: int) -> bool:
 
 
 def _stretches(text: str) -> Iterator[Span]:
-    """Cut at white space into lengths that the splitter handles well."""
+    """Cut where the words choose, or at white space where a stretch grows too long."""
     start = 0
-    while len(text) - start > _STRETCH_CHARS:
+    for place in _AFTER_SENTENCE.finditer(text):
+        at = place.end()
+        words = text[at : at + _KNOWN_BY_CHARS]
+        if at - start <= _RUN_CHARS or not is_anchor(words, _EACH_SENTENCES):
+            continue
+        yield from _bounded(text, start, at)
+        start = at
+    yield from _bounded(text, start, len(text))
+
+
+def _bounded(text: str, start: int, stop: int) -> Iterator[Span]:
+    """Cut at white space into lengths that the splitter handles well."""
+    while stop - start > _STRETCH_CHARS:
         end = start + _STRETCH_CHARS
         while end > start and not text[end].isspace():
             end -= 1
         end = end if end > start else start + _STRETCH_CHARS
         yield start, end
         start = end
-    yield start, len(text)
+    yield start, stop

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 ALIVE_S = 90
 # Seconds after which a message says nothing new: a worker has looked by then.
 _EXPIRES_S = 60
-# Seconds that a file may lie without a row: an upload stores the file first.
+# Seconds that a file may lie without a row: an upload stores its file first.
 _ORPHAN_S = 3600
 
 
@@ -86,11 +86,14 @@ def set_aside() -> None:
 
 
 def remove_orphans() -> int:
-    """Delete files that an upload stored and no row names; return how many."""
-    before = time.time() - _ORPHAN_S
+    """Delete files that an upload which was cut off left; return how many."""
     count = 0
+    for path in (settings.FILES_DIR / "incoming").glob("*"):
+        if _is_old(path):
+            path.unlink(missing_ok=True)
+            count += 1
     for folder in _folders():
-        names = {path.name for path in folder.iterdir() if _age_before(path, before)}
+        names = {path.name for path in folder.iterdir() if _is_old(path)}
         kept = DocumentVersion.objects.filter(digest__in=names)
         orphans = names - set(kept.values_list("digest", flat=True))
         filing.remove_unreferenced(sorted(orphans))
@@ -106,9 +109,9 @@ def _folders() -> Iterator[Path]:
         )
 
 
-def _age_before(path: Path, moment: float) -> bool:
+def _is_old(path: Path) -> bool:
     try:
-        return path.stat().st_mtime < moment
+        return path.stat().st_mtime < time.time() - _ORPHAN_S
     except FileNotFoundError:
         return False
 

@@ -206,13 +206,18 @@ def test_files_that_no_row_names_are_removed_after_a_while(settings, tmp_path):
     settings.FILES_DIR = tmp_path
     kept = stored_file(make_document(make_collection()).versions.get().digest)
     orphan, fresh = (stored_file(letter * 64) for letter in "ab")
-    for path in (orphan, fresh):
-        path.parent.mkdir(parents=True)
+    arriving, cut_off = (tmp_path / "incoming" / name for name in "ab")
+    for path in (orphan, fresh, arriving, cut_off):
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
-    for path in (kept, orphan):
+    for path in (kept, orphan, cut_off):
         os.utime(path, (0, 0))
-    assert sweeping.remove_orphans() == 1
-    assert [path.exists() for path in (kept, orphan, fresh)] == [True, False, True]
+    assert sweeping.remove_orphans() == 2
+    assert kept.exists()
+    assert fresh.exists()
+    assert arriving.exists()
+    assert not orphan.exists()
+    assert not cut_off.exists()
 
 
 @pytest.mark.django_db(transaction=True)
