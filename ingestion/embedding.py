@@ -68,14 +68,15 @@ class Embedder(Protocol):
         """Return one vector, (dimension,)."""
 
 
-def get_embedder() -> Embedder:
+def get_embedder(name: str | None = None) -> Embedder:
     """Return the embedder for questions: the model server's if there is one.
 
-    A process that writes vectors uses ``load_embedder`` instead.
+    ``name`` is the model of the space that is searched; without it the settings'
+    one. A process that writes vectors uses ``load_embedder`` instead.
     """
     if settings.MODEL_SERVER_URL:
-        return http_embedder(settings.MODEL_SERVER_URL, settings.MODEL_SERVER_KEY)
-    return load_embedder()
+        return http_embedder(settings.MODEL_SERVER_URL, settings.MODEL_SERVER_KEY, name)
+    return load_embedder(name)
 
 
 def load_embedder(name: str | None = None) -> SentenceTransformerEmbedder:
@@ -220,15 +221,16 @@ class HttpEmbedder:
 
 
 @lru_cache(maxsize=4)
-def http_embedder(url: str, key: str) -> HttpEmbedder:
-    """Return one client per address, so that its connections are kept."""
+def http_embedder(url: str, key: str, name: str | None = None) -> HttpEmbedder:
+    """Return one client per address and model, so that its connections are kept."""
     from rag_site.weights import digest_of, weights_named
 
-    weights = weights_named(settings.EMBEDDER)
+    name = name or settings.EMBEDDER
+    weights = weights_named(name)
     return HttpEmbedder(
         url,
         key,
-        name=settings.EMBEDDER,
+        name=name,
         digest=digest_of(weights),
         dimension=weights.dimension,
         window=weights.context_tokens,
@@ -287,6 +289,8 @@ def _read_tokenizer(path: Path) -> Tokenizer:
 def _load_model(folder: Path, precision: str, threads: int) -> SentenceTransformer:
     # Before the import: the hub client reads them once.
     os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
+    # Else the tokenizer takes every core.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     import torch
     from sentence_transformers import SentenceTransformer
     from transformers.utils.logging import disable_progress_bar

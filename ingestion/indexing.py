@@ -186,14 +186,14 @@ def status(space: EmbeddingSpace) -> IndexStatus:
 @contextmanager
 def _alone() -> Iterator[psycopg.Connection[Any]]:
     """Yield a connection of its own that holds the lock of builders."""
-    with contextlib.closing(_connect()) as link:
+    with contextlib.closing(connect()) as link:
         row = link.execute("SELECT pg_try_advisory_lock(%s)", [_INDEX_LOCK]).fetchone()
         if not (row and row[0]):
             raise SpaceBusy("Another process builds an index. Wait for it to end.")
         yield link
 
 
-def _connect() -> psycopg.Connection[Any]:
+def connect() -> psycopg.Connection[Any]:
     """Connect apart from Django's: no pool, no transaction, no limit of time."""
     wanted = connection.get_connection_params()
     return psycopg.connect(
@@ -266,7 +266,7 @@ def _watched(space: EmbeddingSpace, progress: Progress | None) -> Iterator[None]
 
 
 def _watch(space: EmbeddingSpace, progress: Progress, ended: threading.Event) -> None:
-    with contextlib.suppress(psycopg.Error), contextlib.closing(_connect()) as link:
+    with contextlib.suppress(psycopg.Error), contextlib.closing(connect()) as link:
         while not ended.wait(_POLL_S):
             found = _progress(link.cursor(), space)
             if found:

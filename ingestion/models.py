@@ -361,6 +361,11 @@ class EmbeddingSpace(models.Model):
     def __str__(self) -> str:
         return f"{self.model_name} ({self.dimension}, {self.state})"
 
+    @property
+    def percent(self) -> int:
+        """Of the step at work, 0 to 100."""
+        return min(100, 100 * self.done // self.total) if self.total else 0
+
 
 class Embedding(models.Model):
     """One chunk's vector in one space, halfvec, L2-normalised.

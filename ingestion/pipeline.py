@@ -45,7 +45,7 @@ from ingestion.leasing import (
 from ingestion.models import Document, Embedding, EmbeddingSpace
 from ingestion.parsing import PARSER_VERSION
 from ingestion.sandbox import parse_in_child
-from ingestion.spaces import ensure_live_space
+from ingestion.spaces import ensure_live_space, live_model_name
 from ingestion.storing import Reading, store, text_digest
 from ingestion.types import (
     ChunkingConfig,
@@ -137,7 +137,7 @@ def _read(
         journal = open_journal(claimed)
         run = _Run(claimed, heartbeat, journal, watch)
         parsed = _parse(run)
-        embedder = embedder or load_embedder()
+        embedder = embedder or load_embedder(live_model_name())
         tokenizer = tokenizer or tokenizer_for(embedder.name)
         title = parsed.title.strip() or PurePath(claimed.name).stem
         passages = split(parsed.pages, title, chunking_config(embedder), tokenizer)

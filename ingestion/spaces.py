@@ -66,6 +66,7 @@ def ensure_live_space(embedder: Embedder) -> EmbeddingSpace:
 
     Raises:
         EmbedderChanged: the live space holds vectors of other weights.
+        SpaceChanged: those of ``embedder`` were live until a moment ago.
     """
     space = live_space()
     if space is not None and space.model_digest == embedder.digest:
@@ -81,13 +82,22 @@ def _make_live(embedder: Embedder) -> EmbeddingSpace:
         return space
     if space is not None:
         if Embedding.objects.filter(space=space).exists():
-            raise EmbedderChanged(detail={"live": space.model_name})
+            raise _other_than(embedder, space)
         drop_space(space)
     space = create_space(embedder, State.LIVE)
     with connection.cursor() as cursor:
         # Instant, because a new space is empty.
         cursor.execute(index_sql(space, index_name(space), IndexConfig.from_settings()))
     return space
+
+
+def _other_than(
+    embedder: Embedder, live: EmbeddingSpace
+) -> EmbedderChanged | SpaceChanged:
+    rows = EmbeddingSpace.objects.filter(state=State.RETIRED)
+    if rows.filter(model_digest=embedder.digest).exists():
+        return SpaceChanged()
+    return EmbedderChanged(detail={"live": live.model_name})
 
 
 def hold_live(space: EmbeddingSpace) -> None:

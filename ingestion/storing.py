@@ -20,6 +20,7 @@ from ingestion.errors import LeaseLost
 from ingestion.languages import chosen_language, language_of
 from ingestion.leasing import Claim, held_by
 from ingestion.models import Document, DocumentVersion, EmbeddingSpace
+from ingestion.spaces import hold_live
 from ingestion.types import Parsed, Passage
 
 # A large document writes its rows and their index entries for minutes, which
@@ -53,12 +54,14 @@ def store(
 
     Passages of every earlier reading go; the pages of earlier versions stay,
     because answers quote them. All or nothing: raises LeaseLost, with nothing
-    changed, if the claim no longer holds. ``on_row`` runs as rows go out: a large
+    changed, if the claim no longer holds, and SpaceChanged if the vectors are no
+    longer of the live space. ``on_row`` runs as rows go out: a large
     document takes minutes.
     """
     detected = language_of(page.text for page in reading.parsed.pages)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_TIMEOUT}'")
+        hold_live(reading.space)
         forget_passages(cursor, [claim.document_id])
         cursor.execute(
             "DELETE FROM ingestion_page WHERE version_id = %s", [claim.version.pk]

@@ -126,7 +126,10 @@ def _check_server(alias: str) -> list[CheckMessage]:
 
 
 def _check_space(alias: str) -> list[CheckMessage]:
-    """A question must meet the weights that wrote the vectors."""
+    """Say when the settings name another embedder than the one in use.
+
+    The live space decides, so that a change of the model needs no restart.
+    """
     from ingestion.models import Embedding, EmbeddingSpace
     from rag_site.weights import CATALOGUE
 
@@ -139,11 +142,13 @@ def _check_space(alias: str) -> list[CheckMessage]:
     if not Embedding.objects.filter(space=space).exists():  # replaced by itself
         return []
     return [
-        Error(
+        checks.Warning(
             f"The stored vectors are of {space.model_name} ({space.dimension} numbers), "
             f"and the settings name {entry.name} ({entry.dimension}).",
-            hint=f"Set PLUMBLINE_EMBEDDER={space.model_name}.",
-            id="rag.E005",
+            hint=f"{space.model_name} stays in use. Set "
+            f"PLUMBLINE_EMBEDDER={space.model_name}, or change the model with "
+            f"`manage.py reembed --model {entry.name}`.",
+            id="rag.W004",
         )
     ]
 

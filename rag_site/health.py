@@ -18,7 +18,7 @@ import psycopg
 import redis
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -52,6 +52,19 @@ def parts() -> list[Part]:
     running = [(name, what, _POOL.submit(check)) for name, what, check in _CHECKS]
     wait([future for *_, future in running], timeout=DEADLINE_S)
     return [_result(name, what, future) for name, what, future in running]
+
+
+def embedding() -> dict[str, object]:
+    """Return the embedding spaces, and whether one is being built; none while Postgres is away."""
+    from ingestion.models import EmbeddingSpace
+
+    try:
+        spaces = list(EmbeddingSpace.objects.order_by("pk"))
+    except DatabaseError:
+        spaces = []
+    building = EmbeddingSpace.State.BUILDING
+    is_building = any(space.state == building for space in spaces)
+    return {"spaces": spaces, "is_reembedding": is_building}
 
 
 @login_not_required

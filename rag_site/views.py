@@ -127,7 +127,12 @@ def health(request: HttpRequest) -> HttpResponse:
     _check_staff(request)
     parts = site_health.parts()
     is_well = all(part.ok for part in parts)
-    context = {"parts": parts, "is_well": is_well, "plan": first_run.plan()}
+    context = {
+        "parts": parts,
+        "is_well": is_well,
+        "plan": first_run.plan(),
+        **site_health.embedding(),
+    }
     return render(request, "rag_site/health.html", context)
 
 

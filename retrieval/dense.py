@@ -18,6 +18,20 @@ from retrieval.types import RetrievalConfig
 MAX_SCAN_TUPLES = 200_000
 
 
+def is_exact_cheaper(visible: int, total: int, config: RetrievalConfig) -> bool:
+    """Whether to compare every visible vector, not to walk the index.
+
+    A walk meets ``candidates`` visible rows after about ``candidates * total /
+    visible`` steps, each of which costs as much as ``walk_cost`` comparisons. It is
+    also the only exact way once that many steps are more than a walk may take.
+    Measured in docs/scaling.md.
+    """
+    if visible <= config.exact_scan_chunks:
+        return True
+    steps = config.candidates * total / visible
+    return steps > MAX_SCAN_TUPLES or visible <= config.walk_cost * steps
+
+
 def halfvec(vector: NDArray[np.float32]) -> str:
     """Return the text form of ``vector``, cast it with ``::halfvec``."""
     text: str = HalfVector(vector).to_text()
@@ -60,6 +74,15 @@ def indexed_neighbours(
         ORDER BY distance LIMIT %s
     """  # noqa: S608
     return Fragment(sql, (question, *rights.params, limit))
+
+
+def of_everybody(question: str, space: EmbeddingSpace, limit: int) -> Fragment:
+    """Walk the index with no rights: only to check a space, never for a person.
+
+    Returns rows like ``exact_neighbours``.
+    """
+    everything = Fragment("true", ())
+    return indexed_neighbours(question, space, everything, limit)
 
 
 def prepare_index_scan(config: RetrievalConfig) -> None:

@@ -88,7 +88,7 @@ def _embed(
     question: str, space: EmbeddingSpace, embedder: Embedder | None
 ) -> NDArray[np.float32]:
     """Return the question's vector by the weights that wrote those of ``space``."""
-    embedder = embedder or get_embedder()
+    embedder = embedder or get_embedder(space.model_name)
     if embedder.digest != space.model_digest:
         raise EmbedderChanged(detail={"live": space.model_name})
     return embedder.embed_question(question)

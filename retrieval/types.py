@@ -18,7 +18,10 @@ class RetrievalConfig:
         candidates: taken from each ranking before fusion.
         method: hybrid, or one ranking alone for comparison.
         fusion: how hybrid joins the rankings (retrieval.fusion).
-        exact_scan_chunks: visible chunks up to which every vector is compared.
+        exact_scan_chunks: visible chunks up to which every vector is compared
+            without asking what an index walk would cost.
+        walk_cost: vectors that are compared in the time of one step of an index
+            walk (retrieval.dense).
         ef_search: hnsw.ef_search of an index scan.
     """
 
@@ -27,6 +30,7 @@ class RetrievalConfig:
     method: Method = "hybrid"
     fusion: Literal["scores", "ranks"] = "scores"
     exact_scan_chunks: int = 20_000
+    walk_cost: float = 4.0
     ef_search: int = 100
 
     def __post_init__(self) -> None:
@@ -43,6 +47,7 @@ class RetrievalConfig:
             method=method,
             candidates=max(k, settings.CANDIDATES),
             exact_scan_chunks=settings.EXACT_SCAN_CHUNKS,
+            walk_cost=settings.WALK_COST,
             ef_search=settings.HNSW_EF_SEARCH,
         )
 

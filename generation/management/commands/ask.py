@@ -18,6 +18,7 @@ from generation.selectors import citations_of, sources_of
 from generation.serving import model_server
 from ingestion.embedding import Embedder, http_embedder
 from ingestion.shell import any_collection, owner_named
+from ingestion.spaces import live_model_name
 from ingestion.visibility import collections_visible_to
 from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
@@ -71,7 +72,7 @@ class Command(BaseCommand):
 
 def _of(model: HttpLanguageModel) -> Embedder:
     """Return the embedder of the model's own server: it has torch loaded already."""
-    return http_embedder(model.url, model.key)
+    return http_embedder(model.url, model.key, live_model_name())
 
 
 def _reach(user: str | None, collection: str | None) -> tuple[Asker, list[UUID] | None]:
