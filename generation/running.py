@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -73,10 +74,16 @@ async def events(
     """Yield number, kind and data of the events above ``after``, up to the end.
 
     Raises:
-        NotFound: not the asker's to see.
+        NotFound: not the asker's to see, or not any longer: rights and the key
+            are looked up again while the answer is followed.
     """
     await in_thread(get_answer_for, asker, answer_id)
+    checked = time.monotonic()
     async for number, kind, data in _followed(answer_id, asker, after):
+        if time.monotonic() - checked > PULSE_S:
+            if not await in_thread(may_still_read, answer_id, asker):
+                raise Withdrawn
+            checked = time.monotonic()
         if kind == Sources.kind:
             yield number, kind, await in_thread(replaying.source_data, answer_id, asker)
         else:
@@ -301,6 +308,7 @@ def _prepare(answer_id: UUID, asker: Asker) -> tuple[Asked, _Scope]:
     asked = Asked(
         question=question,
         user=f"user-{asker.user_id}",
+        is_urgent=asker.via != "api",
         previous=previous_turn(row),
         collections=collections.count(),
         unread=tuple(unread),

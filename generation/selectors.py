@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
 from generation.models import Answer, Conversation, Source
 from generation.sentences import without_marks
@@ -170,8 +171,15 @@ def citations_of(answer: Answer) -> list[CitationFound]:
 
 
 def may_still_read(answer_id: UUID, asker: Asker) -> bool:
-    """Whether the asker is active and may read every source of a running answer."""
-    if not get_user_model().objects.filter(pk=asker.user_id, is_active=True).exists():
+    """Whether the asker's credential holds and all sources of the answer are theirs."""
+    people = get_user_model().objects.filter(pk=asker.user_id, is_active=True)
+    if asker.key_id is not None:
+        people = people.filter(
+            api_keys__pk=asker.key_id,
+            api_keys__revoked_at=None,
+            api_keys__expires_at__gt=Now(),
+        )
+    if not people.exists():
         return False
     rows = Source.objects.filter(answer=answer_id, version__isnull=False)
     readable = documents_visible_to(asker).values("pk")

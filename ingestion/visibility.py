@@ -4,14 +4,21 @@ The Postgres function ``visible_collections(user_id, role)`` (migration 0002) is
 the only place that knows owners, members, groups and visibility. Everything
 that reaches a collection, document, page, chunk or vector goes through it.
 An administrator has no silent reading rights: being staff is not a membership.
+
+Under it lies row-level security (migration 0010): inside ``reading_as`` the
+database itself gives nothing that this user may not read, whatever a statement
+forgot to ask.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
@@ -51,6 +58,29 @@ class Visible:
             sql += " AND d.id = ANY(%s)"
             params.append(list(self.documents))
         return sql, params
+
+
+@contextmanager
+def reading_as(user_id: int) -> Iterator[None]:
+    """Hold every read of the block to the rights of this user, in the database.
+
+    A short transaction in which nothing can be written. Never around a stream,
+    and not within another: a block inside would end the outer one's role.
+    """
+    with transaction.atomic():
+        _set_reader("plumbline_reader", str(user_id))
+        yield
+        # Of use only inside a longer transaction; the end of one resets both.
+        _set_reader("none", "")
+
+
+def _set_reader(role: str, user_id: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('role', %s, true), "
+            "set_config('plumbline.user_id', %s, true)",
+            [role, user_id],
+        )
 
 
 def visible_to(asker: Asker, collections: frozenset[UUID] | None = None) -> Visible:

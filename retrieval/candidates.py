@@ -1,18 +1,21 @@
-"""Both rankings and everything known of what they found, in one statement.
+"""Both rankings in one statement, then the words of what they found in another.
 
-A search by words counts them first, in one of its own (retrieval.lexical).
+The first knows ids and scores only. The second reads under row-level security:
+a chunk that the asker may not read has no words, whatever the first one found.
+A search by words counts them before, in a statement of its own (retrieval.lexical).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from ingestion.models import EmbeddingSpace
-from ingestion.visibility import Visible
+from ingestion.visibility import Visible, reading_as
 from retrieval import dense, lexical
 from retrieval.filters import Filters
 from retrieval.reach import Reach
@@ -26,7 +29,7 @@ _NO_WORDS = Fragment(
 
 # Similarity and BM25 are computed for the chunks of either ranking: fusion of
 # scores needs both of each. Rights were applied inside the rankings.
-_STATEMENT = """
+_RANKED = """
 WITH question AS MATERIALIZED ({question}),
 dense AS (
     SELECT chunk_id, row_number() OVER (ORDER BY distance, chunk_id) AS rank
@@ -35,19 +38,21 @@ dense AS (
     SELECT chunk_id, row_number() OVER (ORDER BY distance, chunk_id) AS rank
     FROM ({lexical}) matching
 )
-SELECT c.id, d.id, c.version_id, d.collection_id, d.name, c.heading, c.text,
-       c.start, c."end", c.page_first, c.page_last, c.token_count, 0.0,
-       1 - (e.vector <=> %s::halfvec), -{bm25},
-       dense.rank, lexical.rank
+SELECT c.id, 1 - (e.vector <=> %s::halfvec), -{bm25}, dense.rank, lexical.rank
 FROM dense FULL JOIN lexical USING (chunk_id)
 JOIN ingestion_chunk c ON c.id = chunk_id
-JOIN ingestion_document d ON d.current_version_id = c.version_id
 LEFT JOIN ingestion_embedding e ON e.chunk_id = c.id AND e.space_id = %s
 """
-_FIELDS = (
+_WORDS = """
+SELECT c.id, d.id, c.version_id, d.collection_id, d.name, c.heading, c.text,
+       c.start, c."end", c.page_first, c.page_last, c.token_count
+FROM ingestion_chunk c JOIN ingestion_document d ON d.current_version_id = c.version_id
+WHERE c.id = ANY(%s)
+"""
+_RANKED_FIELDS = ("chunk_id", "similarity", "bm25", "dense_rank", "lexical_rank")
+_WORDS_FIELDS = (
     *("chunk_id", "document_id", "version_id", "collection_id", "document"),
     *("heading", "text", "start", "end", "page", "page_last", "token_count"),
-    *("score", "similarity", "bm25", "dense_rank", "lexical_rank"),
 )
 
 
@@ -75,18 +80,39 @@ def find_candidates(query: Query) -> list[Hit]:
     the index (``dense.is_exact_cheaper``), and where the walk came back with too
     few rows: a search never returns fewer than there are.
     """
+    ranked = _ranked(query)
+    words = _words_of(query, ranked)
+    if len(words) < len(ranked):
+        # A document was read again in between: its passages have new ids.
+        ranked = _ranked(query)
+        words = _words_of(query, ranked)
+    return [
+        Hit(score=0.0, **{**words[row["chunk_id"]], **row})
+        for row in ranked
+        if row["chunk_id"] in words
+    ]
+
+
+def _words_of(query: Query, ranked: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    ids = [row["chunk_id"] for row in ranked]
+    with reading_as(query.visible.user_id):
+        rows = _run(Fragment(_WORDS, (ids,)))
+    return {row[0]: dict(zip(_WORDS_FIELDS, row, strict=True)) for row in rows}
+
+
+def _ranked(query: Query) -> list[dict[str, Any]]:
     config, reach = query.config, query.reach
     if query.vector is None or dense.is_exact_cheaper(
         reach.chunks, reach.total, config
     ):
-        return _run(_statement(query, is_exact=True))
+        return _rank(_statement(query, is_exact=True))
     with transaction.atomic():
         dense.prepare_index_scan(config)
-        hits = _run(_statement(query, is_exact=False))
-    walked = sum(hit.dense_rank is not None for hit in hits)
+        ranked = _rank(_statement(query, is_exact=False))
+    walked = sum(row["dense_rank"] is not None for row in ranked)
     if walked >= min(config.candidates, reach.chunks):
-        return hits
-    return _run(_statement(query, is_exact=True))
+        return ranked
+    return _rank(_statement(query, is_exact=True))
 
 
 def _statement(query: Query, *, is_exact: bool) -> Fragment:
@@ -104,7 +130,7 @@ def _statement(query: Query, *, is_exact: bool) -> Fragment:
         question = lexical.question_vectors(words)
         matching = lexical.best_matches(words, rights, limit, is_small=is_small)
     return Fragment(
-        _STATEMENT.format(
+        _RANKED.format(
             question=question.sql,
             dense=nearest.sql,
             lexical=matching.sql,
@@ -123,7 +149,12 @@ def _words(query: Query, rights: Fragment, *, is_small: bool) -> list[lexical.Wo
     return lexical.count_words(query.reach.terms, rights, is_small=is_small)
 
 
-def _run(statement: Fragment) -> list[Hit]:
+def _rank(statement: Fragment) -> list[dict[str, Any]]:
+    rows = _run(statement)
+    return [dict(zip(_RANKED_FIELDS, row, strict=True)) for row in rows]
+
+
+def _run(statement: Fragment) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement.sql, statement.params)
-        return [Hit(**dict(zip(_FIELDS, row, strict=True))) for row in cursor]
+        return list(cursor)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -21,11 +22,14 @@ from generation.models import Answer, AnswerEvent, Source
 from generation.parts import using
 from generation.selectors import citations_of, get_answer_for, sources_of
 from ingestion.models import Membership
+from rag_site import keys
 from rag_site.asking import Asker
 from rag_site.errors import NotFound
+from rag_site.models import ApiKey
 from tests import factories
 from tests.fakes import HashEmbedder
 from tests.fakes_llm import ScriptedLLM, lost
+from tests.keyed import make_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -275,6 +279,30 @@ async def test_rights_withdrawn_in_the_middle_end_the_answer(
     sources = await in_thread(sources_of, row, bob)
     assert {source.quote for source in sources} == {""}
     assert not any("manual" in source.document for source in sources)
+
+
+async def test_a_key_revoked_in_the_middle_ends_its_answer_and_what_it_follows(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    user = await in_thread(factories.alice)
+    await in_thread(make_key, user)
+    key = await in_thread(ApiKey.objects.get)
+    by_key = replace(alice, key_id=key.pk, via="api")
+    model.delay_s = 0.1
+    model.enqueue(["more "] * 200)
+    model.enqueue(["more "] * 200)
+    own, others = await ask(by_key), await ask(alice)
+    running.start(own.pk, by_key)
+    await wait_for(own.pk, lambda row: row.state == Answer.State.WRITING)
+    await in_thread(lambda: keys.revoke(key, asker=alice))
+    row = await settled(own.pk)
+    assert (row.state, row.failure_code) == (Answer.State.FAILED, "withdrawn")
+    assert row.text.count("more") < 100
+    running.start(others.pk, alice)
+    with pytest.raises(running.Withdrawn):
+        await collect(others, by_key)
+    await in_thread(services.stop, alice, others.pk)
+    assert (await settled(others.pk)).state == Answer.State.STOPPED
 
 
 async def test_a_dead_writer_leaves_an_interrupted_answer(
