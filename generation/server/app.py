@@ -1,390 +1,201 @@
-"""Collections, documents and what was extracted from them.
-
-Collection > Document > DocumentVersion > Page and Chunk > Embedding.
-"""
+"""HTTP in front of the engine: the OpenAI protocol on loopback, behind a bearer key."""
 
 from __future__ import annotations
 
-import uuid
+import hmac
+import logging
+from typing import Any, TypeVar
 
-from django.conf import settings
-from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import MD5
-from django.utils import timezone
-from pgvector.django import HalfVectorField
+from pydantic import BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
-from ingestion import checkpoint_models  # noqa: F401 - Django looks for models here
+from generation.server import templates
+from generation.server.admission import PromptTooLong, Scopes, admit
+from generation.server.completing import complete, stream
+from generation.server.config import ServerConfig
+from generation.server.engine import Engine
+from generation.server.metrics import render_metrics
+from generation.server.parameters import ChatRequest, EmbeddingRequest, TokenizeRequest
+from generation.server.protocol import problem
+from generation.server.questions import QuestionEmbedder
+from generation.server.queueing import QueueFull
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 4_000_000
+OPEN_PATHS = {"/health"}
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
-class Role(models.TextChoices):
-    """What a member may do; each role includes the ones before it."""
-
-    READER = "reader", "Reader"
-    WRITER = "writer", "Writer"
-    MANAGER = "manager", "Manager"
+class BadRequest(Exception):
+    def __init__(self, response: Response) -> None:
+        self.response = response
 
 
-class Collection(models.Model):
-    """A library with members. Its owner is a manager that cannot be removed."""
-
-    class Visibility(models.TextChoices):
-        MEMBERS = "members", "Members only"
-        EVERYONE = "everyone", "Everyone who is signed in may read"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=120)
-    description = models.TextField(blank=True, max_length=2000)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_collections"
+def create_app(
+    config: ServerConfig, engine: Engine, embedder: QuestionEmbedder
+) -> Starlette:
+    """Return the ASGI application; the caller closes ``engine``."""
+    routes = [
+        Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/embeddings", embeddings, methods=["POST"]),
+        Route("/v1/tokenize", tokenize, methods=["POST"]),
+        Route("/v1/models", models),
+        Route("/health", health),
+        Route("/metrics", metrics),
+    ]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(BearerKey, key=config.key)],
+        exception_handlers={BadRequest: _bad_request, Exception: _failed},
     )
-    visibility = models.CharField(
-        max_length=10, choices=Visibility.choices, default=Visibility.MEMBERS
-    )
-    # A Postgres text-search configuration, such as english, german or simple.
-    language = models.CharField(max_length=40, default="english")
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    app.state.config, app.state.engine, app.state.embedder = config, engine, embedder
+    app.state.template = templates.template_for(config.model)
+    return app
 
-    class Meta:
-        ordering = ["name", "id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["owner", "name"], name="collection_name_once_per_owner"
+
+class BearerKey:
+    """Refuses every request without the key; compared in constant time."""
+
+    def __init__(self, app: Any, key: str) -> None:
+        self.app = app
+        self.expected = f"Bearer {key}".encode()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            given = dict(scope["headers"]).get(b"authorization", b"")
+            if not hmac.compare_digest(given, self.expected):
+                refused = problem(401, "authentication_error", "Send the server's key.")
+                await refused(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+async def chat(request: HttpRequest) -> Response:
+    body = await _read(request, ChatRequest)
+    state = request.app.state
+    engine: Engine = state.engine
+    try:
+        asked = admit(body, Scopes.of(request.headers), state)
+    except PromptTooLong as exc:
+        return problem(
+            400,
+            "invalid_request_error",
+            f"The prompt has {exc.tokens} tokens and the context {exc.room}. Shorten it.",
+            code="context_length_exceeded",
+            param="messages",
+        )
+    try:
+        if body.stream:
+            return stream(engine, asked, body, model=state.config.model)
+        return await complete(engine, asked, request, model=state.config.model)
+    except QueueFull:
+        return _busy(engine)
+
+
+def _busy(engine: Engine) -> Response:
+    response = problem(
+        503,
+        "server_busy",
+        f"{engine.waiting} requests are waiting. Try again in a moment.",
+        code="queue_full",
+    )
+    response.headers["Retry-After"] = str(engine.retry_after_s())
+    return response
+
+
+async def embeddings(request: HttpRequest) -> Response:
+    body = await _read(request, EmbeddingRequest)
+    embedder: QuestionEmbedder = request.app.state.embedder
+    made = await embedder.embed(
+        body.input, as_question=body.input_type == "question", model=body.model
+    )
+    rows = [
+        {"object": "embedding", "index": index, "embedding": vector}
+        for index, vector in enumerate(made.vectors)
+    ]
+    return JSONResponse(
+        {
+            "object": "list",
+            "data": rows,
+            "model": made.model,
+            "digest": made.digest,
+            "usage": {"prompt_tokens": 0, "total_tokens": 0},
+        }
+    )
+
+
+async def tokenize(request: HttpRequest) -> Response:
+    """Count tokens by the model's own tokenizer, special tokens taken as text."""
+    body = await _read(request, TokenizeRequest)
+    weights = request.app.state.engine.weights
+    return JSONResponse({"counts": [len(weights.tokenize(t)) for t in body.texts]})
+
+
+async def models(request: HttpRequest) -> Response:
+    config: ServerConfig = request.app.state.config
+    weights = request.app.state.engine.weights
+    facts = {
+        "digest": config.digest,
+        "quantization": config.quantization,
+        "context_tokens": weights.context_tokens,
+        "slots": weights.slots,
+        "cache_tokens": weights.cells,
+        "gpu_layers": weights.gpu_layers,
+    }
+    row = {"id": config.model, "object": "model", "owned_by": "plumbline"}
+    return JSONResponse({"object": "list", "data": [{**row, "plumbline": facts}]})
+
+
+async def health(request: HttpRequest) -> Response:
+    engine: Engine = request.app.state.engine
+    return JSONResponse(
+        {
+            "status": "ok",
+            "model": request.app.state.config.model,
+            "busy": engine.is_busy,
+            "running": engine.running,
+            "waiting": engine.waiting,
+            "embedder_loading": request.app.state.embedder.is_loading,
+        }
+    )
+
+
+async def metrics(request: HttpRequest) -> Response:
+    text, media_type = render_metrics(request.app.state.engine)
+    return Response(text, media_type=media_type)
+
+
+async def _read(request: HttpRequest, schema: type[Schema]) -> Schema:
+    """Return the body as ``schema``; BadRequest with the field that is wrong."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY_BYTES:
+            raise BadRequest(
+                problem(413, "invalid_request_error", "The request is too large.")
             )
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Membership(models.Model):
-    """A role in a collection for one user or for one group."""
-
-    collection = models.ForeignKey(
-        Collection, models.CASCADE, related_name="memberships"
-    )
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True
-    )
-    group = models.ForeignKey("auth.Group", models.CASCADE, null=True, blank=True)
-    role = models.CharField(max_length=10, choices=Role.choices, default=Role.READER)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(user__isnull=False, group__isnull=True)
-                | Q(user__isnull=True, group__isnull=False),
-                name="membership_of_a_user_or_a_group",
-            ),
-            models.UniqueConstraint(
-                fields=["collection", "user"], name="membership_once_per_user"
-            ),
-            models.UniqueConstraint(
-                fields=["collection", "group"], name="membership_once_per_group"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user or self.group}: {self.role}"
+    try:
+        return schema.model_validate_json(body)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        status = 400 if first["type"] == "json_invalid" else 422
+        response = problem(
+            status, "invalid_request_error", f"{field}: {first['msg']}", param=field
+        )
+        raise BadRequest(response) from exc
 
 
-class Document(models.Model):
-    """An upload. ``state`` changes only by conditional updates in services.py."""
-
-    class State(models.TextChoices):
-        QUEUED = "queued", "Waiting"
-        PARSING = "parsing", "Reading"
-        EMBEDDING = "embedding", "Indexing"
-        READY = "ready", "Ready"
-        FAILED = "failed", "Failed"
-        QUARANTINED = "quarantined", "Set aside"
-        CANCELLED = "cancelled", "Cancelled"
-
-    class Queue(models.TextChoices):
-        """Which workers read it; long ones must not hold up the others."""
-
-        SMALL = "small", "Ordinary files"
-        LARGE = "large", "Large or long files"
-
-    #: States that end by themselves; the others are waiting or at work.
-    SETTLED = (State.READY, State.FAILED, State.QUARANTINED, State.CANCELLED)
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    collection = models.ForeignKey(Collection, models.CASCADE, related_name="documents")
-    # The name as uploaded, cleaned of control characters; never used as a path.
-    name = models.CharField(max_length=255)
-    # Where it lay in the folder or archive that was added, "a/b"; for people only.
-    folder = models.CharField(max_length=500, blank=True, default="")
-    state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
-    # The version that searches see; the one being read is the newest one.
-    current_version = models.ForeignKey(
-        "DocumentVersion", models.SET_NULL, null=True, blank=True, related_name="+"
-    )
-    queue = models.CharField(max_length=5, choices=Queue.choices, default=Queue.SMALL)
-    # Counts claims. The value a worker got when it claimed the row is its
-    # fencing token: every later write of that worker demands it.
-    attempt = models.PositiveIntegerField(default=0)
-    # Claims since the last upload, retry or checkpoint; at the limit the row is
-    # quarantined.
-    tries = models.PositiveIntegerField(default=0)
-    lease_until = models.DateTimeField(null=True, blank=True)
-    # Steps done of the state at work: pages while parsing, chunks while embedding.
-    progress_done = models.PositiveIntegerField(default=0)
-    progress_total = models.PositiveIntegerField(default=0)
-    started_at = models.DateTimeField(null=True, blank=True)
-    failure_code = models.CharField(max_length=40, blank=True)
-    failure_message = models.CharField(max_length=500, blank=True)
-    failure_reference = models.CharField(max_length=16, blank=True)
-    # What the reader of the file should know, such as "2 pages hold no text".
-    notices = models.JSONField(default=list, blank=True)
-    added_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
-    # When it was last put in the queue: added, replaced or retried.
-    queued_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        ordering = ["-created_at", "id"]
-        indexes = [
-            models.Index(fields=["collection", "name"], name="document_by_name"),
-            models.Index(fields=["collection", "state"], name="document_by_state"),
-            models.Index(
-                fields=["lease_until"],
-                name="document_unsettled",
-                condition=Q(state__in=["queued", "parsing", "embedding"]),
-            ),
-            models.Index(
-                fields=["queue", "queued_at"],
-                name="document_next",
-                condition=Q(state__in=["queued", "parsing", "embedding"]),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.path
-
-    @property
-    def path(self) -> str:
-        """Folder and name: what tells it from others of its name."""
-        return f"{self.folder}/{self.name}" if self.folder else self.name
+async def _bad_request(_request: HttpRequest, exc: Exception) -> Response:
+    assert isinstance(exc, BadRequest)  # noqa: S101
+    return exc.response
 
 
-class DocumentVersion(models.Model):
-    """One set of bytes of a document, stored under its digest."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    document = models.ForeignKey(Document, models.CASCADE, related_name="versions")
-    number = models.PositiveIntegerField()
-    # SHA-256 of the file, hexadecimal; also its name on disk.
-    digest = models.CharField(max_length=64, db_index=True)
-    size_bytes = models.BigIntegerField()
-    media_type = models.CharField(max_length=120)
-    title = models.CharField(max_length=300, blank=True)
-    page_count = models.PositiveIntegerField(default=0)
-    chunk_count = models.PositiveIntegerField(default=0)
-    parser_version = models.CharField(max_length=40, blank=True)
-    chunker_version = models.CharField(max_length=40, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["document", "-number"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["document", "number"], name="version_number_once"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.document_id} v{self.number}"
-
-
-class TreeFile(models.Model):
-    """A file of a folder on the server, as `ingest` last saw it.
-
-    Tells a changed file from a new one, and which documents came from the
-    folder and go when their file does.
-    """
-
-    collection = models.ForeignKey(Collection, models.CASCADE)
-    # Absolute path of the folder, and the file's path inside it.
-    root = models.TextField()
-    path = models.TextField()
-    # SHA-256 of the file, hexadecimal.
-    digest = models.CharField(max_length=64)
-    document = models.ForeignKey(Document, models.CASCADE, related_name="tree_files")
-    # Whether the document was made from the folder; others only hold the same bytes.
-    is_source = models.BooleanField(default=False)
-
-    class Meta:
-        constraints = [
-            # Digests, because a path may be longer than an index entry.
-            models.UniqueConstraint(
-                "collection", MD5("root"), MD5("path"), name="tree_file_once"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.path
-
-
-class Page(models.Model):
-    """The text of one page, slide, sheet or, for flowing formats, the whole file.
-
-    The text of a version is its pages joined by ``ingestion.types.PAGE_BREAK``;
-    spans of chunks and sources are character offsets into that text.
-    """
-
-    version = models.ForeignKey(DocumentVersion, models.CASCADE, related_name="pages")
-    number = models.PositiveIntegerField()
-    # Offset of this page's first character in the text of the version.
-    start = models.PositiveIntegerField()
-    text = models.TextField(blank=True)
-    # Sheet name, slide title or printed page label.
-    label = models.CharField(max_length=200, blank=True)
-    # Blocks as ingestion.types.Block, spans relative to the page.
-    blocks = models.JSONField(default=list)
-    # Size in points, for pages that can be shown as an image; 0 otherwise.
-    width = models.FloatField(default=0)
-    height = models.FloatField(default=0)
-
-    class Meta:
-        ordering = ["version", "number"]
-        constraints = [
-            models.UniqueConstraint(fields=["version", "number"], name="page_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"page {self.number}"
-
-
-class Chunk(models.Model):
-    """A stored passage: ``text`` is exactly the version's text[start:end].
-
-    Two generated columns that Django never reads or writes are added by
-    migration 0004: ``lexemes`` (tsvector) and ``bm25`` (sparsevec).
-    """
-
-    id = models.BigAutoField(primary_key=True)
-    version = models.ForeignKey(DocumentVersion, models.CASCADE, related_name="chunks")
-    ordinal = models.PositiveIntegerField()
-    text = models.TextField()
-    # Title and headings above the passage, "Manual › Setup › Linux"; embedded
-    # and indexed together with the text.
-    heading = models.TextField(blank=True)
-    # SHA-256 of heading and text: a new version reuses vectors by it.
-    text_digest = models.CharField(max_length=64, db_index=True)
-    start = models.PositiveIntegerField()
-    end = models.PositiveIntegerField()
-    page_first = models.PositiveIntegerField()
-    page_last = models.PositiveIntegerField()
-    token_count = models.PositiveIntegerField()
-    # Text-search configuration, copied from the collection when stored.
-    language = models.CharField(max_length=40, default="english")
-
-    class Meta:
-        ordering = ["version", "ordinal"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["version", "ordinal"], name="chunk_ordinal_once"
-            ),
-            models.CheckConstraint(
-                condition=Q(end__gt=F("start")), name="chunk_span_not_empty"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"chunk {self.ordinal}"
-
-
-class EmbeddingSpace(models.Model):
-    """One embedder at one digest; a search meets exactly one space, the live one.
-
-    Its vectors are a partition of their own (ingestion.spaces). A space beside the
-    live one is made by ingestion.reembedding; the fields from ``step`` on are its.
-    """
-
-    class State(models.TextChoices):
-        BUILDING = "building", "Being built"
-        LIVE = "live", "Live"
-        RETIRED = "retired", "Retired"
-
-    class Step(models.TextChoices):
-        WAITING = "waiting", "Waiting for a worker"
-        EMBEDDING = "embedding", "Embedding the passages"
-        INDEXING = "indexing", "Building the index"
-        CHECKING = "checking", "Asking test questions"
-        STOPPED = "stopped", "Stopped"
-        DONE = "done", "Done"
-
-    model_name = models.CharField(max_length=120)
-    model_digest = models.CharField(max_length=64)
-    dimension = models.PositiveIntegerField()
-    # Of the passages that were there when the space was made.
-    chunker_version = models.CharField(max_length=40, blank=True, default="")
-    state = models.CharField(
-        max_length=10, choices=State.choices, default=State.BUILDING
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-    # When ``state`` last changed.
-    changed_at = models.DateTimeField(default=timezone.now)
-    step = models.CharField(max_length=10, choices=Step.choices, default=Step.DONE)
-    # Passages embedded, or per mille of the index while indexing.
-    done = models.PositiveIntegerField(default=0)
-    total = models.PositiveIntegerField(default=0)
-    # Why it stopped, for people.
-    problem = models.CharField(max_length=500, blank=True, default="")
-    # Share of the test questions whose passage is found, in this space and in the
-    # live one at that time.
-    recall = models.FloatField(null=True, blank=True)
-    recall_of_live = models.FloatField(null=True, blank=True)
-    # Go live whatever the test questions say: a way back must not be refused.
-    is_forced = models.BooleanField(default=False)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["state"], condition=Q(state="live"), name="one_live_space"
-            ),
-            models.UniqueConstraint(
-                fields=["state"],
-                condition=Q(state="building"),
-                name="one_building_space",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.model_name} ({self.dimension}, {self.state})"
-
-
-class Embedding(models.Model):
-    """One chunk's vector in one space, halfvec, L2-normalised.
-
-    Partitioned by space: an old one goes by dropping its table. The column has no
-    fixed dimension, so that two models can live side by side; each partition has
-    its own HNSW index. The partition stands in for a foreign key to the space.
-    """
-
-    pk = models.CompositePrimaryKey("chunk_id", "space_id")
-    chunk = models.ForeignKey(
-        Chunk, models.CASCADE, related_name="embeddings", db_index=False
-    )
-    space = models.ForeignKey(
-        EmbeddingSpace, models.CASCADE, db_constraint=False, db_index=False
-    )
-    vector = HalfVectorField()
-
-    def __str__(self) -> str:
-        return f"embedding of chunk {self.chunk_id}"
-
-
-class WorkerHeartbeat(models.Model):
-    """When a worker last looked for work in Postgres, or renewed a lease there."""
-
-    name = models.CharField(max_length=100, primary_key=True)
-    at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.name
+async def _failed(_request: HttpRequest, _exc: Exception) -> Response:
+    """The rim: Starlette logs the exception after this."""
+    return problem(500, "server_error", "The model server failed. See its log.")
