@@ -11,11 +11,11 @@ PYTEST_ARGS ?=
 HEAVY := models or browser or faults
 
 .DEFAULT_GOAL := help
-.PHONY: help venv setup ocr dev browser test-models run test test-fast check lint bench lock fmt clean
+.PHONY: help venv setup ocr dev browser test-models run test test-faults test-fast check lint bench lock fmt clean
 .SILENT: venv dev test-models
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 venv:
 	$(PYTHON) rag_site/bootstrap.py
@@ -35,6 +35,9 @@ run: venv ## set up and start the site; PORT=8001 MODEL=name to choose
 # One process: it holds weights, and one site for all browser tests.
 test: dev browser test-models ## run every test
 	$(VENV)/python -m pytest $(PYTEST_ARGS)
+
+test-faults: dev test-models ## kill workers, Redis and Postgres under 200 files; some 20 minutes
+	PLUMBLINE_LONG_FAULTS=1 $(VENV)/python -m pytest tests/faults $(PYTEST_ARGS)
 
 test-fast: dev ## run the tests that need neither models nor a browser
 	$(VENV)/python -m pytest -n 2 --dist loadfile -m "not ($(HEAVY))" $(PYTEST_ARGS)
