@@ -8,7 +8,16 @@ from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import (
+    Count,
+    F,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+)
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Length
 from django.utils import timezone
@@ -216,16 +225,21 @@ def _percent(document: Document) -> int:
 
 def _places(ids: Sequence[UUID]) -> dict[UUID, int]:
     """Return each one's place in its queue: large files wait in one of their own."""
+    newest = DocumentVersion.objects.filter(document=OuterRef("pk")).order_by("-number")
     waiting = (
         Document.objects.filter(free(), state__in=UNSETTLED)
-        .annotate(size=Max("versions__size_bytes"))
+        .annotate(size=Subquery(newest.values("size_bytes")[:1]))
         .order_by("queued_at", "created_at", "id")
         .values_list("pk", "size")
     )
     places: dict[UUID, int] = {}
     counted = {True: 0, False: 0}
-    limit = settings.LARGE_FILE_MB << 20
+    wanted = set(ids)
     for pk, size in waiting.iterator():
-        counted[(size or 0) > limit] += 1
-        places[pk] = counted[(size or 0) > limit]
-    return {pk: places[pk] for pk in ids if pk in places}
+        is_large = (size or 0) > settings.LARGE_FILE_MB << 20
+        counted[is_large] += 1
+        if pk in wanted:
+            places[pk] = counted[is_large]
+        if len(places) == len(wanted):
+            break
+    return places

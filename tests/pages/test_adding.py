@@ -331,7 +331,7 @@ def test_progress_in_one_request(alice: Client, scene: Scene) -> None:
     live = f"live=row:{scene.waiting.pk}&live=line:{scene.failed.pk}&live=row:nonsense"
     html = alice.get(f"/documents/progress?{live}").content.decode()
     assert "page 120 of 500" in html
-    assert "of 3 files read, 1 failed" in html
+    assert "of 3 files done, 1 failed" in html
     assert html.count("hx-swap-oob") == 2
     gone = str(scene.waiting.pk)
     scene.waiting.delete()

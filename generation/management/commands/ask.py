@@ -60,6 +60,8 @@ class Command(BaseCommand):
             if kind == "token" and not quiet:
                 self.stdout.write(data["text"], ending="")
                 self.stdout.flush()
+            elif kind == "notice":
+                self.stderr.write(data["message"])
         return await running.run_to_end(row.pk, asker)
 
     def _write_sources(self, answer: Answer, asker: Asker) -> None:

@@ -5,7 +5,8 @@ const HIDDEN = /(^|\/)\./;
 export function chosen(files) {
   return [...files]
     .map((file) => ({ file, path: file.webkitRelativePath || file.name }))
-    .filter(({ path }) => !HIDDEN.test(path));
+    .filter(({ path }) => !HIDDEN.test(path))
+    .sort((one, other) => (one.path < other.path ? -1 : 1));
 }
 
 // A folder is listed a hundred entries at a time, until there are none.

@@ -189,6 +189,8 @@ function words() {
   if (counts.skipped) parts.push(`${counts.skipped.toLocaleString()} skipped`);
   const bad = counts.refused + counts.unsent;
   if (bad) parts.push(`${bad.toLocaleString()} not added`);
+  const open = list.querySelectorAll("[data-choice]").length;
+  if (open) parts.push(`${open.toLocaleString()} ${open === 1 ? "waits" : "wait"} for your choice`);
   return parts.join(", ");
 }
 
@@ -210,7 +212,7 @@ function show() {
 
 function settle() {
   const open = list.querySelectorAll("[data-choice]");
-  $("[data-uploads-said]").textContent = words() + (open.length ? `, ${open.length} wait for your choice` : "");
+  $("[data-uploads-said]").textContent = words();
   if (document.getElementById("documents")) {
     // The table shows what was added: its lines would say it twice.
     for (const line of list.querySelectorAll('[data-outcome="created"], [data-outcome="new_version"]')) {
