@@ -1,0 +1,115 @@
+"""Adding by drag, folder and archive in a real browser; names that are taken; versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests import samples
+from tests.browser.test_pages import _serious
+from tests.running_site import RunningSite
+
+pytestmark = [pytest.mark.browser, pytest.mark.models]
+
+READ_MS = 240_000
+
+
+def _fresh(site: RunningSite, page: Page, name: str) -> None:
+    """Make a collection and stay on its page."""
+    page.goto(f"{site.url}/collections/new")
+    page.locator("main [name=name]").fill(name)
+    page.locator("main").get_by_role("button", name="Create").click()
+    expect(page.locator("h1")).to_have_text(name)
+
+
+def _settled(page: Page) -> None:
+    expect(page.locator("[data-uploads-close]")).to_be_visible(timeout=READ_MS)
+
+
+def test_a_folder_is_added_with_its_paths(
+    site: RunningSite, page: Page, tmp_path: Path
+) -> None:
+    for number in range(30):
+        folder = tmp_path / "shelf" / f"part {number % 3}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"note {number}.txt").write_text(f"Note {number} is short.")
+    (tmp_path / "shelf" / "part 1" / "bad.exe").write_bytes(samples.program_bytes())
+    (tmp_path / "shelf" / ".hidden.txt").write_text("Not for you.")
+    _fresh(site, page, "A shelf")
+    page.locator("#folder").set_input_files(tmp_path / "shelf")
+    _settled(page)
+    expect(page.locator("[data-uploads-count]")).to_have_text("30 added, 1 not added")
+    bad = page.locator(".upload-line", has_text="shelf/part 1/bad.exe")
+    expect(bad).to_contain_text("cannot be read here")
+    rows = page.locator("#document-rows tr")
+    expect(rows).to_have_count(30)
+    expect(rows.filter(has_text="note 17.txt")).to_contain_text("shelf/part 2/")
+    expect(rows.filter(has_text="Ready")).to_have_count(30, timeout=READ_MS)
+    expect(page.locator("#progress")).to_have_text("", timeout=10_000)
+
+
+def test_a_taken_name_is_decided_by_keyboard_on_a_phone(
+    site: RunningSite, page: Page, tmp_path: Path
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    _fresh(site, page, "Two of a name")
+    files = [tmp_path / f"{name}.txt" for name in ("one", "two", "three")]
+    for words in ("first", "second"):
+        for file in files:
+            file.write_text(f"The {words} words of {file.name}.")
+        page.locator("#files").set_input_files(files)
+        _settled(page)
+    first = page.locator("[data-choice]").first
+    expect(first.get_by_role("button", name="Replace")).to_be_focused()
+    assert _serious(page) == []
+    page.keyboard.press("Tab")
+    expect(first.get_by_role("button", name="Keep both")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-choice]")).to_have_count(2)
+    page.get_by_label("Do the same for all").focus()
+    page.keyboard.press("Space")
+    page.locator("[data-choice]").first.get_by_role("button", name="Replace").press(
+        "Enter"
+    )
+    expect(page.locator("[data-choice]")).to_have_count(0)
+    rows = page.locator("#document-rows tr")
+    expect(rows).to_have_count(4)
+    expect(rows.filter(has_text="version 2")).to_have_count(2)
+    expect(rows.filter(has_text="Ready")).to_have_count(4, timeout=READ_MS)
+
+
+def test_an_archive_becomes_its_files(
+    site: RunningSite, page: Page, tmp_path: Path
+) -> None:
+    archive = tmp_path / "all.zip"
+    archive.write_bytes(
+        samples.zip_bytes({"a/one.txt": "One.", "b/one.txt": "Two.", "x.exe": b"MZ"})
+    )
+    _fresh(site, page, "An archive")
+    page.locator("#files").set_input_files(archive)
+    _settled(page)
+    line = page.locator(".upload-line")
+    expect(line).to_contain_text("2 added, 1 not added")
+    line.get_by_text("What was not added").click()
+    expect(line).to_contain_text("x.exe")
+    expect(page.locator("#document-rows tr")).to_have_count(2)
+
+
+def test_what_the_network_lost_is_sent_again(
+    site: RunningSite, signed_in: BrowserContext, tmp_path: Path
+) -> None:
+    page = signed_in.new_page()  # the browser reports the failure, as it should
+    file = tmp_path / "lost.txt"
+    file.write_text("Lost and found.")
+    _fresh(site, page, "A bad line")
+    page.route("**/collections/*/documents", lambda route: route.fulfill(status=500))
+    page.locator("#files").set_input_files(file)
+    _settled(page)
+    expect(page.locator("[data-uploads-count]")).to_have_text("0 added, 1 not added")
+    page.unroute("**/collections/*/documents")
+    page.get_by_role("button", name="Send again").click()
+    expect(page.locator("#document-rows tr")).to_have_count(1)
+    expect(page.locator("[data-uploads-count]")).to_have_text("1 added")
+    page.close()
