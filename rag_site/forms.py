@@ -83,6 +83,19 @@ class PasswordForm(PasswordChangeForm):
         self.fields["new_password2"].help_text = ""
 
 
+class SeeAsForm(forms.Form):
+    person = forms.ModelChoiceField(
+        queryset=User.objects.order_by("username"),
+        to_field_name="username",
+        empty_label="Choose",
+    )
+    question = forms.CharField(
+        required=False,
+        max_length=500,
+        help_text="Shows which documents and pages a search of theirs would find.",
+    )
+
+
 class KeyForm(forms.Form):
     name = forms.CharField(
         max_length=100, help_text="What it is for, such as “nightly import”."

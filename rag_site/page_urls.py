@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, path
 
-from rag_site import views
+from rag_site import seeing_as, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-in", views.SignInView.as_view(), name="sign_in"),
@@ -17,5 +17,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/keys", views.keys, name="keys"),
     path("account/keys/<uuid:pk>/revoke", views.revoke_key, name="revoke_key"),
     path("health", views.health, name="health"),
+    path("health/see-as", seeing_as.see_as, name="see_as"),
     path("health/report", views.health_report, name="health_report"),
 ]
