@@ -15,14 +15,16 @@ from ingestion.models import EmbeddingSpace
 from ingestion.spaces import live_space
 from ingestion.visibility import Visible
 from retrieval.candidates import Query, find_candidates
+from retrieval.copies import drop_copies
+from retrieval.diversity import spread
 from retrieval.filters import Filters
-from retrieval.fusion import DENSE_WEIGHT, drop_repeats, fuse_ranks, fuse_scores
+from retrieval.fusion import fuse_ranks, fuse_scores
+from retrieval.neighbours import with_neighbours
 from retrieval.reach import measure_reach
+from retrieval.reranking import Reranker, RerankerUnavailable, get_reranker, rerank
 from retrieval.types import Hit, RetrievalConfig, SearchResult
 
 logger = logging.getLogger(__name__)
-
-_WEIGHTS = {"hybrid": DENSE_WEIGHT, "dense": 1.0, "lexical": 0.0}
 
 
 def search(
@@ -32,15 +34,17 @@ def search(
     *,
     filters: tuple[Filters, ...] = (),
     embedder: Embedder | None = None,
+    reranker: Reranker | None = None,
 ) -> SearchResult:
     """Return the chunks of ``visible`` that answer ``question`` best.
 
-    An empty library gives an empty result. Blocks: three statements and one
-    forward pass; asynchronous callers run it in a thread.
+    An empty library gives an empty result. Blocks: three or four statements and
+    one forward pass; asynchronous callers run it in a thread.
 
     Args:
         question: without filters (retrieval.filters.parse takes them out).
         filters: that a document must pass, all of them.
+        embedder, reranker: the site's if left out.
 
     Raises:
         EmbedderUnavailable, WeightsMissing: the question cannot be embedded.
@@ -65,8 +69,16 @@ def search(
             )
         )
         stopwatch.lap("find")
-        hits = list(islice(drop_repeats(_fuse(candidates, config)), config.k))
+        ranked = _fuse(candidates, config)
         stopwatch.lap("fuse")
+        if config.rerank:
+            ranked = _rerank(question, ranked, config, reranker)
+            stopwatch.lap("rerank")
+        hits = _chosen(ranked, config)
+        stopwatch.lap("choose")
+        if config.neighbours:
+            hits = with_neighbours(hits)
+            stopwatch.lap("neighbours")
     timings = stopwatch.stop()
     logger.info(
         "search: %d hits of %d chunks in %d documents, %.0f ms",
@@ -79,6 +91,7 @@ def search(
         hits=tuple(hits),
         collections=reach.collections,
         documents=reach.documents,
+        chunks=reach.chunks,
         unread_documents=reach.unread_documents,
         timings=timings,
     )
@@ -97,7 +110,32 @@ def _embed(
 def _fuse(candidates: list[Hit], config: RetrievalConfig) -> list[Hit]:
     if config.method == "hybrid" and config.fusion == "ranks":
         return fuse_ranks(candidates)
-    return fuse_scores(candidates, _WEIGHTS[config.method])
+    weights = {"hybrid": config.dense_weight, "dense": 1.0, "lexical": 0.0}
+    return fuse_scores(candidates, weights[config.method])
+
+
+def _rerank(
+    question: str,
+    hits: list[Hit],
+    config: RetrievalConfig,
+    reranker: Reranker | None,
+) -> list[Hit]:
+    """Return the hits reranked, or as they are where the reranker is away."""
+    try:
+        chosen = reranker or get_reranker()
+        if chosen is None:
+            return hits
+        # A copy read twice would only cost time.
+        return rerank(question, list(drop_copies(hits)), chosen, count=config.rerank)
+    except RerankerUnavailable as exc:
+        logger.warning("search goes on without reranking: %s", exc.message)
+        return hits
+
+
+def _chosen(ranked: list[Hit], config: RetrievalConfig) -> list[Hit]:
+    """Return ``k`` hits, none of which repeats another."""
+    different = drop_copies(spread(ranked, decay=config.decay))
+    return list(islice(different, config.k))
 
 
 class Stopwatch:

@@ -8,6 +8,11 @@ from uuid import UUID
 
 Method = Literal["hybrid", "dense", "lexical"]
 
+#: Share of the dense score in the fused one; BM25 has the rest. From 0.77 to
+#: 0.82 no development set changes by more than 0.02, and on each of them hybrid
+#: is better than either ranking alone.
+DENSE_WEIGHT = 0.78
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalConfig:
@@ -18,6 +23,13 @@ class RetrievalConfig:
         candidates: taken from each ranking before fusion.
         method: hybrid, or one ranking alone for comparison.
         fusion: how hybrid joins the rankings (retrieval.fusion).
+        dense_weight: share of the dense score in a fusion of scores, 0 to 1.
+        decay: what a passage keeps of its score for each one of its document
+            beyond the first few before it (retrieval.diversity); 1 is off.
+        rerank: of the best hits, how many a reranker reads again; 0 is off, and
+            so is a site that has none (retrieval.reranking).
+        neighbours: whether a hit brings the passage next to it
+            (retrieval.neighbours); ranks stay as they are.
         exact_scan_chunks: visible chunks up to which every vector is compared
             without asking what an index walk would cost.
         walk_cost: vectors that are compared in the time of one step of an index
@@ -29,6 +41,10 @@ class RetrievalConfig:
     candidates: int = 100
     method: Method = "hybrid"
     fusion: Literal["scores", "ranks"] = "scores"
+    dense_weight: float = DENSE_WEIGHT
+    decay: float = 0.97
+    rerank: int = 0
+    neighbours: bool = False
     exact_scan_chunks: int = 20_000
     walk_cost: float = 4.0
     ef_search: int = 100
@@ -36,6 +52,8 @@ class RetrievalConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.k <= self.candidates:
             raise ValueError("k must be between 1 and candidates")
+        if not (0 <= self.dense_weight <= 1 and 0 < self.decay <= 1):
+            raise ValueError("dense_weight and decay must be between 0 and 1")
 
     @classmethod
     def from_settings(cls, *, k: int = 8, method: Method = "hybrid") -> RetrievalConfig:
@@ -46,6 +64,7 @@ class RetrievalConfig:
             k=k,
             method=method,
             candidates=max(k, settings.CANDIDATES),
+            rerank=settings.RERANK if settings.RERANKER else 0,
             exact_scan_chunks=settings.EXACT_SCAN_CHUNKS,
             walk_cost=settings.WALK_COST,
             ef_search=settings.HNSW_EF_SEARCH,
@@ -63,6 +82,7 @@ class Hit:
             ranking found it; None if the search used no vectors.
         bm25: BM25 score, 0 or more, None if the search used no words.
         dense_rank, lexical_rank: 1-based, None where not among the candidates.
+        fused: score before a reranker changed it, None where none did.
     """
 
     chunk_id: int
@@ -82,6 +102,7 @@ class Hit:
     bm25: float | None = None
     dense_rank: int | None = None
     lexical_rank: int | None = None
+    fused: float | None = None
 
     def __repr__(self) -> str:
         return (
@@ -94,12 +115,15 @@ class SearchResult:
     """Hits in falling score, and what was searched.
 
     Attributes:
-        timings: milliseconds of the stages reach, embed, find, fuse, and total.
+        chunks: that were searched.
+        timings: milliseconds of the stages reach, embed, find, fuse and choose,
+            of rerank and neighbours where those are on, and total.
     """
 
     hits: tuple[Hit, ...]
     collections: int
     documents: int
+    chunks: int = 0
     # Documents in the asker's reach that are still being read.
     unread_documents: int = 0
     timings: dict[str, float] = field(default_factory=dict)

@@ -69,3 +69,21 @@ def word_tokenizer() -> Tokenizer:
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
     )
     return tokenizer
+
+
+class OverlapReranker:
+    """The share of the question's words that stand in a passage.
+
+    Implements ``retrieval.reranking.Reranker``.
+    """
+
+    name = "overlap-reranker"
+
+    def score(self, question: str, passages: Sequence[str]) -> list[float]:
+        wanted = set(_WORD.findall(question.lower()))
+        return [
+            len(wanted.intersection(_WORD.findall(passage.lower()))) / len(wanted)
+            if wanted
+            else 0.0
+            for passage in passages
+        ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.fusion import drop_repeats, fuse_ranks, fuse_scores
+from retrieval.fusion import fuse_ranks, fuse_scores
 from retrieval.types import Hit
 
 SOME_ID = UUID(int=1)
@@ -127,10 +126,3 @@ def test_rank_fusion_is_the_published_formula() -> None:
     assert [hit.chunk_id for hit in hits] == [2, 1]
     for hit in hits:
         assert hit.score == pytest.approx(expected[hit.chunk_id] * 61 / 2)
-
-
-def test_the_same_words_are_shown_once_at_their_best_place() -> None:
-    first = make_hit(1, text="The pump holds\n40 litres.")
-    again = replace(make_hit(2), text="the  pump holds 40 litres.")
-    other = make_hit(3, text="The pump holds 50 litres.")
-    assert list(drop_repeats([first, again, other])) == [first, other]
