@@ -58,6 +58,7 @@ class Asked:
         user: scope of the model server's fairness and reuse, never a name.
         collections: how many will be searched.
         unread: names of documents in reach that are still being read.
+        is_urgent: somebody waits at a screen; else a program asks.
     """
 
     question: str
@@ -65,6 +66,7 @@ class Asked:
     previous: Turn | None = None
     collections: int = 0
     unread: tuple[str, ...] = ()
+    is_urgent: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,7 @@ async def _write(
         max_tokens=means.config.max_answer_tokens,
         temperature=means.config.temperature,
         seed=means.config.seed,
+        is_urgent=asked.is_urgent,
     )
     draft.model = await means.model.info()
     shown = 0

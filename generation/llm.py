@@ -21,25 +21,40 @@ from generation.errors import ContextTooLong, ModelBusy, ModelLost, ModelUnavail
 
 CONNECT_S = 3.0
 # A server that sends a beat each second and then none for this long is gone.
-BEAT_LOST_S = 10.0
+BEAT_LOST_S = 4.0
 # Longest wait for a server without beats, as while it reads a long prompt.
 SILENCE_S = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
+    """One message of a prompt.
+
+    Attributes:
+        scope: a name for all who may read the first ``shared_chars`` characters;
+            the own server lets them share what was evaluated of it. Without one
+            it is reused for the same user only.
+    """
+
     role: Literal["system", "user", "assistant"]
     content: str
+    scope: str = ""
+    shared_chars: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingParams:
-    """How an answer is decoded; temperature 0 is greedy."""
+    """How an answer is decoded; temperature 0 is greedy.
+
+    Attributes:
+        is_urgent: somebody waits at a screen; else it is work of a program.
+    """
 
     max_tokens: int = 400
     temperature: float = 0.0
     seed: int = 1
     stop: tuple[str, ...] = ()
+    is_urgent: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +140,14 @@ class HttpLanguageModel:
         self, messages: Sequence[Message], params: SamplingParams, *, user: str
     ) -> AsyncIterator[QueuePlace | TextPiece | Finished]:
         body = self._body(messages, params, user)
+        headers = _own_headers(messages, params)
         has_begun = False
         try:
             async with (
                 self._client() as client,
-                client.stream("POST", "/v1/chat/completions", json=body) as reply,
+                client.stream(
+                    "POST", "/v1/chat/completions", json=body, headers=headers
+                ) as reply,
             ):
                 await _refuse(reply)
                 reading = _Reading()
@@ -190,6 +208,13 @@ class HttpLanguageModel:
                 return found
         except (httpx.HTTPError, ValueError) as exc:
             raise ModelUnavailable from exc
+
+
+def _own_headers(messages: Sequence[Message], params: SamplingParams) -> dict[str, str]:
+    """Return what only the own server reads; others refuse unknown fields, not headers."""
+    scopes = [f"{m.scope}:{m.shared_chars}" if m.scope else "" for m in messages]
+    headers = {"X-Plumbline-Scopes": ",".join(scopes)} if any(scopes) else {}
+    return headers if params.is_urgent else {**headers, "X-Plumbline-Priority": "batch"}
 
 
 class _Reading:

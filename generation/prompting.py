@@ -125,12 +125,30 @@ def build(
         raise ContextTooLong
     kept = tuple(replace(sources[i], n=n) for n, i in enumerate(chosen, start=1))
     passages = "\n".join(passage_text(source) for source in kept)
+    system = system_text()
     messages = (
-        Message(role="system", content=system_text()),
-        Message(role="user", content=_user_text(question, passages)),
+        Message(
+            role="system", content=system, scope="everybody", shared_chars=len(system)
+        ),
+        Message(
+            role="user",
+            content=_user_text(question, passages),
+            scope=_readers(kept),
+            shared_chars=len(passages),
+        ),
     )
     wanted = min(len(sources), config.max_sources)
     return Prompt(messages=messages, sources=kept, left_out=wanted - len(kept))
+
+
+def _readers(sources: Sequence[SourceRef]) -> str:
+    """Return a name for all who may read exactly these versions of documents.
+
+    A passage is in a prompt only if its asker may read it; the question after
+    the passages is never shared.
+    """
+    versions = ",".join(sorted({str(source.version_id) for source in sources}))
+    return f"v-{hashlib.sha256(versions.encode()).hexdigest()[:32]}" if sources else ""
 
 
 def choose(counts: Sequence[int], *, room: int, most: int) -> list[int]:

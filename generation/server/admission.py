@@ -10,13 +10,21 @@ from typing import Any
 from generation.server import templates
 from generation.server.jobs import Request, Sampling
 from generation.server.native import Weights
-from generation.server.parameters import ChatRequest
+from generation.server.parameters import (
+    ChatRequest,
+    Completing,
+    CompletionRequest,
+    ResponseFormat,
+)
 from generation.server.prefixes import labelled
+from generation.server.schemas import any_object, compile_schema
 
 # Who may share the evaluated tokens of each message; see ``Scopes``.
 SCOPES_HEADER = "x-plumbline-scopes"
 # "batch": work of a program, which waits for people at a screen.
 PRIORITY_HEADER = "x-plumbline-priority"
+# Tokens, and the scope of those who may share them.
+Part = tuple[Sequence[int], str]
 
 
 class PromptTooLong(Exception):
@@ -59,17 +67,21 @@ def _scope(item: str) -> Scope | None:
     return Scope(name=name, chars=int(chars))
 
 
-def admit(body: ChatRequest, scopes: Scopes, state: Any) -> Request:
+def admit(body: ChatRequest | CompletionRequest, scopes: Scopes, state: Any) -> Request:
     """Return the request that ``body`` asks for; ``state`` is the application's.
 
     Raises:
         PromptTooLong: it leaves no room for an answer.
+        SchemaUnsupported: no grammar is made of its schema.
     """
     weights: Weights = state.engine.weights
     # Nobody in particular shares with nobody.
     person = body.user or secrets.token_hex(8)
     own = f"person:{person}"
-    parts = list(_parts(weights, state.template, body, scopes, own=own))
+    if isinstance(body, CompletionRequest):
+        parts: list[Part] = [(weights.tokenize(body.prompt), own)]
+    else:
+        parts = list(_parts(weights, state.template, body, scopes, own=own))
     tokens = tuple(token for part, _ in parts for token in part)
     room = weights.context_tokens - len(tokens)
     if room < 1:
@@ -84,10 +96,11 @@ def admit(body: ChatRequest, scopes: Scopes, state: Any) -> Request:
         sampling=_sampling(body),
         stops=(*body.stop, *state.template.stop),
         is_urgent=scopes.is_urgent,
+        logprobs=body.chances,
     )
 
 
-def _sampling(body: ChatRequest) -> Sampling:
+def _sampling(body: Completing) -> Sampling:
     return Sampling(
         temperature=body.temperature,
         top_k=body.top_k,
@@ -97,7 +110,14 @@ def _sampling(body: ChatRequest) -> Sampling:
         repeat_penalty=body.repeat_penalty,
         frequency_penalty=body.frequency_penalty,
         presence_penalty=body.presence_penalty,
+        grammar=_grammar(body.response_format),
     )
+
+
+def _grammar(wanted: ResponseFormat) -> str:
+    if wanted.json_schema is not None:
+        return compile_schema(wanted.json_schema.definition)
+    return any_object() if wanted.type == "json_object" else ""
 
 
 def _parts(
@@ -107,7 +127,7 @@ def _parts(
     scopes: Scopes,
     *,
     own: str,
-) -> Iterator[tuple[Sequence[int], str]]:
+) -> Iterator[Part]:
     """Yield runs of tokens, each with the scope of those who may share it."""
     for number, message in enumerate(body.messages):
         scope = scopes.items[number] if number < len(scopes.items) else None

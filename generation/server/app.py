@@ -18,11 +18,19 @@ from generation.server.admission import PromptTooLong, Scopes, admit
 from generation.server.completing import complete, stream
 from generation.server.config import ServerConfig
 from generation.server.engine import Engine
+from generation.server.jobs import Request
 from generation.server.metrics import render_metrics
-from generation.server.parameters import ChatRequest, EmbeddingRequest, TokenizeRequest
-from generation.server.protocol import problem
+from generation.server.parameters import (
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    TokenizeRequest,
+)
+from generation.server.protocol import ChatReply, Reply, problem
 from generation.server.questions import QuestionEmbedder
 from generation.server.queueing import QueueFull
+from generation.server.reranking import rerank_route
+from generation.server.schemas import SchemaUnsupported
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +50,9 @@ def create_app(
     """Return the ASGI application; the caller closes ``engine``."""
     routes = [
         Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/completions", completions, methods=["POST"]),
         Route("/v1/embeddings", embeddings, methods=["POST"]),
+        rerank_route(_read),
         Route("/v1/tokenize", tokenize, methods=["POST"]),
         Route("/v1/models", models),
         Route("/health", health),
@@ -77,24 +87,48 @@ class BearerKey:
 
 async def chat(request: HttpRequest) -> Response:
     body = await _read(request, ChatRequest)
-    state = request.app.state
-    engine: Engine = state.engine
-    try:
-        asked = admit(body, Scopes.of(request.headers), state)
-    except PromptTooLong as exc:
-        return problem(
-            400,
-            "invalid_request_error",
-            f"The prompt has {exc.tokens} tokens and the context {exc.room}. Shorten it.",
-            code="context_length_exceeded",
-            param="messages",
-        )
+    return await _answer(request, body, ChatReply(model=_name(request)))
+
+
+async def completions(request: HttpRequest) -> Response:
+    body = await _read(request, CompletionRequest)
+    return await _answer(request, body, Reply(model=_name(request)))
+
+
+def _name(request: HttpRequest) -> str:
+    config: ServerConfig = request.app.state.config
+    return config.model
+
+
+async def _answer(
+    request: HttpRequest, body: ChatRequest | CompletionRequest, reply: Reply
+) -> Response:
+    engine: Engine = request.app.state.engine
+    asked = _admitted(request, body)
     try:
         if body.stream:
-            return stream(engine, asked, body, model=state.config.model)
-        return await complete(engine, asked, request, model=state.config.model)
+            usage = body.stream_options.include_usage
+            return stream(engine, asked, reply, wants_usage=usage)
+        return await complete(engine, asked, request, reply)
     except QueueFull:
         return _busy(engine)
+
+
+def _admitted(request: HttpRequest, body: ChatRequest | CompletionRequest) -> Request:
+    try:
+        return admit(body, Scopes.of(request.headers), request.app.state)
+    except PromptTooLong as exc:
+        message = f"The prompt has {exc.tokens} tokens and the context {exc.room}. Shorten it."
+        code, param = "context_length_exceeded", "messages"
+        response = problem(
+            400, "invalid_request_error", message, code=code, param=param
+        )
+        raise BadRequest(response) from exc
+    except SchemaUnsupported as exc:
+        message = f"The schema at {exc.path}: {exc.reason}."
+        param = "response_format"
+        response = problem(422, "invalid_request_error", message, param=param)
+        raise BadRequest(response) from exc
 
 
 def _busy(engine: Engine) -> Response:

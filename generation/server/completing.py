@@ -15,8 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from generation.server.engine import Engine
 from generation.server.jobs import End, Job, Piece, Place, Request
-from generation.server.parameters import ChatRequest
-from generation.server.protocol import FINISH, Reply, event, problem
+from generation.server.protocol import Reply, event, problem
 
 # Also how late a lost client is noticed at most.
 BEAT_S = 1.0
@@ -42,28 +41,28 @@ def submit(engine: Engine, asked: Request) -> tuple[Job, Events]:
 
 
 def stream(
-    engine: Engine, asked: Request, body: ChatRequest, *, model: str
+    engine: Engine, asked: Request, reply: Reply, *, wants_usage: bool
 ) -> Response:
     job, events = submit(engine, asked)
-    reply = Reply(model=model)
-    lines = _lines(engine, job, events, reply, body.stream_options.include_usage)
+    lines = _lines(engine, job, events, reply, wants_usage=wants_usage)
     return StreamingResponse(lines, media_type="text/event-stream", headers=HEADERS)
 
 
 async def _lines(
-    engine: Engine, job: Job, events: Events, reply: Reply, wants_usage: bool
+    engine: Engine, job: Job, events: Events, reply: Reply, *, wants_usage: bool
 ) -> AsyncIterator[str]:
     try:
-        yield event(reply.chunk({"role": "assistant", "content": ""}))
+        for opening in reply.opening():
+            yield event(opening)
         async for item in _beating(events):
             if item is None:
                 yield ": waiting\n\n"
             elif isinstance(item, Place):
                 yield event(reply.place(item))
             elif isinstance(item, Piece):
-                yield event(reply.chunk({"content": item.text}))
+                yield event(reply.chunk(item))
             else:
-                yield event(reply.chunk({}, FINISH[item.reason]))
+                yield event(reply.closing(item))
                 if wants_usage:
                     yield event(reply.usage(item))
         yield "data: [DONE]\n\n"
@@ -85,16 +84,16 @@ async def _beating(events: Events) -> AsyncIterator[Place | Piece | End | None]:
 
 
 async def complete(
-    engine: Engine, asked: Request, request: HttpRequest, *, model: str
+    engine: Engine, asked: Request, request: HttpRequest, reply: Reply
 ) -> Response:
     job, events = submit(engine, asked)
-    text: list[str] = []
+    pieces: list[Piece] = []
     try:
         async for item in _beating(events):
             if isinstance(item, Piece):
-                text.append(item.text)
+                pieces.append(item)
             elif isinstance(item, End):
-                return _whole(Reply(model=model), "".join(text), item)
+                return _whole(reply, pieces, item)
             elif await request.is_disconnected():
                 break
     finally:
@@ -102,7 +101,7 @@ async def complete(
     return problem(499, "client_closed_request", "The client went away.")
 
 
-def _whole(reply: Reply, text: str, end: End) -> Response:
+def _whole(reply: Reply, pieces: list[Piece], end: End) -> Response:
     if end.reason == "error":
         return problem(500, "server_error", "The model failed on this request.")
-    return JSONResponse(reply.whole(text, end))
+    return JSONResponse(reply.whole(pieces, end))

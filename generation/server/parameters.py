@@ -5,9 +5,16 @@ The values reach C++ code that has crashed on less (CVE-2026-21869).
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 MAX_STOPS = 8
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -26,15 +33,34 @@ class StreamOptions(Closed):
     include_usage: bool = False
 
 
-class ChatRequest(Closed):
-    """The part of OpenAI's chat completion request that this server honours.
+class NamedSchema(Closed):
+    name: Annotated[str, StringConstraints(max_length=64)] = ""
+    description: Annotated[str, StringConstraints(max_length=2000)] = ""
+    definition: Annotated[dict[str, Any], Field(alias="schema")]
+    strict: bool = True
+
+
+class ResponseFormat(Closed):
+    """The form of the answer; a schema is of the closed part of ``schemas``."""
+
+    type: Literal["text", "json_object", "json_schema"] = "text"
+    json_schema: NamedSchema | None = None
+
+    @model_validator(mode="after")
+    def _schema_where_named(self) -> Self:
+        if (self.type == "json_schema") != (self.json_schema is not None):
+            raise ValueError("json_schema goes with the type json_schema")
+        return self
+
+
+class Completing(Closed):
+    """What both kinds of completion share: the bounds of every number.
 
     ``user`` is the scope of fairness and of reuse: requests of one user wait in
     one line, and evaluated tokens are reused for the same user only.
     """
 
     model: str = ""
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=100)]
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
     max_tokens: Annotated[int, Field(ge=1, le=32_768)] = 256
@@ -42,13 +68,14 @@ class ChatRequest(Closed):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     top_k: Annotated[int, Field(ge=0, le=1000)] = 40
     min_p: Annotated[float, Field(ge=0, le=1)] = 0.0
-    seed: Annotated[int, Field(ge=0, le=0xFFFF_FFFE)] = 1
-    stop: Annotated[list[Stop], Field(max_length=MAX_STOPS)] = []
     repeat_penalty: Annotated[float, Field(ge=1, le=2)] = 1.0
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] = 0.0
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] = 0.0
+    seed: Annotated[int, Field(ge=0, le=0xFFFF_FFFE)] = 1
+    stop: Annotated[list[Stop], Field(max_length=MAX_STOPS)] = []
     n: Literal[1] = 1
     user: Annotated[str, StringConstraints(max_length=128)] = ""
+    response_format: ResponseFormat = ResponseFormat()
 
     @field_validator("stop", mode="before")
     @classmethod
@@ -56,6 +83,29 @@ class ChatRequest(Closed):
         if value is None:
             return []
         return [value] if isinstance(value, str) else value
+
+
+class ChatRequest(Completing):
+    """The part of OpenAI's chat completion request that this server honours."""
+
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=100)]
+    logprobs: bool = False
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
+
+    @property
+    def chances(self) -> int | None:
+        return self.top_logprobs if self.logprobs else None
+
+
+class CompletionRequest(Completing):
+    """A bare prompt, without a chat template; its special tokens stay text."""
+
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=400_000)]
+    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+
+    @property
+    def chances(self) -> int | None:
+        return self.logprobs
 
 
 class EmbeddingRequest(Closed):

@@ -5,64 +5,140 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.responses import JSONResponse
 
-from generation.server.jobs import End, Place
+from generation.server.jobs import Chance, End, Piece, Place
 
 FINISH = {"stop": "stop", "length": "length", "cancelled": "stop", "error": "error"}
 
 
+def _new_id() -> str:
+    return secrets.token_hex(12)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """Identity of one completion."""
+    """One completion of a bare prompt; the shapes of a chat are in ``ChatReply``."""
 
     model: str
-    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
+    id: str = field(default_factory=_new_id)
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def chunk(self, delta: dict[str, str], finish: str | None = None) -> dict[str, Any]:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
-        return self._body("chat.completion.chunk", [choice])
+    def opening(self) -> list[dict[str, Any]]:
+        """Return what is sent before the first token."""
+        return []
+
+    def chunk(self, piece: Piece) -> dict[str, Any]:
+        return self._chunk(text=piece.text, logprobs=_flat(piece.chances))
+
+    def closing(self, end: End) -> dict[str, Any]:
+        return self._chunk(text="", finish_reason=FINISH[end.reason])
 
     def place(self, place: Place) -> dict[str, Any]:
         """A chunk without choices, which other clients skip."""
-        body = self._body("chat.completion.chunk", [])
         state = {"queue_position": place.position, "estimate_s": place.estimate_s}
-        return {**body, "plumbline": state}
+        return {**self._body([], is_chunk=True), "plumbline": state}
 
     def usage(self, end: End) -> dict[str, Any]:
-        body = self._body("chat.completion.chunk", [])
-        return {**body, "usage": usage_of(end), "plumbline": timings_of(end)}
+        return {**self._body([], is_chunk=True), **_account(end)}
 
-    def whole(self, text: str, end: End) -> dict[str, Any]:
-        message = {"role": "assistant", "content": text}
-        finish = FINISH[end.reason]
-        choice = {"index": 0, "message": message, "finish_reason": finish}
-        body = self._body("chat.completion", [choice])
-        return {**body, "usage": usage_of(end), "plumbline": timings_of(end)}
+    def whole(self, pieces: Sequence[Piece], end: End) -> dict[str, Any]:
+        chances = [chance for piece in pieces for chance in piece.chances]
+        choice = {
+            "index": 0,
+            **self._content("".join(piece.text for piece in pieces)),
+            "logprobs": self._chances(chances) if chances else None,
+            "finish_reason": FINISH[end.reason],
+        }
+        return {**self._body([choice], is_chunk=False), **_account(end)}
 
-    def _body(self, kind: str, choices: list[dict[str, Any]]) -> dict[str, Any]:
+    def _content(self, text: str) -> dict[str, Any]:
+        return {"text": text}
+
+    def _chances(self, chances: Sequence[Chance]) -> dict[str, Any] | None:
+        return _flat(chances)
+
+    def _chunk(self, **parts: Any) -> dict[str, Any]:
+        choice = {"index": 0, "finish_reason": None, **parts}
+        return self._body([choice], is_chunk=True)
+
+    def _kind(self, *, is_chunk: bool) -> str:
+        return "text_completion"
+
+    def _body(self, choices: list[dict[str, Any]], *, is_chunk: bool) -> dict[str, Any]:
+        kind = self._kind(is_chunk=is_chunk)
         head = {"id": self.id, "object": kind, "created": self.created}
         return {**head, "model": self.model, "choices": choices}
 
 
-def usage_of(end: End) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatReply(Reply):
+    id: str = field(default_factory=lambda: f"chatcmpl-{_new_id()}")
+
+    def opening(self) -> list[dict[str, Any]]:
+        return [self._chunk(delta={"role": "assistant", "content": ""})]
+
+    def chunk(self, piece: Piece) -> dict[str, Any]:
+        parts: dict[str, Any] = {"delta": {"content": piece.text}}
+        if piece.chances:
+            parts["logprobs"] = self._chances(piece.chances)
+        return self._chunk(**parts)
+
+    def closing(self, end: End) -> dict[str, Any]:
+        return self._chunk(delta={}, finish_reason=FINISH[end.reason])
+
+    def _content(self, text: str) -> dict[str, Any]:
+        return {"message": {"role": "assistant", "content": text}}
+
+    def _chances(self, chances: Sequence[Chance]) -> dict[str, Any] | None:
+        rows = [
+            {
+                **_token(chance.token, chance.logprob),
+                "top_logprobs": [_token(*other) for other in chance.others],
+            }
+            for chance in chances
+        ]
+        return {"content": rows}
+
+    def _kind(self, *, is_chunk: bool) -> str:
+        return "chat.completion.chunk" if is_chunk else "chat.completion"
+
+
+def _token(raw: bytes, logprob: float) -> dict[str, Any]:
+    text = raw.decode("utf-8", errors="replace")
+    return {"token": text, "bytes": list(raw), "logprob": round(logprob, 6)}
+
+
+def _flat(chances: Sequence[Chance]) -> dict[str, Any] | None:
+    """Return the shape of the older protocol, in columns."""
+    if not chances:
+        return None
     return {
+        "tokens": [_token(c.token, 0)["token"] for c in chances],
+        "token_logprobs": [round(c.logprob, 6) for c in chances],
+        "top_logprobs": [
+            {_token(raw, 0)["token"]: round(logprob, 6) for raw, logprob in c.others}
+            for c in chances
+        ],
+    }
+
+
+def _account(end: End) -> dict[str, Any]:
+    usage = {
         "prompt_tokens": end.prompt_tokens,
         "completion_tokens": end.answer_tokens,
         "total_tokens": end.prompt_tokens + end.answer_tokens,
         "prompt_tokens_details": {"cached_tokens": end.reused_tokens},
     }
-
-
-def timings_of(end: End) -> dict[str, float]:
-    return {
+    timings = {
         "first_token_ms": round(end.first_token_s * 1000, 1),
         "total_ms": round(end.total_s * 1000, 1),
     }
+    return {"usage": usage, "plumbline": timings}
 
 
 def event(data: dict[str, Any]) -> str:
