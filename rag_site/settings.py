@@ -144,29 +144,41 @@ DATABASE_POOL_SIZE = env_int("PLUMBLINE_DATABASE_POOL_SIZE", 10, minimum=2)
 # that closes its own connections.
 DATABASE_POOL = env_bool("PLUMBLINE_DATABASE_POOL", False)
 
-_dsn = conninfo_to_dict(DATABASE_URL) if DATABASE_URL else {}
-DATABASES: dict[str, dict[str, Any]] = {
-    "default": {
+# postgresql://user:password@host:port/name of a streaming replica that ranks the
+# passages of a search. Unset: the primary does.
+DATABASE_REPLICA_URL = env_str("DATABASE_REPLICA_URL")
+# Seconds that the replica may be behind; further behind, the primary ranks.
+REPLICA_MAX_LAG_S = env_int("PLUMBLINE_REPLICA_MAX_LAG_S", 5, minimum=1)
+
+
+def _database(url: str) -> dict[str, Any]:
+    dsn = conninfo_to_dict(url) if url else {}
+    pool = {"min_size": 2, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
+    return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": _dsn.get("dbname", "plumbline"),
-        "USER": _dsn.get("user", ""),
-        "PASSWORD": _dsn.get("password", ""),
-        "HOST": _dsn.get("host", ""),
-        "PORT": str(_dsn.get("port", "")),
+        "NAME": dsn.get("dbname", "plumbline"),
+        "USER": dsn.get("user", ""),
+        "PASSWORD": dsn.get("password", ""),
+        "HOST": dsn.get("host", ""),
+        "PORT": str(dsn.get("port", "")),
         # Persistent connections leak under ASGI (Django ticket 33497).
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "options": "-c statement_timeout=30s "
             "-c idle_in_transaction_session_timeout=30s",
-            **(
-                {"pool": {"min_size": 2, "max_size": DATABASE_POOL_SIZE, "timeout": 5}}
-                if DATABASE_POOL
-                else {"connect_timeout": 5}
-            ),
+            **({"pool": pool} if DATABASE_POOL else {"connect_timeout": 5}),
         },
     }
-}
+
+
+DATABASES: dict[str, dict[str, Any]] = {"default": _database(DATABASE_URL)}
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = {
+        **_database(DATABASE_REPLICA_URL),
+        "TEST": {"MIRROR": "default"},
+    }
+DATABASE_ROUTERS = ["retrieval.replica.ReplicaRouter"]
 CACHES = {
     "default": {
         "BACKEND": "rag_site.forgiving_cache.ForgivingCache",
@@ -338,6 +350,11 @@ HNSW_EF_CONSTRUCTION = env_int(
 INDEX_MEMORY_MB = env_int("PLUMBLINE_INDEX_MEMORY_MB", 1024, minimum=64)
 # Processes of an index build beside the one that leads it.
 INDEX_WORKERS = env_int("PLUMBLINE_INDEX_WORKERS", 1, maximum=64)
+# Cross-encoder that reads the best hits again: a folder with model.safetensors or
+# a name of the weights catalogue. Unset: none.
+RERANKER = env_str("PLUMBLINE_RERANKER")
+# Of the best hits, how many it reads; each costs tens of milliseconds on a CPU.
+RERANK = env_int("PLUMBLINE_RERANK", 30, minimum=1, maximum=200)
 
 # --- Generation ------------------------------------------------------------
 

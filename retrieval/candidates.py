@@ -8,6 +8,7 @@ A search by words counts them before, in a statement of its own (retrieval.lexic
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 
 from ingestion.models import EmbeddingSpace
 from ingestion.visibility import Visible, reading_as
-from retrieval import dense, lexical
+from retrieval import dense, lexical, replica
 from retrieval.filters import Filters
 from retrieval.reach import Reach
+from retrieval.replica import connection_for_ranking
 from retrieval.sql import Fragment, within_rights
 from retrieval.types import Hit, RetrievalConfig
 
@@ -80,10 +82,11 @@ def find_candidates(query: Query) -> list[Hit]:
     the index (``dense.is_exact_cheaper``), and where the walk came back with too
     few rows: a search never returns fewer than there are.
     """
-    ranked = _ranked(query)
+    ranked = replica.ranked(partial(_ranked, query))
     words = _words_of(query, ranked)
     if len(words) < len(ranked):
-        # A document was read again in between: its passages have new ids.
+        # A document was read again in between: its passages have new ids. Or the
+        # replica did not know yet what is revoked or gone: now the primary ranks.
         ranked = _ranked(query)
         words = _words_of(query, ranked)
     return [
@@ -106,7 +109,7 @@ def _ranked(query: Query) -> list[dict[str, Any]]:
         reach.chunks, reach.total, config
     ):
         return _rank(_statement(query, is_exact=True))
-    with transaction.atomic():
+    with transaction.atomic(using=connection_for_ranking().alias):
         dense.prepare_index_scan(config)
         ranked = _rank(_statement(query, is_exact=False))
     walked = sum(row["dense_rank"] is not None for row in ranked)
@@ -150,11 +153,11 @@ def _words(query: Query, rights: Fragment, *, is_small: bool) -> list[lexical.Wo
 
 
 def _rank(statement: Fragment) -> list[dict[str, Any]]:
-    rows = _run(statement)
+    rows = _run(statement, connection_for_ranking())
     return [dict(zip(_RANKED_FIELDS, row, strict=True)) for row in rows]
 
 
-def _run(statement: Fragment) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+def _run(statement: Fragment, link: Any = connection) -> list[tuple[Any, ...]]:
+    with link.cursor() as cursor:
         cursor.execute(statement.sql, statement.params)
         return list(cursor)

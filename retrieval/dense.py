@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from django.db import connection
 from numpy.typing import NDArray
 from pgvector import HalfVector
 
 from ingestion.models import EmbeddingSpace
+from retrieval.replica import connection_for_ranking
 from retrieval.sql import Fragment
 from retrieval.types import RetrievalConfig
 
@@ -92,7 +92,7 @@ def prepare_index_scan(config: RetrievalConfig) -> None:
     ``ef_search`` alone, and a reader of a tenth of the library gets a tenth of
     them (pgvector README, "Filtering").
     """
-    with connection.cursor() as cursor:
+    with connection_for_ranking().cursor() as cursor:
         cursor.execute(
             "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
             " set_config('hnsw.ef_search', %s, true),"

@@ -23,9 +23,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
-
 from retrieval.reach import Terms
+from retrieval.replica import connection_for_ranking
 from retrieval.sql import Fragment
 
 # A share of 1 % comes back from so many rows with an error of a fifth, which
@@ -87,7 +86,7 @@ def count_words(
             WITH ORDINALITY AS term (language, lexeme, query, known, place)
         ORDER BY place
     """  # noqa: S608
-    with connection.cursor() as cursor:
+    with connection_for_ranking().cursor() as cursor:
         cursor.execute(sql, [*rights.params, *arrays, known])
         return [
             Word(
@@ -122,7 +121,7 @@ def _estimate(
             WITH ORDINALITY AS term (language, lexeme, query, place)
         ORDER BY place
     """  # noqa: S608
-    with connection.cursor() as cursor:
+    with connection_for_ranking().cursor() as cursor:
         cursor.execute(sql, [100 * share, *rights.params, *arrays])
         return [
             round(visible * held / drawn) if held >= _SURE else None
