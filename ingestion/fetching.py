@@ -207,7 +207,7 @@ def _opened(
     target: Target, address: str, deadline: float
 ) -> Iterator[httpcore.Response]:
     """Ask for the file; httpcore knows no proxies and reads no environment."""
-    headers = {
+    headers: dict[bytes | str, bytes | str] = {
         "Host": target.authority,
         "User-Agent": _AGENT,
         "Accept": "*/*",

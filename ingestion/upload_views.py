@@ -84,6 +84,7 @@ def upload(request: HttpRequest, pk: UUID) -> HttpResponse:
     asker = asker_of_request(request)
     get_collection_for(asker, pk, Role.WRITER)
     policy = _policy(request, "on_same_name")
+    holding.forget_old()
     lines = [_taken_in(asker, pk, sent, policy) for sent in _sent(request)]
     return _answer(request, pk, lines)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
 
-from ingestion.models import Document, Membership, Role
+from ingestion import receiving
+from ingestion.addresses import Target
+from ingestion.fetching import Fetched
+from ingestion.models import Collection, Document, Membership, Role
 from rag_site.models import AuditEvent
-from tests import factories
+from tests import factories, samples
 from tests.keyed import client_of, make_key
 
 pytestmark = pytest.mark.django_db
@@ -222,3 +227,126 @@ def test_retry_and_delete_need_a_writer() -> None:
     assert (retried.status_code, retried.json()["state"]) == (202, "queued")
     assert reader.delete(path).status_code == 204
     assert not Document.objects.exists()
+
+
+def _send(client: Client, collection: Collection, *files: object, **fields: object):  # type: ignore[no-untyped-def]
+    return client.post(
+        f"/api/v1/collections/{collection.pk}/documents",
+        {"files": list(files), **fields},
+    )
+
+
+def test_a_folder_keeps_its_paths() -> None:
+    collection = factories.make_collection()
+    client = client_of(factories.alice())
+    both = [text_file(content=b"One."), text_file(content=b"Two.")]
+    sent = _send(client, collection, *both, paths=["a/notes.txt", "../b/notes.txt"])
+    rows = sent.json()["documents"]
+    assert [row["outcome"] for row in rows] == ["created", "created"]
+    assert [row["document"]["path"] for row in rows] == ["a/notes.txt", "b/notes.txt"]
+    assert {row["document"]["name"] for row in rows} == {"notes.txt"}
+    wrong = _send(client, collection, text_file(), paths=["a/x.txt", "b/x.txt"])
+    assert wrong.status_code == 422
+    assert wrong.json()["error"]["detail"]["field"] == "paths"
+
+
+def test_a_taken_name_can_be_asked_about() -> None:
+    collection = factories.make_collection()
+    client = client_of(factories.alice())
+    _send(client, collection, text_file(content=b"One."))
+    asked = _send(client, collection, text_file(content=b"Two."), on_same_name="ask")
+    [row] = asked.json()["documents"]
+    assert (row["outcome"], row["error"]["code"]) == ("refused", "name_taken")
+    assert row["error"]["detail"]["version"] == 1
+    for policy, outcome in (("skip", "skipped"), ("replace", "new_version")):
+        sent = _send(
+            client, collection, text_file(content=b"Two."), on_same_name=policy
+        )
+        assert sent.json()["documents"][0]["outcome"] == outcome
+    assert (
+        _send(client, collection, text_file(), on_same_name="burn").status_code == 422
+    )
+
+
+def test_an_archive_is_one_row_or_one_for_each_file() -> None:
+    collection = factories.make_collection()
+    client = client_of(factories.alice())
+    content = samples.zip_bytes({"a/one.txt": "One.", "bad.exe": b"MZ" + bytes(99)})
+    whole = _send(client, collection, text_file("all.zip", content))
+    assert [row["name"] for row in whole.json()["documents"]] == ["all.zip"]
+    sent = _send(client, collection, text_file("all.zip", content), unpack="true")
+    rows = {row["name"]: row["outcome"] for row in sent.json()["documents"]}
+    assert rows == {"a/one.txt": "created", "bad.exe": "refused"}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_each_version_can_be_had() -> None:
+    document, secret = await sync_to_async(_with_two_versions)()
+    client, headers = AsyncClient(), {"Authorization": f"Bearer {secret}"}
+    path = f"/api/v1/documents/{document.pk}"
+    told = (await client.get(path, headers=headers)).json()
+    assert (told["version"], told["searched_version"]) == (2, 1)
+    for number, words in ((1, b"One."), (2, b"Two.")):
+        for what in ("file", "text"):
+            answer = await client.get(
+                f"{path}/{what}?version={number}", headers=headers
+            )
+            assert b"".join([piece async for piece in answer]) == words
+    for what, status in (("text?version=3", 404), ("file?version=0", 422)):
+        answer = await client.get(f"{path}/{what}", headers=headers)
+        assert answer.status_code == status
+
+
+def _with_two_versions() -> tuple[Document, str]:
+    document = factories.make_ready_document(
+        factories.make_collection(), "a.txt", ["One."]
+    )
+    newer = factories._make_version(document, b"Two.")
+    factories._make_pages(newer, ["Two."])
+    return document, make_key(factories.alice())
+
+
+def test_reading_is_cancelled_and_summed_up() -> None:
+    collection = factories.make_collection()
+    document = factories.make_document(collection, "a.txt", b"One.")
+    factories.make_document(collection, "b.txt", b"Two.")
+    client = client_of(factories.alice())
+    Document.objects.update(queued_at="2026-01-01T00:00Z")
+    cancelled = client.post(f"/api/v1/documents/{document.pk}/cancel")
+    assert (cancelled.status_code, cancelled.json()["state"]) == (202, "cancelled")
+    again = client.post(f"/api/v1/documents/{document.pk}/cancel")
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "conflict")
+    path = f"/api/v1/documents/progress?collection={collection.pk}"
+    told = client.get(path).json()
+    assert (told["done"], told["total"], told["failed"]) == (1, 2, 0)
+    Document.objects.update(state="ready")
+    assert client.get(path).json()["total"] == 0
+
+
+def test_a_file_is_added_by_its_address(settings, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    settings.URL_IMPORT = True
+    collection = factories.make_collection()
+    client = client_of(factories.alice())
+    path = f"/api/v1/collections/{collection.pk}/addresses"
+
+    def post(url: str):  # type: ignore[no-untyped-def]
+        return client.post(path, {"url": url}, content_type="application/json")
+
+    refused = post("http://169.254.169.254/latest/meta-data/")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (
+        422,
+        "address_refused",
+    )
+    assert post("").status_code == 422
+
+    def fetch(url: str, config: object, into: Path) -> Fetched:
+        into.write_text("Forty litres.")
+        target = Target(scheme="https", host="example.org", port=443, path="/a.txt")
+        return Fetched(
+            target=target, address="1.1.1.1", name="a.txt", path=into, size_bytes=13
+        )
+
+    monkeypatch.setattr(receiving, "fetch", fetch)
+    made = post("https://example.org/a.txt")
+    assert made.status_code == 202
+    assert made.json()["documents"][0]["document"]["name"] == "a.txt"
