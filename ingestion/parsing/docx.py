@@ -206,7 +206,7 @@ def _text(node: Element, story: _Story | None) -> str:
     parts: list[str] = []
     for child in node:
         tag = local(child)
-        if tag in _DROPPED:
+        if tag in _DROPPED or _is_hidden(child, tag):
             continue
         if tag in {"t", "sym"} or tag in _SYMBOLS:
             parts.append(_SYMBOLS.get(tag) or child.text or "")
@@ -225,6 +225,12 @@ def _text(node: Element, story: _Story | None) -> str:
         else:
             parts.append(_text(child, story))
     return "".join(parts)
+
+
+def _is_hidden(node: Element, tag: str) -> bool:
+    """Whether Word does not show a run: a place for planted instructions."""
+    mark = node.find(f"{W}rPr/{W}vanish") if tag == "r" else None
+    return mark is not None and mark.get(f"{W}val") not in {"0", "false", "off"}
 
 
 def _boxed(node: Element, story: _Story | None) -> str:
@@ -279,24 +285,28 @@ def _cells_inline(table: Element) -> str:
 
 
 def _rows(table: Element) -> list[list[str]]:
-    """Cells as text; a merged cell keeps its text at its first place."""
-    rows = []
+    """Cells as text; one that reaches over rows is said in each of them."""
+    rows: list[list[str]] = []
     for row in table.iter(f"{W}tr"):
         if _table_of(row) is not table:
             continue
         cells: list[str] = []
         for cell in row.iter(f"{W}tc"):
             if _row_of(cell) is row:
-                cells += _cell(cell)
+                above = rows[-1][len(cells) : len(cells) + 1] if rows else []
+                cells += _cell(cell, above)
         rows.append(cells)
     return rows
 
 
-def _cell(cell: Element) -> list[str]:
+def _cell(cell: Element, above: list[str]) -> list[str]:
     props = cell.find(f"{W}tcPr")
     span = None if props is None else props.find(f"{W}gridSpan")
+    down = None if props is None else props.find(f"{W}vMerge")
     width = 1 if span is None else min(max(to_int(span.get(f"{W}val"), 1), 1), 64)
-    return [one_line(_plain(cell))] + [""] * (width - 1)
+    goes_on = down is not None and down.get(f"{W}val") != "restart"
+    text = one_line(_plain(cell)) or (above[0] if goes_on and above else "")
+    return [text] + [""] * (width - 1)
 
 
 def _table_of(row: Element) -> Element | None:

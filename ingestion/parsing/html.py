@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from ingestion.parsing.cleaning import one_line
@@ -220,20 +220,39 @@ def _table(node: Node) -> Iterator[Piece]:
     caption = node.css_first("caption")
     if caption is not None:
         yield piece("caption", caption.text())
-    rows = [_cells(row) for row in node.css("tr")]
+    rows = list(_rows(node.css("tr")))
     first = node.css_first("tr")
     header = True if first.css_first("th") and not first.css_first("td") else None
     yield piece("table", table_text(rows, header=header))
 
 
-def _cells(row: Node) -> list[str]:
-    cells = []
-    for cell in row.css("td, th"):
-        cells.append(_cell_text(cell))
-        span = cell.attributes.get("colspan") or ""
-        if span.isdecimal() and len(span) < 4:
-            cells += [""] * min(int(span) - 1, 50)
-    return cells
+def _rows(rows: Iterable[Node]) -> Iterator[list[str]]:
+    """Cells as text; what spans rows is said in each of them."""
+    held: dict[int, tuple[int, str]] = {}
+    for row in rows:
+        line: list[str] = []
+        for cell in row.css("td, th"):
+            _add_held(line, held)
+            text = _cell_text(cell)
+            if (down := _span(cell, "rowspan")) > 1:
+                held[len(line)] = (down - 1, text)
+            line += [text] + [""] * (_span(cell, "colspan") - 1)
+        _add_held(line, held)
+        yield line
+
+
+def _add_held(line: list[str], held: dict[int, tuple[int, str]]) -> None:
+    """Add the cells that reach down to this place from rows above."""
+    while len(line) in held:
+        left, text = held.pop(len(line))
+        if left > 1:
+            held[len(line)] = (left - 1, text)
+        line.append(text)
+
+
+def _span(cell: Node, name: str) -> int:
+    span = cell.attributes.get(name) or ""
+    return min(max(int(span), 1), 51) if span.isdecimal() and len(span) < 4 else 1
 
 
 def _cell_text(cell: Node) -> str:

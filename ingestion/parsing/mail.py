@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from email import message_from_bytes, policy
 from email.errors import MessageError
-from email.message import EmailMessage, MIMEPart
+from email.message import EmailMessage, Message, MIMEPart
 from pathlib import Path
 
 from ingestion.errors import Corrupt, Encrypted, ParseFailed
@@ -147,9 +147,36 @@ def _payload(part: MIMEPart) -> bytes:
     return data if isinstance(data, bytes) else b""
 
 
+def _parts(mail: MIMEPart) -> Iterator[MIMEPart]:
+    """The parts of a mail that hold something; a mail inside it is one of them."""
+    waiting = [mail]
+    while waiting:
+        part = waiting.pop()
+        if part.get_content_maintype() == "multipart":
+            waiting += reversed(list(part.iter_parts()))
+        elif part is not mail:
+            yield part
+
+
+def _forwarded(part: MIMEPart) -> Iterator[Attachment]:
+    inner = part.get_payload(0) if part.is_multipart() else None
+    if isinstance(inner, Message):
+        subject = one_line(str(inner.get("Subject", "")))[:100]
+        yield Attachment(f"{subject or 'message'}.eml", _as_file(inner))
+
+
+def _as_file(inner: Message) -> bytes:
+    """A mail as a file again; empty, and so reported, if the library cannot."""
+    try:
+        return inner.as_bytes(policy=policy.compat32)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return b""
+
+
 def _attachments(mail: EmailMessage) -> Iterator[Attachment]:
-    for part in mail.walk():
-        if part is mail or part.is_multipart():
+    for part in _parts(mail):
+        if part.get_content_type() == "message/rfc822":
+            yield from _forwarded(part)
             continue
         name = part.get_filename()
         if name and (part.is_attachment() or part.get_content_maintype() != "text"):

@@ -6,7 +6,9 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, time
+from itertools import islice
 from typing import IO, Any
 from zipfile import BadZipFile
 
@@ -27,6 +29,31 @@ _TITLE_CELLS = 1
 _DEFAULT_NAME = re.compile(r"(?:Sheet|Tabelle|Feuil|Hoja|Foglio|Blad|Лист)\s?\d*")
 
 Line = list[str]
+# By column: the last row that a merged cell reaches, and its text.
+_Held = dict[int, tuple[int, str]]
+
+_STYLES = "xl/styles.xml"
+# Formats 9 and 10 are percentages by the standard (ECMA-376, 18.8.30).
+_PERCENT_STYLE = re.compile(rb'numFmtId="(?:9|10)"|formatCode="[^"]*%')
+_PERCENT = re.compile(r"0(?:\.(0+))?%")
+_MERGE = re.compile(rb'mergeCell [^>]*?ref="([A-Z]{1,3})(\d+):([A-Z]{1,3})(\d+)"')
+_MAX_MERGED = 20_000
+# A merged cell of this many columns at most is a heading of columns that belong
+# together; a wider one is a title.
+_BRIDGE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """Merged cells of a sheet.
+
+    Attributes:
+        down: by first row: column and last row of those that reach over rows.
+        bridged: columns that narrow ones reach over, though nothing is in them.
+    """
+
+    down: dict[int, list[tuple[int, int]]]
+    bridged: frozenset[int]
 
 
 def parse_xlsx(source: Source) -> Parsed:
@@ -42,10 +69,13 @@ def _parsed(book: Any, archive: Archive, source: Source) -> Parsed:
     pages: list[PageText] = []
     sheets = [s for s in book.worksheets if hasattr(s, "iter_rows")]
     budget = _MAX_CELLS
+    styles = archive.read(_STYLES) if _STYLES in archive else b""
+    has_percent = bool(_PERCENT_STYLE.search(styles))
     for i, sheet in enumerate(sheets, start=1):
-        rows = list(_rows(sheet, budget))
+        merged = _merged(archive, sheet)
+        rows = list(_rows(sheet, budget, merged, has_percent=has_percent))
         budget -= sum(map(len, rows))
-        pieces = [*_tables(rows), *_comments(archive, sheet)]
+        pieces = [*_tables(rows, merged.bridged), *_comments(archive, sheet)]
         if pieces and not _DEFAULT_NAME.fullmatch(sheet.title):
             pieces.insert(0, piece("heading", sheet.title, level=1))
         pages += in_parts(pieces, first=len(pages) + 1, label=sheet.title)
@@ -90,13 +120,56 @@ def _notices(sheets: list[Any]) -> tuple[str, ...]:
     return (f"Hidden sheets were read too: {', '.join(hidden)}.",)
 
 
-def _rows(sheet: Any, budget: int) -> Iterator[Line]:
+def _merged(archive: Archive, sheet: Any) -> _Merged:
+    """Return the merged cells, which the streaming reader leaves out."""
+    part = getattr(sheet, "_worksheet_path", "")
+    down: dict[int, list[tuple[int, int]]] = {}
+    bridged: set[int] = set()
+    data = archive.read(part) if part in archive else b""
+    for match in islice(_MERGE.finditer(data), _MAX_MERGED):
+        left, top, right, bottom = (group.decode("ascii") for group in match.groups())
+        first, last = _column(left), _column(right)
+        if int(bottom) > int(top):
+            down.setdefault(int(top), []).append((first, int(bottom)))
+        if 0 < last - first < _BRIDGE:
+            bridged.update(range(first + 1, last + 1))
+    return _Merged(down, frozenset(bridged))
+
+
+def _column(letters: str) -> int:
+    """The index of a column, counted from 0: A, B, ..., Z, AA."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1
+
+
+def _filled(line: Line, number: int, merged: _Merged, held: _Held) -> Line:
+    """Say again what a merged cell says of each row that it reaches over."""
+    for column, (last, text) in list(held.items()):
+        if number > last:
+            del held[column]
+        elif line and not any(line[column : column + 1]):
+            line += [""] * (column + 1 - len(line))
+            line[column] = text
+    for column, last in merged.down.get(number, ()):
+        if line[column : column + 1]:
+            held[column] = (last, line[column])
+    return line
+
+
+def _rows(
+    sheet: Any, budget: int, merged: _Merged, *, has_percent: bool
+) -> Iterator[Line]:
     """Rows as text without trailing blanks; the sheet's claimed size is ignored."""
     sheet.reset_dimensions()
     blank_before = True
+    held: _Held = {}
     try:
-        for row in sheet.iter_rows(values_only=True):
-            line = _trimmed(row)
+        cells = sheet.iter_rows(values_only=not has_percent)
+        for number, row in enumerate(cells, start=1):
+            line = _trimmed(map(_value, row) if has_percent else row)
+            line = _filled(line, number, merged, held)
             budget -= len(line)
             if budget < 0:
                 raise LimitExceeded(
@@ -110,6 +183,15 @@ def _rows(sheet: Any, budget: int) -> Iterator[Line]:
         raise Corrupt from exc
     except SyntaxError as exc:  # the class of XML parse errors
         raise Corrupt from exc
+
+
+def _value(cell: Any) -> object:
+    """The value of a cell; shares of one as the percentages that people see."""
+    value = cell.value
+    found = _PERCENT.search(getattr(cell, "number_format", None) or "")
+    if found is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return f"{value:.{len(found[1] or '')}%}"
 
 
 def _trimmed(row: Iterable[object]) -> Line:
@@ -135,10 +217,10 @@ def _shown(value: object) -> str:
     return one_line(str(value))
 
 
-def _tables(rows: list[Line]) -> Iterator[Piece]:
+def _tables(rows: list[Line], bridged: frozenset[int]) -> Iterator[Piece]:
     """Cut a sheet into its tables: at blank rows, then at blank columns."""
     for band in _bands(rows):
-        for table in _side_by_side(band):
+        for table in _side_by_side(band, bridged):
             yield from _table(table)
 
 
@@ -152,9 +234,12 @@ def _bands(rows: list[Line]) -> Iterator[list[Line]]:
             band = []
 
 
-def _side_by_side(band: list[Line]) -> Iterator[list[Line]]:
+def _side_by_side(band: list[Line], bridged: frozenset[int]) -> Iterator[list[Line]]:
     width = max(map(len, band))
-    used = [any(i < len(row) and row[i] for row in band) for i in range(width)]
+    used = [
+        i in bridged or any(i < len(row) and row[i] for row in band)
+        for i in range(width)
+    ]
     start = None
     for i, filled in enumerate([*used, False]):
         if filled and start is None:

@@ -12,6 +12,7 @@ import resource
 import shutil
 import time
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,14 @@ def _normal(text: str) -> str:
     return " ".join(re.sub(r"[*_`|#\\]", " ", text).split())
 
 
-@pytest.mark.parametrize("row", _rows(_SET), ids=lambda row: row["file"])
+def _good() -> Iterator[Any]:
+    """Text recognition takes seconds a page: not among the fast tests."""
+    for row in _rows(_SET):
+        marks = [pytest.mark.models] if row["needs_ocr"] else []
+        yield pytest.param(row, marks=marks, id=row["file"])
+
+
+@pytest.mark.parametrize("row", _good())
 def test_good_files_give_their_phrases(row: dict[str, Any], tmp_path: Path) -> None:
     path = _SET / "files" / row["file"]
     if row["format"] in _REFUSED or (row["needs_ocr"] and installed() is None):
