@@ -113,6 +113,24 @@ def test_a_dry_run_says_it_all_and_does_nothing(run, tree) -> None:
     assert Document.objects.get(name="index.md").versions.count() == 1
 
 
+def test_a_person_reads_what_changed_and_what_would(tree, capsys) -> None:
+    alice()
+    arguments = ["ingest", str(tree), "--collection=demo", "--owner=alice"]
+    call_command(*arguments)
+    (tree / "leave" / "README.txt").unlink()
+    (tree / "new.txt").write_text("Brand new.")
+    capsys.readouterr()
+    call_command(*arguments, "--sync", "--dry-run")
+    foreseen = capsys.readouterr().out.splitlines()
+    assert foreseen[0] == "This would be done:"
+    call_command(*arguments, "--sync")
+    done = capsys.readouterr().out.splitlines()
+    for lines in (foreseen, done):
+        assert "removed    leave/README.txt" in lines
+        assert any(line.endswith("new.txt  0 pages, 0 chunks") for line in lines)
+        assert "1 added, 1 removed, 2 unchanged" in lines
+
+
 def test_only_what_came_from_the_tree_is_removed(run, tree) -> None:
     own = make_collection(alice(), "demo")
     other = make_document(own, "by hand.txt", b"Added in the browser.")
