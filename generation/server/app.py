@@ -24,6 +24,7 @@ from generation.server.parameters import (
     ChatRequest,
     CompletionRequest,
     EmbeddingRequest,
+    SwapRequest,
     TokenizeRequest,
 )
 from generation.server.protocol import ChatReply, Reply, problem
@@ -31,6 +32,8 @@ from generation.server.questions import QuestionEmbedder
 from generation.server.queueing import QueueFull
 from generation.server.reranking import rerank_route
 from generation.server.schemas import SchemaUnsupported
+from rag_site.errors import RagError
+from rag_site.weights import locate, weights_named
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ def create_app(
         rerank_route(_read),
         Route("/v1/tokenize", tokenize, methods=["POST"]),
         Route("/v1/models", models),
+        Route("/v1/models/swap", swap, methods=["POST"]),
         Route("/health", health),
         Route("/metrics", metrics),
     ]
@@ -183,6 +187,20 @@ async def models(request: HttpRequest) -> Response:
     }
     row = {"id": config.model, "object": "model", "owned_by": "plumbline"}
     return JSONResponse({"object": "list", "data": [{**row, "plumbline": facts}]})
+
+
+async def swap(request: HttpRequest) -> Response:
+    """Ask the keeper for another model; this process serves until that one answers."""
+    body = await _read(request, SwapRequest)
+    try:
+        entry = weights_named(body.model)
+        locate(entry.name)
+    except RagError as exc:
+        return problem(409, "invalid_request_error", exc.message, param="model")
+    if entry.kind != "gguf":
+        return problem(409, "invalid_request_error", "It cannot answer.", param="model")
+    request.app.state.tell(f"swap {entry.name}")
+    return JSONResponse({"model": entry.name, "status": "loading"}, 202)
 
 
 async def health(request: HttpRequest) -> Response:

@@ -47,6 +47,9 @@ EXIT_ENGINE_FAILED = 70
 DRAFT_ROWS = 12
 # A shared beginning shorter than this is read again sooner than waited for.
 WORTH_WAITING_TOKENS = 32
+# A step this much longer than its rows should take, and then some, never ends.
+STUCK_S, STUCK_FACTOR = 4.0, 10.0
+FIRST_STEP_S = 6.0
 
 
 class Evaluator(Cache, Protocol):
@@ -80,6 +83,10 @@ class Engine:
         self._is_closing = False
         # As of the last step: other threads read them.
         self.cells_used = self.sequences_kept = self.sequences_leased = 0
+        # When the running step began, and about how long it should take.
+        self._step_began: float | None = None
+        self._row_s: float | None = None
+        self._expected_s = FIRST_STEP_S
         # Moving average of the seconds of one job, for estimates.
         self._job_s: float | None = None
         self._thread = threading.Thread(target=self._guard, name="engine", daemon=True)
@@ -121,6 +128,12 @@ class Engine:
             if self._line.remove(job):
                 self._finish(job, "cancelled")
                 self._tell_places()
+
+    def is_stuck(self) -> bool:
+        """Whether the running step should have ended long ago."""
+        began = self._step_began
+        late = STUCK_S + STUCK_FACTOR * self._expected_s
+        return began is not None and time.monotonic() - began > late
 
     def retry_after_s(self) -> int:
         """Return after how many seconds a refused request may find room."""
@@ -218,7 +231,9 @@ class Engine:
         rows = self._plan()
         if not rows:
             return
-        started = time.monotonic()
+        started = self._step_began = time.monotonic()
+        if self._row_s is not None:
+            self._expected_s = self._row_s * len(rows)
         try:
             self.weights.evaluate(rows, self._is_for_nobody)
         except Cancelled:
@@ -227,6 +242,8 @@ class Engine:
             logger.exception("evaluation failed; the cache is cleared")
             self._start_over()
             return
+        finally:
+            self._step_began = None
         self._note(time.monotonic() - started, len(rows))
         for slot in [slot for slot in self._slots if slot.planned]:
             self._deliver(slot)
@@ -357,6 +374,8 @@ class Engine:
         read = sum(len(slot.planned) for slot in self._slots if slot.is_reading)
         if 0 < read < rows:
             self._pace.learn(read, seconds)
+        row_s = seconds / rows
+        self._row_s = row_s if self._row_s is None else 0.9 * self._row_s + 0.1 * row_s
         self.figures.step(rows, self.running, seconds)
 
     def _look(self) -> None:

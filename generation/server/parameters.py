@@ -125,3 +125,7 @@ class EmbeddingRequest(Closed):
 
 class TokenizeRequest(Closed):
     texts: Annotated[list[str], Field(max_length=1000)]
+
+
+class SwapRequest(Closed):
+    model: Annotated[str, StringConstraints(min_length=1, max_length=128)]

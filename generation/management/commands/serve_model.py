@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import argparse
 import os
+import socket
+import sys
 import threading
 import time
 from typing import Any
@@ -12,8 +14,6 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rag_site.errors import RagError
-
-logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -32,6 +32,9 @@ class Command(BaseCommand):
             action="store_true",
             help="end when the parent process ends",
         )
+        # Of the keeper, for the process that holds the weights.
+        parser.add_argument("--socket", type=int, help=argparse.SUPPRESS)
+        parser.add_argument("--pipe", type=int, help=argparse.SUPPRESS)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if not settings.MODEL_SERVER_KEY:
@@ -39,67 +42,51 @@ class Command(BaseCommand):
                 "Set PLUMBLINE_MODEL_SERVER_KEY to a random string: callers send it.",
                 returncode=2,
             )
+        if options["socket"] is not None:
+            _serve(options)
+            return
         if options["with_parent"]:
             _end_with_parent()
-        try:
-            _serve(
-                options["host"],
-                options["port"],
-                options["model"],
-                warm=not options["lazy_embedder"],
-            )
-        except RagError as exc:
-            raise CommandError(exc.message) from exc
+        status = _keep(options)
+        if status:
+            sys.exit(status)
 
 
-def _serve(host: str, port: int, model: str, *, warm: bool) -> None:
-    import uvicorn
+def _serve(options: dict[str, Any]) -> None:
+    """Be the process that holds the weights."""
+    from generation.server.serving import serve
 
-    from generation.server.app import create_app
-    from generation.server.config import ServerConfig
-    from generation.server.engine import Engine
-    from generation.server.native import Shape, Weights
-    from generation.server.questions import QuestionEmbedder
-    from ingestion.embedding import load_embedder
-    from rag_site.weights import CATALOGUE
+    listening = socket.socket(fileno=options["socket"])
+    warm = not options["lazy_embedder"]
+    try:
+        serve(options["model"], listening, options["pipe"], warm=warm)
+    except RagError as exc:
+        raise CommandError(exc.message) from exc
 
-    config = ServerConfig.from_settings(model)
-    weights = Weights(
-        config.path,
-        Shape(
-            context_tokens=config.context_tokens,
-            slots=config.slots,
-            cells=config.cache_tokens,
-            threads=config.threads,
-            gpu_layers=config.gpu_layers,
-        ),
-    )
-    engine = Engine(weights, depth=config.queue_depth)
-    digests = {w.name: w.digest for w in CATALOGUE.values() if w.kind == "embedder"}
-    embedder = QuestionEmbedder(load_embedder, name=settings.EMBEDDER, digests=digests)
-    app = create_app(config, engine, embedder)
-    if warm:
-        embedder.warm()
-    logger.info(
-        "serving %s, %d tokens of context", config.model, weights.context_tokens
-    )
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=3,
-    )
-    engine.close()
-    # The embedder's thread may be importing torch, which nothing can interrupt.
-    logging.shutdown()
-    os._exit(0)
+
+def _keep(options: dict[str, Any]) -> int:
+    from generation.server.keeping import Keeper
+
+    try:
+        keeper = Keeper(
+            options["host"],
+            options["port"],
+            model=options["model"] or settings.MODEL,
+            drain_s=settings.ANSWER_WALL_S + 5,
+        )
+    except OSError as exc:
+        where = f"{options['host']}:{options['port']}"
+        raise CommandError(
+            f"{where} cannot be listened on: {exc.strerror}. Choose another --port."
+        ) from exc
+    return keeper.run(extra=["--lazy-embedder"] if options["lazy_embedder"] else [])
 
 
 def _end_with_parent() -> None:
-    """End this process within a second of its parent, also after SIGKILL."""
+    """End this process within a second of its parent, also after SIGKILL.
+
+    The process with the weights ends with it: its pipe breaks.
+    """
     parent = os.getppid()
 
     def watch() -> None:
