@@ -109,7 +109,7 @@ def run_child(
         with _child(folder) as process:
             _send(process, {**request, "limits": asdict(limits)})
             finished = False
-            clock = _Clock(limits)
+            clock = Clock(limits)
             for line in _lines(process, limits, clock, cancelled):
                 event = _event(line)
                 if "more_s" in event:
@@ -121,7 +121,7 @@ def run_child(
             raise _died(status, peak_mb, limits)
 
 
-class _Clock:
+class Clock:
     """When a child's time is up; text recognition may put it off, within bounds."""
 
     def __init__(self, limits: ParseLimits) -> None:
@@ -133,11 +133,14 @@ class _Clock:
         more = self._more_s + self._limits.ocr_page_s
         self._more_s = min(more, self._limits.ocr_wall_s)
 
+    @property
+    def allowed_s(self) -> int:
+        return self._limits.wall_s + self._more_s
+
     def check(self) -> None:
-        allowed = self._limits.wall_s + self._more_s
-        if time.monotonic() > self._started + allowed:
+        if time.monotonic() > self._started + self.allowed_s:
             raise LimitExceeded(
-                f"Reading the file took longer than {allowed} s, which is "
+                f"Reading the file took longer than {self.allowed_s} s, which is "
                 "the limit. Split it and add the parts."
             )
 
@@ -224,7 +227,7 @@ def _send(process: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
 def _lines(
     process: subprocess.Popen[bytes],
     limits: ParseLimits,
-    clock: _Clock,
+    clock: Clock,
     cancelled: Cancelled | None,
 ) -> Iterator[bytes]:
     """Yield the child's lines as they come, watching time, size and cancel."""
@@ -240,7 +243,7 @@ def _lines(
 
 
 def _blocks(
-    stream: IO[bytes], clock: _Clock, cancelled: Cancelled | None
+    stream: IO[bytes], clock: Clock, cancelled: Cancelled | None
 ) -> Iterator[bytes]:
     with selectors.DefaultSelector() as selector:
         selector.register(stream, selectors.EVENT_READ)

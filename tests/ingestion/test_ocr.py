@@ -18,7 +18,7 @@ from ingestion.parsing import ocr_engines, parse
 from ingestion.parsing.ocr_engines import Installed, Picture, choose, installed
 from ingestion.parsing.source import Source
 from ingestion.rendering import boxes_of_blocks, locate_text, render_page
-from ingestion.sandbox import parse_in_child
+from ingestion.sandbox import Clock, parse_in_child
 from ingestion.types import PageText, Parsed, ParseJob, ParseLimits
 from ingestion.uploads import SUPPORTED
 from tests import samples
@@ -149,15 +149,22 @@ def test_passages_are_marked_on_scans(tmp_path: Path) -> None:
 
 @pytest.mark.models
 @needs_ocr
-def test_text_recognition_has_time_of_its_own_within_bounds(tmp_path: Path) -> None:
-    data = samples.pictures_of([_LINES] * 4, kind="PDF")
-    job = _job(tmp_path, "a.pdf", data)
-    more = ParseLimits(wall_s=2, cpu_s=2, ocr_page_s=60)
-    bounded = ParseLimits(wall_s=1, ocr_page_s=60, ocr_wall_s=0)
+def test_text_recognition_keeps_to_the_time_it_has(tmp_path: Path) -> None:
+    job = _job(tmp_path, "a.pdf", samples.pictures_of([_LINES] * 6, kind="PDF"))
+    none = ParseLimits(wall_s=1, ocr_page_s=60, ocr_wall_s=0)
 
-    assert len(parse_in_child(replace(job, limits=more)).pages) == 4
     with pytest.raises(LimitExceeded, match="longer than 1 s"):
-        parse_in_child(replace(job, limits=bounded))
+        parse_in_child(replace(job, limits=none))
+
+
+def test_each_page_of_a_scan_adds_time_within_bounds() -> None:
+    clock = Clock(ParseLimits(wall_s=10, ocr_page_s=30, ocr_wall_s=70))
+    allowed = [clock.allowed_s]
+    for _ in range(4):
+        clock.extend()
+        allowed.append(clock.allowed_s)
+
+    assert allowed == [10, 40, 70, 80, 80]
 
 
 @pytest.mark.models
