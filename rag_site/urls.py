@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", metrics.metrics),
     path("", include("rag_site.page_urls")),
     path("", include("ingestion.urls")),
+    path("", include("retrieval.urls")),
     path("", include("generation.urls")),
 ]
 

@@ -1,4 +1,4 @@
-"""`manage.py evaluate retrieval|answers DIR`: quality on judged data, as JSON."""
+"""`manage.py evaluate retrieval|answers DIR|golden`: quality on judged data, as JSON."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from rag_site.errors import RagError
+from rag_site.errors import NotFound, RagError
 from rag_site.scratch import scratch_database
 
 
 class Command(BaseCommand):
-    help = "Measure retrieval or answers on a judged data set, in a scratch database."
+    help = (
+        "Measure retrieval or answers on a judged data set, in a scratch database; or "
+        "ask the golden questions of a collection."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parts = parser.add_subparsers(dest="part", required=True)
@@ -32,13 +35,19 @@ class Command(BaseCommand):
             part.add_argument("--limit", type=_positive, metavar="N", help="questions")
             part.add_argument("--json", action="store_true", dest="as_json")
         answers.add_argument("--model", metavar="NAME", help="of the catalogue")
+        _add_golden(parts)
 
     def handle(self, *args: Any, part: str, as_json: bool, **options: Any) -> None:
         # A line for each of thousands of searches would bury the progress bar.
         logging.getLogger("retrieval").setLevel(logging.WARNING)
         try:
-            with scratch_database():
-                report = _PARTS[part](options)
+            if part == "golden":
+                report = _ask_golden(options)
+            else:
+                with scratch_database():
+                    report = _PARTS[part](options)
+        except NotFound as exc:
+            raise CommandError(exc.message, returncode=2) from exc
         except RagError as exc:
             raise CommandError(exc.message) from exc
         self.stdout.write(json.dumps(report, indent=None if as_json else 2))
@@ -66,6 +75,41 @@ def _answer_questions(options: dict[str, Any]) -> dict[str, Any]:
             progress=progress,
         )
     return report
+
+
+def _add_golden(parts: Any) -> None:
+    golden = parts.add_parser(
+        "golden", help="ask the golden questions of a collection, of this site"
+    )
+    golden.add_argument("--collection", metavar="NAME", required=True)
+    golden.add_argument(
+        "--user", metavar="USER", help="whose rights apply (the first administrator's)"
+    )
+    golden.add_argument(
+        "--method", choices=("hybrid", "dense", "lexical"), default="hybrid"
+    )
+    files = golden.add_mutually_exclusive_group()
+    files.add_argument(
+        "--export", type=Path, metavar="FILE", help="write the set as JSON lines"
+    )
+    files.add_argument(
+        "--import",
+        type=_file,
+        metavar="FILE",
+        dest="import_from",
+        help="add the lines of FILE to the set",
+    )
+    golden.add_argument("--json", action="store_true", dest="as_json")
+
+
+def _ask_golden(options: dict[str, Any]) -> dict[str, Any]:
+    from retrieval import golden_reports
+
+    if options["export"]:
+        return golden_reports.write(options, options["export"])
+    if options["import_from"]:
+        return golden_reports.read(options, options["import_from"])
+    return golden_reports.run(options)
 
 
 _PARTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -102,6 +146,13 @@ def _folder(value: str) -> Path:
     path = Path(value)
     if not path.is_dir():
         raise ArgumentTypeError(f"{value} is not a folder")
+    return path
+
+
+def _file(value: str) -> Path:
+    path = Path(value)
+    if not path.is_file():
+        raise ArgumentTypeError(f"{value} is not a file")
     return path
 
 

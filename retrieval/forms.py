@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+
+from retrieval.types import DENSE_WEIGHT, RetrievalConfig
+
+_MAX_HITS = 20
+
+
+class ConfigForm(forms.Form):
+    """One configuration of a search; what is left out is the site's own."""
+
+    method = forms.ChoiceField(
+        choices=(
+            ("hybrid", "Both, fused"),
+            ("dense", "Meaning alone (dense)"),
+            ("lexical", "Words alone (BM25)"),
+        ),
+        required=False,
+        label="Ranking",
+    )
+    fusion = forms.ChoiceField(
+        choices=(("scores", "of scores"), ("ranks", "of ranks")),
+        required=False,
+        label="Fusion",
+    )
+    weight = forms.FloatField(
+        min_value=0, max_value=1, required=False, label="Weight of meaning, 0 to 1"
+    )
+    k = forms.IntegerField(
+        min_value=1, max_value=_MAX_HITS, required=False, label="Hits"
+    )
+    candidates = forms.IntegerField(
+        min_value=10, max_value=1000, required=False, label="Candidates"
+    )
+    rerank = forms.BooleanField(required=False, label="Rerank")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not settings.RERANKER:
+            del self.fields["rerank"]
+        for name, value in self.defaults().items():
+            self.fields[name].initial = value
+        for name, step in (("weight", "0.01"), ("k", "1"), ("candidates", "1")):
+            self.fields[name].widget.attrs["step"] = step
+
+    @staticmethod
+    def defaults() -> dict[str, Any]:
+        return {
+            "method": "hybrid",
+            "fusion": "scores",
+            "weight": DENSE_WEIGHT,
+            "k": 8,
+            "candidates": settings.CANDIDATES,
+        }
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Return the values of a valid form, the site's where none was given."""
+        given = {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if value not in (None, "")
+        }
+        return self.defaults() | given
+
+    def config(self) -> RetrievalConfig:
+        chosen = self.chosen
+        return RetrievalConfig(
+            method=chosen["method"],
+            fusion=chosen["fusion"],
+            dense_weight=chosen["weight"],
+            k=chosen["k"],
+            candidates=max(chosen["candidates"], chosen["k"]),
+            exact_scan_chunks=settings.EXACT_SCAN_CHUNKS,
+            walk_cost=settings.WALK_COST,
+            ef_search=settings.HNSW_EF_SEARCH,
+            rerank=settings.RERANK if chosen.get("rerank") else 0,
+        )
+
+
+class QuestionForm(forms.Form):
+    q = forms.CharField(
+        max_length=settings.MAX_QUESTION_CHARS, required=False, label="Question"
+    )
+    compare = forms.BooleanField(
+        required=False, label="Compare with a second configuration"
+    )
+
+
+class SaveForm(forms.Form):
+    q = forms.CharField(max_length=settings.MAX_QUESTION_CHARS)
+    chunk = forms.IntegerField(min_value=1)
