@@ -10,11 +10,13 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from django.conf import settings
 
+from generation import benchmark_batching as batching
 from generation.llm import HttpLanguageModel, Message, SamplingParams, TextPiece
 from generation.serving import started
 from rag_site.benchmarks import Result
@@ -61,7 +63,8 @@ def run(options: Mapping[str, Any]) -> list[Result]:
     """Measure a model server of our own, whether the site runs or not.
 
     Args:
-        options: ``questions`` and ``model``, each with a default, and
+        options: ``questions`` and ``model``, each with a default, ``data``, a
+            folder of questions with paragraphs (corpus.jsonl[.gz], qa.jsonl), and
             ``progress``, called with questions done and in all.
 
     Raises:
@@ -78,7 +81,18 @@ def run(options: Mapping[str, Any]) -> list[Result]:
             asyncio.run(_ask(model, prompt(number), ours))
             if progress := options.get("progress"):
                 progress(number, count)
-    return _results(name, ours, bare)
+        found = asyncio.run(_batches(model))
+    data = options.get("data")
+    drafted = batching.drafting(loop, Path(data) if data else None)
+    return [*_results(name, ours, bare), *found, *drafted]
+
+
+async def _batches(model: HttpLanguageModel) -> list[Result]:
+    return [
+        *await batching.several_askers(model, 1),
+        *await batching.shared_passages(model, 1),
+        *await batching.conversation(model, 1),
+    ]
 
 
 def prompt(number: int) -> str:

@@ -49,6 +49,8 @@ _TENSOR_TYPES = {
     14: "Q6_K",
     30: "BF16",
 }
+# In the names of tensors that hold the experts of a mixture, one beside the other.
+_EXPERTS = "_exps."
 # Bytes of one number of the key-value cache: llama.cpp keeps it in f16.
 _CACHE_BYTES = 2
 # Compute buffers, logits and the library itself; measured with 0.5B and 1.5B
@@ -71,6 +73,8 @@ class Header:
             share them.
         quantization: type of most tensors, by parameters.
         context_tokens: longest sequence the model was trained for.
+        experts, experts_used: of a mixture, else 0; a token passes through
+            ``active_parameters`` of all ``parameters``.
     """
 
     architecture: str
@@ -84,6 +88,9 @@ class Header:
     embedding_size: int
     context_tokens: int
     vocabulary: int
+    experts: int = 0
+    experts_used: int = 0
+    active_parameters: int = 0
 
     def cache_bytes(self, context_tokens: int) -> int:
         """Return the size of the key-value cache: a key and a value a layer."""
@@ -126,13 +133,13 @@ class _Reader:
                 self.value(inner)
         return count
 
-    def tensor(self) -> tuple[int, str]:
-        """Return how many parameters a tensor has and the type they are kept in."""
-        self.text()
+    def tensor(self) -> tuple[str, int, str]:
+        """Return a tensor's name, its parameters and the type they are kept in."""
+        name = self.text()
         shape = [self.number("<Q") for _ in range(self.number("<I"))]
         kind = self.number("<I")
         self.number("<Q")  # where its data lies
-        return math.prod(shape), _TENSOR_TYPES.get(kind, f"type {kind}")
+        return name, math.prod(shape), _TENSOR_TYPES.get(kind, f"type {kind}")
 
 
 def read_header(path: Path) -> Header:
@@ -153,14 +160,18 @@ def _parse(reader: _Reader) -> Header:
     tensors, pairs = reader.number("<Q"), reader.number("<Q")
     facts = {reader.text(): reader.value(reader.number("<I")) for _ in range(pairs)}
     by_type: Counter[str] = Counter()
+    of_experts = 0
     for _ in range(tensors):
-        count, kind = reader.tensor()
+        name, count, kind = reader.tensor()
         by_type[kind] += count
+        of_experts += count if _EXPERTS in name else 0
     architecture = str(facts["general.architecture"])
 
     def of(key: str, default: int = 0) -> int:
         return int(facts.get(f"{architecture}.{key}", default))
 
+    experts, used = of("expert_count"), of("expert_used_count")
+    idle = of_experts * (experts - used) // experts if experts else 0
     heads = of("attention.head_count")
     size = of("embedding_length")
     return Header(
@@ -175,4 +186,7 @@ def _parse(reader: _Reader) -> Header:
         embedding_size=size,
         context_tokens=of("context_length"),
         vocabulary=int(facts.get("tokenizer.ggml.tokens", 0)),
+        experts=experts,
+        experts_used=used,
+        active_parameters=by_type.total() - idle,
     )

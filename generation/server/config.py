@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from django.conf import settings
 
 from rag_site import weights
-
-# Most requests need a fraction of their context, so slots share this many of them.
-CONTEXTS = 4
+from rag_site.gguf import read_header
+from rag_site.weights_plan import Device, Plan, Wanted, plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,8 @@ class ServerConfig:
         threads: of llama.cpp; 0 all cores.
         gpu_layers: -1 all that fit, 0 none.
         slots: requests that are answered at the same time.
-        cache_tokens: room of all of them together, and of prefixes kept for reuse.
+        cache_tokens: room of all of them together, and of prefixes kept for reuse;
+            0 lets the plan choose.
         queue_depth: requests that may wait.
         wall_s: seconds from submission after which an answer is ended.
     """
@@ -35,7 +37,7 @@ class ServerConfig:
     threads: int = 0
     gpu_layers: int = -1
     slots: int = 8
-    cache_tokens: int = 16_384
+    cache_tokens: int = 0
     queue_depth: int = 16
     wall_s: float = 300
 
@@ -58,7 +60,26 @@ class ServerConfig:
             threads=settings.MODEL_THREADS,
             gpu_layers=settings.GPU_LAYERS,
             slots=settings.MODEL_SLOTS,
-            cache_tokens=settings.CACHE_TOKENS or CONTEXTS * settings.CONTEXT_TOKENS,
+            cache_tokens=settings.CACHE_TOKENS,
             queue_depth=settings.MODEL_QUEUE,
             wall_s=settings.ANSWER_WALL_S,
+        )
+
+    def plan(self, devices: Sequence[Device]) -> Plan:
+        """Fit the model into what is free now.
+
+        Raises:
+            MemoryShort: with the numbers.
+        """
+        return plan(
+            read_header(self.path),
+            self.path.stat().st_size,
+            Wanted(
+                context_tokens=self.context_tokens,
+                slots=self.slots,
+                cells=self.cache_tokens,
+                gpu_layers=self.gpu_layers,
+            ),
+            ram_free=psutil.virtual_memory().available,
+            devices=devices,
         )

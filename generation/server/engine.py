@@ -74,7 +74,8 @@ class Engine:
     def __init__(self, weights: Evaluator, *, depth: int, drafts: bool = True) -> None:
         self.weights = weights
         self.figures = Figures()
-        self._drafts = drafts
+        # May be changed while nothing runs.
+        self.drafts = drafts
         self._changed = threading.Condition()
         self._line: FairQueue[Job] = FairQueue(depth)
         self._slots: list[Slot] = []
@@ -286,7 +287,7 @@ class Engine:
     def _draft(self, slot: Slot, writing: int) -> list[int]:
         request = slot.job.request
         room = min(DRAFT_ROWS // writing, request.max_tokens - slot.job.answered) - 1
-        return slot.drafter.draft(slot.tokens, room) if self._drafts else []
+        return slot.drafter.draft(slot.tokens, room) if self.drafts else []
 
     def _rows(self) -> list[Row]:
         rows: list[Row] = []

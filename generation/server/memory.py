@@ -6,20 +6,15 @@ from pathlib import Path
 
 import psutil
 
-from rag_site.errors import Unavailable
+from rag_site.weights_plan import MB, MemoryShort
 
-MB = 1_000_000
+__all__ = ["MemoryShort", "check_memory", "needed_bytes"]
+
 # Compute buffers of llama.cpp at 256-token batches, and the interpreter.
 OVERHEAD_BYTES = 400 * MB
 # Keys and values of one token in f16. The largest model of the catalogue (8B, 36
 # layers of 8 heads of 128) takes 147 kB; smaller ones take less.
 KV_BYTES_PER_TOKEN = 150_000
-
-
-class MemoryShort(Unavailable):
-    """The model does not fit into memory. Choose a smaller one, or free some memory."""
-
-    code = "memory_short"
 
 
 def needed_bytes(size_bytes: int, *, context_tokens: int) -> int:

@@ -68,6 +68,7 @@ class Shape:
         slots: requests that are answered at the same time.
         cells: tokens in the cache, of all sequences; 0 takes ``context_tokens``.
         threads: 0 all cores.
+        split: share of the layers of each GPU, where there are several.
     """
 
     context_tokens: int
@@ -75,6 +76,7 @@ class Shape:
     cells: int = 0
     threads: int = 0
     gpu_layers: int = -1
+    split: tuple[float, ...] = ()
 
 
 def available_threads(wanted: int) -> int:
@@ -94,7 +96,7 @@ class Weights:
         )
         if self.gpu_layers == 0:
             check_memory(path, context_tokens=max(shape.cells, shape.context_tokens))
-        self._model = self._load(path)
+        self._model = self._load(path, shape.split)
         self._vocab = llama_cpp.llama_model_get_vocab(self._model)
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
         self.context_tokens: int = min(shape.context_tokens, trained)
@@ -109,9 +111,12 @@ class Weights:
         # Tokens evaluated so far.
         self.evaluated = 0
 
-    def _load(self, path: Path) -> Any:
+    def _load(self, path: Path, split: Sequence[float]) -> Any:
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = self.gpu_layers
+        if split:
+            shares = (ctypes.c_float * llama_cpp.llama_max_devices())(*split)
+            params.tensor_split = shares
         progress = _progress_logger(path.name)
         params.progress_callback = progress
         model = llama_cpp.llama_model_load_from_file(os.fsencode(path), params)

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from generation.server.app import create_app
 from generation.server.config import ServerConfig
+from generation.server.devices import gpus
 from generation.server.engine import EXIT_ENGINE_FAILED, Engine
 from generation.server.jobs import End, Piece, Place, Request
 from generation.server.keeping import BEAT_S
@@ -47,14 +48,18 @@ def serve(model: str, listening: socket.socket, pipe: int, *, warm: bool) -> Non
         RagError: there is nothing to serve.
     """
     config = ServerConfig.from_settings(model)
+    chosen = config.plan(gpus())
+    for reason in chosen.why:
+        logger.info("%s", reason)
     weights = Weights(
         config.path,
         Shape(
-            context_tokens=config.context_tokens,
-            slots=config.slots,
-            cells=config.cache_tokens,
+            context_tokens=chosen.context_tokens,
+            slots=chosen.slots,
+            cells=chosen.cells,
             threads=config.threads,
-            gpu_layers=config.gpu_layers,
+            gpu_layers=chosen.gpu_layers,
+            split=chosen.split,
         ),
     )
     engine = Engine(weights, depth=config.queue_depth)

@@ -17,7 +17,9 @@ SMALLEST = "smollm2-135m-instruct-q4_1"
 
 
 @contextmanager
-def served(name: str, **environment: str) -> Iterator[HttpLanguageModel]:
+def served(
+    name: str, *, embeds: bool = True, **environment: str
+) -> Iterator[HttpLanguageModel]:
     """Start ``name`` with settings changed; skip, with the reason, without weights."""
     try:
         locate(name)
@@ -26,7 +28,7 @@ def served(name: str, **environment: str) -> Iterator[HttpLanguageModel]:
     with pytest.MonkeyPatch.context() as patched:
         for key, value in environment.items():
             patched.setenv(key, value)
-        with started(name, embeds=True) as model:
+        with started(name, embeds=embeds) as model:
             yield model
 
 

@@ -42,6 +42,7 @@ PASSAGES = " ".join(
 def model() -> Iterator[HttpLanguageModel]:
     with served(
         SMALLEST,
+        embeds=False,
         PLUMBLINE_MODEL_SLOTS="4",
         PLUMBLINE_MODEL_QUEUE="60",
         PLUMBLINE_CONTEXT_TOKENS="1024",

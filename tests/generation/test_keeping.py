@@ -25,7 +25,7 @@ BACK_S = 120
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[HttpLanguageModel]:
-    with served(SMALLEST, PLUMBLINE_CONTEXT_TOKENS="1024") as model:
+    with served(SMALLEST, embeds=False, PLUMBLINE_CONTEXT_TOKENS="1024") as model:
         yield model
 
 

@@ -29,8 +29,10 @@ _SIZES = {
         "questions": "questions",
         "model": "a name of the catalogue",
         "pages": "pages of the PDF that is read meanwhile",
+        "data": "folder of questions with paragraphs, as of `evaluate answers`",
     },
 }
+_TEXTS = {"model", "data"}
 # In the order in which they run and report.
 _MODULES = {
     "ingestion": ("ingestion.benchmarking",),
@@ -48,7 +50,7 @@ class Command(BaseCommand):
             part = parts.add_parser(name)
             part.add_argument("--json", action="store_true", dest="as_json")
             for size, meaning in sizes.items():
-                kind = str if size == "model" else _positive
+                kind = str if size in _TEXTS else _positive
                 part.add_argument(f"--{size}", type=kind, help=meaning)
 
     def handle(self, *args: Any, part: str, as_json: bool, **options: Any) -> None:

@@ -5,27 +5,36 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any
 
+import httpx
 import psutil
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rag_site import weights
 from rag_site.errors import RagError
-from rag_site.gguf import BUFFER_BYTES, read_header
+from rag_site.gguf import BUFFER_BYTES, Header, read_header
+from rag_site.running_site import running_site
 from rag_site.terminal import shown_progress
 from rag_site.weights import CATALOGUE, UnknownWeights, Weights
+from rag_site.weights_plan import MemoryShort, Wanted, plan
 
 Report = dict[str, Any]
 # Bytes that an embedding model of this size needs beside its weights: torch,
 # the tokenizer and one batch (measured with all-MiniLM-L6-v2 and mpnet).
 _TORCH_BYTES = 500 << 20
 
+# Seconds for another model to be loaded.
+_SWAP_S = 300
+
 
 class Command(BaseCommand):
-    help = "List, fetch, verify or inspect the model files of the catalogue."
+    help = "List, fetch, verify or inspect the model files; swap the one that answers."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,8 +46,8 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         action, names = options["action"], options["name"]
-        if action == "inspect" and len(names) != 1:
-            raise CommandError("Name one model: `models inspect NAME`.", returncode=2)
+        if action in {"inspect", "swap"} and len(names) != 1:
+            raise CommandError(f"Name one model: `models {action} NAME`.", returncode=2)
         try:
             report, status = _ACTIONS[action](names)
         except UnknownWeights as exc:
@@ -87,7 +96,57 @@ def _inspect(names: list[str]) -> tuple[Report, int]:
         report["header"] = {name: getattr(header, name) for name in header.__slots__}
         cache = header.cache_bytes(settings.CONTEXT_TOKENS)
         report["memory"] = _memory(entry, cache=cache)
+        report["plan"] = _plan(header, entry)
     return report, 0
+
+
+def _plan(header: Header, entry: Weights) -> Report:
+    """Return what `serve_model` would load now, or why it would refuse."""
+    from generation.server.devices import gpus
+
+    wanted = Wanted(
+        context_tokens=settings.CONTEXT_TOKENS,
+        slots=settings.MODEL_SLOTS,
+        cells=settings.CACHE_TOKENS,
+        gpu_layers=settings.GPU_LAYERS,
+    )
+    free = psutil.virtual_memory().available
+    try:
+        found = plan(header, entry.size_bytes, wanted, ram_free=free, devices=gpus())
+    except MemoryShort as exc:
+        return {"refused": exc.message}
+    return asdict(found)
+
+
+def _swap(names: list[str]) -> tuple[Report, int]:
+    """Ask the running site's model server to change over, and wait until it has."""
+    name = weights.weights_named(names[0]).name
+    site = running_site(settings.VAR_DIR)
+    url = settings.MODEL_SERVER_URL or (site.model_server_url if site else "")
+    key = settings.MODEL_SERVER_KEY or (site.model_server_key if site else "")
+    if not url:
+        raise CommandError("No model server runs here. Start the site with `make run`.")
+    headers = {"Authorization": f"Bearer {key}"}
+    root = url.rstrip("/").removesuffix("/v1")
+    try:
+        with httpx.Client(base_url=root, headers=headers, trust_env=False) as client:
+            reply = client.post("/v1/models/swap", json={"model": name}, timeout=60)
+            if reply.status_code != HTTPStatus.ACCEPTED:
+                raise CommandError(reply.json()["error"]["message"])
+            done = _await_model(client, name)
+    except (httpx.HTTPError, ValueError, KeyError) as exc:
+        raise CommandError("The model server does not answer.") from exc
+    return {"models": [_entry(weights.weights_named(name))]}, int(not done)
+
+
+def _await_model(client: httpx.Client, name: str) -> bool:
+    until = time.monotonic() + _SWAP_S
+    while time.monotonic() < until:
+        rows = client.get("/v1/models", timeout=30).json()["data"]
+        if rows and rows[0]["id"] == name:
+            return True
+        time.sleep(0.5)
+    return False
 
 
 def _entry(entry: Weights) -> Report:
@@ -128,16 +187,19 @@ def _as_text(report: Report) -> str:
     if "models" in report:
         return "\n".join(_line(entry) for entry in report["models"])
     facts = {**report.get("header", {}), **report}
-    plan = facts.pop("memory")
+    memory = facts.pop("memory")
+    planned = facts.pop("plan", {})
     facts.pop("header", None)
     rows = [f"{name.replace('_', ' '):<20} {value}" for name, value in facts.items()]
-    fits = "fits" if plan["fits"] else "does NOT fit"
+    fits = "fits" if memory["fits"] else "does NOT fit"
     parts = ("weights_bytes", "cache_bytes", "buffer_bytes")
-    sums = " + ".join(f"{(plan[part] or 0) / 1e6:,.0f}" for part in parts)
+    sums = " + ".join(f"{(memory[part] or 0) / 1e6:,.0f}" for part in parts)
     rows.append(
-        f"{'memory':<20} {sums} = {plan['total_bytes'] / 1e6:,.0f} MB (weights, cache, "
-        f"buffers); {plan['available_bytes'] / 1e6:,.0f} MB are free: it {fits}"
+        f"{'memory':<20} {sums} = {memory['total_bytes'] / 1e6:,.0f} MB (weights, cache, "
+        f"buffers); {memory['available_bytes'] / 1e6:,.0f} MB are free: it {fits}"
     )
+    reasons = [planned["refused"]] if "refused" in planned else planned.get("why", ())
+    rows += [f"{'plan':<20} {reason}" for reason in reasons]
     return "\n".join(rows)
 
 
@@ -155,4 +217,5 @@ _ACTIONS: dict[str, Callable[[list[str]], tuple[Report, int]]] = {
     "fetch": _fetch,
     "verify": _verify,
     "inspect": _inspect,
+    "swap": _swap,
 }

@@ -1,0 +1,162 @@
+"""How a GGUF model is fitted into this machine, before anything is loaded. Pure.
+
+Weights, the cache of keys and values, and buffers are summed against what is
+free; slots and cache shrink to fit, a request's context never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag_site.errors import Unavailable
+from rag_site.gguf import BUFFER_BYTES, Header
+
+MB = 1_000_000
+# Most requests need a fraction of their context, so slots share this many of them.
+CONTEXTS = 4
+# Of free memory; the rest is for whatever else runs here.
+SHARE = 0.9
+# Cells for one more request to be worth a slot.
+CELLS_A_SLOT = 512
+
+
+class MemoryShort(Unavailable):
+    """The model does not fit into memory. Choose a smaller one, or free some memory."""
+
+    code = "memory_short"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A GPU and its free memory."""
+
+    name: str
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the settings ask for; ``cells`` 0 and ``gpu_layers`` -1 leave it open."""
+
+    context_tokens: int
+    slots: int = 8
+    cells: int = 0
+    gpu_layers: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is loaded where; ``why`` says it in sentences with numbers.
+
+    Attributes:
+        cells: tokens in the cache, of all requests together.
+        split: share of each GPU; empty with fewer than two.
+    """
+
+    context_tokens: int
+    slots: int
+    cells: int
+    gpu_layers: int
+    split: tuple[float, ...]
+    weights_bytes: int
+    cache_bytes: int
+    buffer_bytes: int
+    ram_bytes: int
+    ram_free_bytes: int
+    why: tuple[str, ...]
+
+
+def plan(
+    header: Header,
+    size_bytes: int,
+    wanted: Wanted,
+    *,
+    ram_free: int,
+    devices: Sequence[Device] = (),
+) -> Plan:
+    """Fit a model of ``size_bytes`` into what is free.
+
+    Raises:
+        MemoryShort: not even one request fits; with the numbers.
+    """
+    context = min(wanted.context_tokens, header.context_tokens or wanted.context_tokens)
+    desired = max(context, wanted.cells or CONTEXTS * context)
+    layers = _layers_on_gpu(header, size_bytes, wanted, desired, devices)
+    on_gpu = layers / (header.layers + 1) if layers else 0.0
+    weights_in_ram = round(size_bytes * (1 - on_gpu))
+    per_cell = header.cache_bytes(1) * (1 - on_gpu)
+    room = ram_free * SHARE - weights_in_ram - BUFFER_BYTES
+    cells = desired if room >= desired * per_cell else int(room / per_cell)
+    if cells < context:
+        need = weights_in_ram + BUFFER_BYTES + context * per_cell
+        raise MemoryShort(
+            f"The model needs {need / MB:,.0f} MB of memory: {weights_in_ram / MB:,.0f} MB "
+            f"for weights, {context * per_cell / MB:,.0f} MB for one request of "
+            f"{context:,} tokens, {BUFFER_BYTES / MB:,.0f} MB for buffers; "
+            f"{ram_free * SHARE / MB:,.0f} MB of {ram_free / MB:,.0f} MB free may be used. "
+            "Choose a smaller model with PLUMBLINE_MODEL, lower "
+            "PLUMBLINE_CONTEXT_TOKENS, or free some memory."
+        )
+    slots = max(1, min(wanted.slots, cells // CELLS_A_SLOT))
+    total = sum(device.free_bytes for device in devices)
+    split = tuple(round(d.free_bytes / total, 3) for d in devices)
+    return Plan(
+        context_tokens=context,
+        slots=slots,
+        cells=cells,
+        gpu_layers=layers,
+        split=split if layers and len(devices) > 1 else (),
+        weights_bytes=size_bytes,
+        cache_bytes=header.cache_bytes(cells),
+        buffer_bytes=BUFFER_BYTES,
+        ram_bytes=round(weights_in_ram + BUFFER_BYTES + cells * per_cell),
+        ram_free_bytes=ram_free,
+        why=(
+            *_reasons(wanted, context, desired, cells, slots),
+            _on_devices(layers, header, devices),
+        ),
+    )
+
+
+def _layers_on_gpu(
+    header: Header,
+    size_bytes: int,
+    wanted: Wanted,
+    cells: int,
+    devices: Sequence[Device],
+) -> int:
+    """Return how many layers fit onto the GPUs; one beyond the last is the output."""
+    if not devices or wanted.gpu_layers == 0:
+        return 0
+    most = header.layers + 1
+    per_layer = size_bytes / most + header.cache_bytes(cells) / max(1, header.layers)
+    buffers = BUFFER_BYTES * len(devices)
+    room = sum(device.free_bytes for device in devices) * SHARE - buffers
+    fitting = max(0, min(most, int(room / per_layer)))
+    return fitting if wanted.gpu_layers < 0 else min(fitting, wanted.gpu_layers)
+
+
+def _reasons(
+    wanted: Wanted, context: int, desired: int, cells: int, slots: int
+) -> list[str]:
+    found = [f"{slots} requests at once share a cache of {cells:,} tokens."]
+    if context < wanted.context_tokens:
+        found.append(
+            f"A request may have {context:,} tokens, not {wanted.context_tokens:,}: "
+            "the model was trained for no more."
+        )
+    if cells < desired:
+        found.append(f"The cache was to hold {desired:,} tokens: memory is short.")
+    if slots < wanted.slots:
+        found.append(
+            f"{wanted.slots} requests at once would have too little room each."
+        )
+    return found
+
+
+def _on_devices(layers: int, header: Header, devices: Sequence[Device]) -> str:
+    if not devices:
+        return "No GPU is used: this build of llama.cpp sees none."
+    names = ", ".join(f"{d.name} ({d.free_bytes / MB:,.0f} MB free)" for d in devices)
+    return f"{layers} of {header.layers + 1} layers go to {names}."
