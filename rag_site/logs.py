@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 _reference: contextvars.ContextVar[str] = contextvars.ContextVar(
     "reference", default="-"
@@ -49,3 +50,34 @@ class ReferenceFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.reference = _reference.get()
         return True
+
+
+def logging_config(level: str) -> dict[str, Any]:
+    """Return Django's LOGGING: one line an event, with its reference, on stderr."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"reference": {"()": "rag_site.logs.ReferenceFilter"}},
+        "formatters": {
+            "line": {
+                "format": "%(asctime)s %(levelname)-7s [%(reference)s] %(name)s: %(message)s"
+            }
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "filters": ["reference"],
+                "formatter": "line",
+            }
+        },
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            "httpx": {"level": "WARNING"},
+            "django.request": {"level": "ERROR"},
+            "sentence_transformers": {"level": "WARNING"},
+            # The stages log their own lines; these two add three for every timer.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
+        },
+    }

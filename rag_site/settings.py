@@ -22,6 +22,7 @@ from rag_site.env import (
     env_secret,
     env_str,
 )
+from rag_site.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -395,30 +396,4 @@ ANSWER_WALL_S = env_int("PLUMBLINE_ANSWER_WALL_S", 300, minimum=10)
 
 # --- Logs ------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"reference": {"()": "rag_site.logs.ReferenceFilter"}},
-    "formatters": {
-        "line": {
-            "format": "%(asctime)s %(levelname)-7s [%(reference)s] %(name)s: %(message)s"
-        }
-    },
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "filters": ["reference"],
-            "formatter": "line",
-        }
-    },
-    "root": {"handlers": ["stderr"], "level": env_str("PLUMBLINE_LOG_LEVEL", "INFO")},
-    "loggers": {
-        "httpx": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
-        "sentence_transformers": {"level": "WARNING"},
-        # The stages log their own lines; these two add three for every timer.
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.beat": {"level": "WARNING"},
-    },
-}
+LOGGING = logging_config(env_str("PLUMBLINE_LOG_LEVEL", "INFO"))
