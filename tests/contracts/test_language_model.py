@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -18,8 +24,9 @@ from generation.llm import (
     TextPiece,
     estimate_tokens,
 )
+from rag_site.weights import WeightsMissing, locate
 from tests.fakes_llm import ScriptedLLM
-from tests.generation.model_server import served
+from tests.generation.model_server import SMALLEST, served
 
 MESSAGES = (
     Message(role="system", content="You are terse."),
@@ -98,6 +105,88 @@ class TestLanguageModel:
         assert info.name
         assert len(info.digest) == 64
         assert info.context_tokens
+
+
+@pytest.fixture(scope="module")
+def another(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpLanguageModel]:
+    """llama-cpp-python's own server: other code over the same protocol."""
+    if find_spec("fastapi") is None or find_spec("sse_starlette") is None:
+        pytest.skip("needs another server: pip install 'llama-cpp-python[server]'")
+    try:
+        path = locate(SMALLEST)
+    except WeightsMissing as missing:
+        pytest.skip(missing.message)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(path)]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--api_key", "key"]
+    command += ["--n_ctx", "1024", "--n_threads", "1", "--model_alias", "other"]
+    log = tmp_path_factory.mktemp("another") / "log"
+    with log.open("w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file)
+    try:
+        model = HttpLanguageModel(f"http://127.0.0.1:{port}/v1", "key", name="other")
+        _await(process, model, log)
+        yield model
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _await(
+    process: subprocess.Popen[bytes], model: HttpLanguageModel, log: Path
+) -> None:
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            asyncio.run(model.info())
+        except ModelUnavailable:
+            time.sleep(0.5)
+        else:
+            return
+    raise AssertionError(log.read_text()[-2000:])
+
+
+@pytest.mark.models
+class TestAnotherServer:
+    """What the site needs holds over a server that knows nothing of it."""
+
+    async def test_text_then_one_end(self, another: HttpLanguageModel) -> None:
+        kinds = [type(item) async for item in stream(another)]
+        assert set(kinds[:-1]) == {TextPiece}
+        assert kinds[-1] is Finished
+
+    async def test_it_keeps_to_its_tokens(self, another: HttpLanguageModel) -> None:
+        items = [item async for item in stream(another, max_tokens=5)]
+        end = items[-1]
+        assert isinstance(end, Finished)
+        assert end.reason == "length"
+        assert 0 < len(items) - 1 <= 5
+
+    async def test_greedy_text_repeats(self, another: HttpLanguageModel) -> None:
+        texts = []
+        for _ in range(2):
+            items = [item async for item in stream(another)]
+            texts.append("".join(i.text for i in items if isinstance(i, TextPiece)))
+        assert texts[0] == texts[1] != ""
+
+    async def test_what_only_the_own_server_reads_disturbs_nobody(
+        self, another: HttpLanguageModel
+    ) -> None:
+        message = Message(
+            role="user", content="Say hello.", scope="v-1", shared_chars=4
+        )
+        params = SamplingParams(max_tokens=4, is_urgent=False)
+        items = [i async for i in another.stream([message], params, user="user-1")]
+        assert isinstance(items[-1], Finished)
+
+    async def test_counts_are_estimated_and_its_name_is_known(
+        self, another: HttpLanguageModel
+    ) -> None:
+        short, long = await another.count_tokens(["word", "word " * 50])
+        assert 0 < short < long
+        assert (await another.info()).name == "other"
 
 
 @pytest.mark.models

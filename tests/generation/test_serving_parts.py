@@ -28,6 +28,17 @@ def test_people_take_turns() -> None:
     assert line.order() == ["b1", "c1", "a2", "b2", "a3"]
 
 
+def test_people_at_a_screen_go_first_and_programs_are_not_starved() -> None:
+    line: FairQueue[str] = FairQueue(20)
+    for n in range(2):
+        line.put("api", f"program{n}", is_urgent=False)
+    for n in range(6):
+        line.put("anna", f"person{n}")
+    told = line.order()
+    assert told[:5] == ["person0", "person1", "person2", "person3", "program0"]
+    assert [line.pop() for _ in told] == told
+
+
 def test_a_full_line_refuses() -> None:
     line: FairQueue[str] = FairQueue(1)
     line.put("a", "a1")
