@@ -338,7 +338,7 @@ CANDIDATES = env_int("PLUMBLINE_CANDIDATES", 100, minimum=10, maximum=1000)
 EXACT_SCAN_CHUNKS = env_int("PLUMBLINE_EXACT_SCAN_CHUNKS", 20_000)
 # Vectors that are compared in the time of one step of an index walk; above
 # EXACT_SCAN_CHUNKS the cheaper of the two is chosen by it.
-WALK_COST = env_float("PLUMBLINE_WALK_COST", 4.0, minimum=0.0, maximum=1000.0)
+WALK_COST = env_float("PLUMBLINE_WALK_COST", 50.0, minimum=0.0, maximum=10_000.0)
 # hnsw.ef_search of an index scan.
 HNSW_EF_SEARCH = env_int("PLUMBLINE_HNSW_EF_SEARCH", 100, minimum=10, maximum=1000)
 # Connections of a vector in the HNSW index; more: better recall, more memory.

@@ -90,11 +90,13 @@ def prepare_index_scan(config: RetrievalConfig) -> None:
 
     Without the iterative scan a filter takes its rows out of the first
     ``ef_search`` alone, and a reader of a tenth of the library gets a tenth of
-    them (pgvector README, "Filtering").
+    them (pgvector README, "Filtering"). In strict order it drops rows that it meets
+    too late, and such a reader of a million chunks missed a fifth of the nearest
+    ten; in relaxed order none. Whoever asks sorts the rows again.
     """
     with connection_for_ranking().cursor() as cursor:
         cursor.execute(
-            "SELECT set_config('hnsw.iterative_scan', 'strict_order', true),"
+            "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true),"
             " set_config('hnsw.ef_search', %s, true),"
             " set_config('hnsw.max_scan_tuples', %s, true)",
             [str(config.ef_search), str(MAX_SCAN_TUPLES)],

@@ -46,7 +46,7 @@ class RetrievalConfig:
     rerank: int = 0
     neighbours: bool = False
     exact_scan_chunks: int = 20_000
-    walk_cost: float = 4.0
+    walk_cost: float = 50.0
     ef_search: int = 100
 
     def __post_init__(self) -> None:
