@@ -54,10 +54,21 @@ class Journal:
 
     def __post_init__(self) -> None:
         self._pages_kept = len(self.pages)
+        if not self.is_parsed:
+            self._drop_last_words()
         self._chars = sum(len(page.text) for page in self.pages)
         self._vectors: list[tuple[str, Vectors]] = []
         self._space: EmbeddingSpace | None = None
         self._began = self._wrote = time.monotonic()
+
+    def _drop_last_words(self) -> None:
+        """Have the last page that holds text read again, and what follows it.
+
+        A parser that finds no text in what it is asked for takes the file for empty,
+        and its last words, the title and the notices, are still to come.
+        """
+        with_text = [at for at, page in enumerate(self.pages) if page.text.strip()]
+        del self.pages[with_text[-1] if with_text else 0 :]
 
     def add_page(self, page: PageText) -> None:
         """Take the next page. Raises LimitExceeded, LeaseLost."""
@@ -99,12 +110,13 @@ class Journal:
             self._write_pages(cursor)
             if self._space is not None:
                 self._write_vectors(cursor, self._space)
-        self._pages_kept = len(self.pages)
+        self._pages_kept = max(self._pages_kept, len(self.pages))
         self._vectors.clear()
         self._wrote = time.monotonic()
 
     def _write_if_due(self) -> None:
-        if time.monotonic() - self._wrote >= _EVERY_S:
+        has_news = len(self.pages) > self._pages_kept or self._vectors
+        if has_news and time.monotonic() - self._wrote >= _EVERY_S:
             self.write()
 
     def _write_head(self) -> None:

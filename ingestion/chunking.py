@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
@@ -69,11 +69,18 @@ class _Piece:
 
 
 def split(
-    pages: Sequence[PageText], title: str, config: ChunkingConfig, tokenizer: Tokenizer
+    pages: Sequence[PageText],
+    title: str,
+    config: ChunkingConfig,
+    tokenizer: Tokenizer,
+    *,
+    on_passage: Callable[[], None] = lambda: None,
 ) -> list[Passage]:
     """Cut ``pages`` into passages; see the module for what holds.
 
-    ``title`` heads every heading path: "Manual › Setup › Linux".
+    Args:
+        title: heads every heading path: "Manual › Setup › Linux".
+        on_passage: runs after each passage, of which long texts have thousands.
     """
     text = PAGE_BREAK.join(page.text for page in pages)
     ruler = Ruler(tokenizer, config)
@@ -83,7 +90,11 @@ def split(
         for section in _sections(blocks, text)
         for piece in _pack(section, text, ruler)
     )
-    return list(_passages(_merge(packed, ruler), pages, ruler))
+    passages = []
+    for passage in _passages(_merge(packed, ruler), pages, ruler):
+        passages.append(passage)
+        on_passage()
+    return passages
 
 
 def page_starts(pages: Sequence[PageText]) -> list[int]:

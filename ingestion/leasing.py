@@ -240,6 +240,11 @@ class Heartbeat:
         """Note that the work goes on; asks nobody."""
         self._moved = time.monotonic()
 
+    def step(self) -> None:
+        """Note that the work goes on, and ``check``; asks nobody."""
+        self.moved()
+        self.check()
+
     def check(self) -> None:
         if self._lost.is_set():
             raise LeaseLost

@@ -140,7 +140,13 @@ def _read(
         embedder = embedder or load_embedder(live_model_name())
         tokenizer = tokenizer or tokenizer_for(embedder.name)
         title = parsed.title.strip() or PurePath(claimed.name).stem
-        passages = split(parsed.pages, title, chunking_config(embedder), tokenizer)
+        passages = split(
+            parsed.pages,
+            title,
+            chunking_config(embedder),
+            tokenizer,
+            on_passage=heartbeat.step,
+        )
         if not passages:
             raise NoText
         space = ensure_live_space(embedder)

@@ -79,6 +79,13 @@ class Site:
         self.services.state = again.state
         again.release()
 
+    def forget(self) -> None:
+        """Empty it of documents and their files."""
+        self.change("TRUNCATE ingestion_collection, ingestion_embeddingspace CASCADE")
+        for path in (self.var / "files").rglob("*"):
+            if path.is_file():
+                path.unlink()
+
     def stored_files(self) -> dict[str, str]:
         """Return the SHA-256 of each stored file by its name; all of them."""
         folder = self.var / "files"

@@ -14,7 +14,7 @@ import pytest
 
 from tests import samples
 from tests.faults.files import paragraph
-from tests.faults.site import Site, own_site, parsers_left, said, wait_for
+from tests.faults.site import Site, parsers_left, said, wait_for
 
 pytestmark = pytest.mark.faults
 # An ingestion has fewer steps than this; more would mean that it never ends.
@@ -45,30 +45,29 @@ class Victim:
         self._process.communicate(timeout=30)
 
 
-def test_killed_at_any_step_the_document_is_whole(tmp_path, capsys):
+def test_killed_at_any_step_the_document_is_whole(site, tmp_path, capsys):
     file = tmp_path / "parts.pdf"
     file.write_bytes(CONTENT)
     violations: list[str] = []
     died: list[str] = []
-    with own_site() as site:
-        victim = Victim(site, file)
-        done = victim.run("whole", k=0, is_first=True)
-        assert not done["killed"], done
-        whole = _state(site)
-        assert [row["state"] for row in whole] == ["ready"]
-        _forget(site)
-        for k in range(1, _MOST_STEPS, 1 if IS_LONG else _SHORT_STRIDE):
-            killed = victim.run(f"k{k}", k=k, is_first=True)
-            if not killed["killed"]:
-                assert killed["status"] == 0, killed
-                break
-            died.append(killed["last"])
-            violations += [
-                f"{k} {killed['last']}: {fault}"
-                for fault in _faults(site, whole, victim, k)
-            ]
-            _forget(site)
-        victim.end()
+    victim = Victim(site, file)
+    done = victim.run("whole", k=0, is_first=True)
+    assert not done["killed"], done
+    whole = _state(site)
+    assert [row["state"] for row in whole] == ["ready"]
+    site.forget()
+    for k in range(1, _MOST_STEPS, 1 if IS_LONG else _SHORT_STRIDE):
+        killed = victim.run(f"k{k}", k=k, is_first=True)
+        if not killed["killed"]:
+            assert killed["status"] == 0, killed
+            break
+        died.append(killed["last"])
+        violations += [
+            f"{k} {killed['last']}: {fault}"
+            for fault in _faults(site, whole, victim, k)
+        ]
+        site.forget()
+    victim.end()
     with capsys.disabled():
         sys.stdout.write(
             f"\nfailpoints: killed at {len(died)} of N = {done['steps']} steps, "
@@ -122,15 +121,3 @@ def _state(site: Site) -> list[dict[str, Any]]:
         FROM ingestion_document d
         """
     )
-
-
-def _forget(site: Site) -> None:
-    """Empty the site between two steps; the file and its folder too."""
-    site.change(
-        "TRUNCATE ingestion_document, ingestion_documentversion, ingestion_page, "
-        "ingestion_chunk, ingestion_embedding, ingestion_checkpoint, "
-        "ingestion_checkpointpage, ingestion_checkpointvector CASCADE"
-    )
-    for path in (site.var / "files").rglob("*"):
-        if path.is_file():
-            path.unlink()

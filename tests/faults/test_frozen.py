@@ -10,42 +10,41 @@ import pytest
 
 from tests import samples
 from tests.faults.files import paragraph
-from tests.faults.site import LEASE_S, Site, fake_worker, own_site, wait_for
+from tests.faults.site import LEASE_S, Site, fake_worker, wait_for
 
 pytestmark = pytest.mark.faults
 
 
-def test_a_frozen_worker_that_goes_on_commits_nothing(tmp_path):
+def test_a_frozen_worker_that_goes_on_commits_nothing(site, tmp_path):
     folder = tmp_path / "files"
     folder.mkdir()
     pages = [f"# Part {n}\n{paragraph(n)}" for n in range(120)]
     (folder / "long.pdf").write_bytes(samples.pdf_bytes(pages))
-    with own_site() as site:
-        site.start(
-            *("-m", "tests.faults.uploading", str(folder), "Frozen", "0"),
-            stdout=subprocess.DEVNULL,
-        ).wait(60)
-        late = fake_worker(site, "small", pause_s=1.5)
-        other = None
-        try:
-            wait_for(lambda: _row(site)["state"] == "embedding", 60, "the first worker")
-            os.kill(late.pid, signal.SIGSTOP)
-            other = fake_worker(site, "small")
-            wait_for(lambda: _row(site)["state"] == "ready", 60 + LEASE_S, "the other")
-            before = _stored(site)
-            os.kill(late.pid, signal.SIGCONT)
-            wait_for(
-                lambda: "no longer this worker's" in late.log.read_text(), 60, "the end"
-            )
-            after = _row(site)
-        finally:
-            os.kill(late.pid, signal.SIGCONT)
-            for worker in filter(None, (late, other)):
-                worker.end()
-        assert (after["state"], after["attempt"]) == ("ready", 2)
-        assert _stored(site) == before
-        assert len(before["chunk"]) == len(before["embedding"]) >= len(pages)
-        assert not before["checkpoint"]
+    site.start(
+        *("-m", "tests.faults.uploading", str(folder), "Frozen", "0"),
+        stdout=subprocess.DEVNULL,
+    ).wait(60)
+    late = fake_worker(site, "small", pause_s=1.5)
+    other = None
+    try:
+        wait_for(lambda: _row(site)["state"] == "embedding", 60, "the first worker")
+        os.kill(late.pid, signal.SIGSTOP)
+        other = fake_worker(site, "small")
+        wait_for(lambda: _row(site)["state"] == "ready", 60 + LEASE_S, "the other")
+        before = _stored(site)
+        os.kill(late.pid, signal.SIGCONT)
+        wait_for(
+            lambda: "no longer this worker's" in late.log.read_text(), 60, "the end"
+        )
+        after = _row(site)
+    finally:
+        os.kill(late.pid, signal.SIGCONT)
+        for worker in filter(None, (late, other)):
+            worker.end()
+    assert (after["state"], after["attempt"]) == ("ready", 2)
+    assert _stored(site) == before
+    assert len(before["chunk"]) == len(before["embedding"]) >= len(pages)
+    assert not before["checkpoint"]
 
 
 def _row(site: Site) -> dict[str, object]:

@@ -130,9 +130,33 @@ def test_pages_are_gone_on_with_where_reading_stopped(monkeypatch, jobs, real_ch
         die(made, Mortal())
     assert CheckpointPage.objects.count() == 35
     assert attempt(made).state == State.READY
-    assert [job.first_page for job in jobs] == [1, 1, 36]
+    # The last page that was kept is read again: see Journal.
+    assert [job.first_page for job in jobs] == [1, 1, 35]
     assert passages(made) == passages(calm)
     assert made.current_version.page_count == 40
+
+
+def test_killed_before_the_parsers_last_words_it_is_not_taken_for_empty(
+    monkeypatch, real_child
+):
+    content = samples.pdf_bytes([*PAGES[:6], "", ""])
+    calm = attempt(document(content, "Calm"))
+    made = document(content)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.Journal, "end_pages", die_at_the_end)
+        die(made, Mortal())
+    assert CheckpointPage.objects.count() == 8
+    assert attempt(made).state == State.READY
+    assert passages(made) == passages(calm)
+    assert made.current_version.page_count == 8
+    assert (made.current_version.title, made.notices) == (
+        calm.current_version.title,
+        calm.notices,
+    )
+
+
+def die_at_the_end(*_: object) -> None:
+    raise Killed
 
 
 def test_attempts_that_got_on_are_not_counted_as_failed():
