@@ -87,26 +87,18 @@ def plan(
     weights_in_ram = round(size_bytes * (1 - on_gpu))
     per_cell = header.cache_bytes(1) * (1 - on_gpu)
     room = ram_free * SHARE - weights_in_ram - BUFFER_BYTES
-    cells = desired if room >= desired * per_cell else int(room / per_cell)
+    # All on a GPU, the cache takes no memory here, but the buffers do.
+    some = int(room / per_cell) if per_cell else 0
+    cells = desired if room >= desired * per_cell else some
     if cells < context:
-        need = weights_in_ram + BUFFER_BYTES + context * per_cell
-        raise MemoryShort(
-            f"The model needs {need / MB:,.0f} MB of memory: {weights_in_ram / MB:,.0f} MB "
-            f"for weights, {context * per_cell / MB:,.0f} MB for one request of "
-            f"{context:,} tokens, {BUFFER_BYTES / MB:,.0f} MB for buffers; "
-            f"{ram_free * SHARE / MB:,.0f} MB of {ram_free / MB:,.0f} MB free may be used. "
-            "Choose a smaller model with PLUMBLINE_MODEL, lower "
-            "PLUMBLINE_CONTEXT_TOKENS, or free some memory."
-        )
+        raise _short(context, weights_in_ram, context * per_cell, ram_free)
     slots = max(1, min(wanted.slots, cells // CELLS_A_SLOT))
-    total = sum(device.free_bytes for device in devices)
-    split = tuple(round(d.free_bytes / total, 3) for d in devices)
     return Plan(
         context_tokens=context,
         slots=slots,
         cells=cells,
         gpu_layers=layers,
-        split=split if layers and len(devices) > 1 else (),
+        split=_split(devices) if layers else (),
         weights_bytes=size_bytes,
         cache_bytes=header.cache_bytes(cells),
         buffer_bytes=BUFFER_BYTES,
@@ -117,6 +109,24 @@ def plan(
             _on_devices(layers, header, devices),
         ),
     )
+
+
+def _short(context: int, weights: float, cache: float, free: int) -> MemoryShort:
+    need = weights + cache + BUFFER_BYTES
+    return MemoryShort(
+        f"The model needs {need / MB:,.0f} MB of memory: {weights / MB:,.0f} MB for "
+        f"weights, {cache / MB:,.0f} MB for one request of {context:,} tokens, "
+        f"{BUFFER_BYTES / MB:,.0f} MB for buffers; {free * SHARE / MB:,.0f} MB of "
+        f"{free / MB:,.0f} MB free may be used. Choose a smaller model with "
+        "PLUMBLINE_MODEL, lower PLUMBLINE_CONTEXT_TOKENS, or free some memory."
+    )
+
+
+def _split(devices: Sequence[Device]) -> tuple[float, ...]:
+    """Return the share of each GPU by what is free on it."""
+    total = sum(device.free_bytes for device in devices)
+    shares = tuple(round(device.free_bytes / total, 3) for device in devices)
+    return shares if len(shares) > 1 else ()
 
 
 def _layers_on_gpu(
