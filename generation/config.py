@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.conf import settings
 
 from generation.types import GenerationConfig
@@ -21,4 +23,5 @@ def generation_config() -> GenerationConfig:
 
 def retrieval_config() -> RetrievalConfig:
     """Return the search of an answer: a few more hits than sources."""
-    return RetrievalConfig.from_settings(k=settings.MAX_SOURCES + 2)
+    config = RetrievalConfig.from_settings(k=settings.MAX_SOURCES + 2)
+    return replace(config, neighbours=settings.NEIGHBOURS)

@@ -356,6 +356,8 @@ INDEX_WORKERS = env_int("PLUMBLINE_INDEX_WORKERS", 1, maximum=64)
 RERANKER = env_str("PLUMBLINE_RERANKER")
 # Of the best hits, how many it reads; each costs tens of milliseconds on a CPU.
 RERANK = env_int("PLUMBLINE_RERANK", 30, minimum=1, maximum=200)
+# True: a passage in a prompt brings the one next to it. A fifth more tokens to read.
+NEIGHBOURS = env_bool("PLUMBLINE_NEIGHBOURS", False)
 
 # --- Generation ------------------------------------------------------------
 
