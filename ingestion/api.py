@@ -117,12 +117,14 @@ def set_member(
     """Give a user or a group a role; needs the role manager."""
     asker = asker_of(request)
     get_collection_for(asker, pk, Role.MANAGER)
-    whom = _whom(body)
+    named = whom(body)
     made = once(
         request,
         asker,
         body.dict(),
-        lambda: {"id": services.set_member(asker, pk, **whom, role=Role(body.role)).pk},
+        lambda: {
+            "id": services.set_member(asker, pk, **named, role=Role(body.role)).pk
+        },
     )
     return Status(201, _member(_membership(pk, made["id"])))
 
@@ -200,7 +202,7 @@ def _membership(collection_id: UUID, pk: int) -> Membership:
     return row
 
 
-def _whom(body: shapes.MemberIn) -> dict[str, Any]:
+def whom(body: shapes.ShareIn) -> dict[str, Any]:
     """Return the user or the group that is named, as the service takes it."""
     if (body.user is None) == (body.group is None):
         raise ValidationFailed(

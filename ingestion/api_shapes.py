@@ -58,18 +58,31 @@ class CollectionList(Schema):
     next_cursor: str | None
 
 
-class MemberIn(Closed):
-    """A user or a group, by name, and a role; an existing member gets the new role."""
+class ShareIn(Closed):
+    """A user or a group, by name."""
 
     user: Annotated[Text, Field(min_length=1, max_length=150)] | None = None
     group: Annotated[Text, Field(min_length=1, max_length=150)] | None = None
+
+
+class MemberIn(ShareIn):
+    """A user or a group, by name, and a role; an existing member gets the new role."""
+
     role: RoleName
 
 
-class MemberOut(Schema):
+class ShareOut(Schema):
     id: int
     user: str | None
     group: str | None
+
+
+class ShareList(Schema):
+    items: list[ShareOut]
+    next_cursor: str | None
+
+
+class MemberOut(ShareOut):
     role: RoleName
 
 

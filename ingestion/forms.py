@@ -51,12 +51,11 @@ class CollectionForm(forms.Form):
     )
 
 
-class MemberForm(forms.Form):
-    """Add or change one member: exactly one of a user and a group."""
+class ShareForm(forms.Form):
+    """Exactly one of a user and a group, by name."""
 
     user = forms.CharField(max_length=150, required=False, label="User name")
     group = forms.CharField(max_length=150, required=False, label="or group name")
-    role = forms.ChoiceField(choices=Role.choices, initial=Role.READER)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
@@ -76,6 +75,12 @@ class MemberForm(forms.Form):
                 self.add_error("group", "There is no group of this name.")
             data["user"] = None
         return data
+
+
+class MemberForm(ShareForm):
+    """Add or change one member."""
+
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.READER)
 
 
 class LibraryFilter(forms.Form):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from ingestion import collection_views, upload_views, views
+from ingestion import collection_views, sharing_views, upload_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("documents", views.library, name="library"),
@@ -11,6 +11,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("documents/<uuid:pk>", views.document, name="document"),
     path("documents/<uuid:pk>/retry", views.retry, name="retry_document"),
     path("documents/<uuid:pk>/cancel", views.cancel, name="cancel_document"),
+    path("documents/<uuid:pk>/share", sharing_views.share, name="share"),
+    path(
+        "documents/<uuid:pk>/shares/<int:number>/end",
+        sharing_views.unshare,
+        name="unshare",
+    ),
     path("documents/<uuid:pk>/delete", views.delete, name="delete_document"),
     path(
         "documents/<uuid:pk>/pages/<int:number>.png",

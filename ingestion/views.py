@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from ingestion import services
-from ingestion.forms import CollectionForm, LibraryFilter
+from ingestion.forms import CollectionForm, LibraryFilter, ShareForm
 from ingestion.listing import (
     ROWS_PER_PAGE,
     Row,
@@ -133,6 +133,8 @@ def document(request: HttpRequest, pk: UUID) -> HttpResponse:
     found = get_document_for(asker, pk)
     context = page_context(found, request.GET) | _around(asker, found.collection)
     context |= {"document": found, "row": _row(asker, pk)}
+    context["shares"] = found.shares.select_related("user", "group")
+    context["share_form"] = ShareForm(auto_id="share_%s")
     context["about"] = f"What does “{found.name}” say about "
     return render(request, "ingestion/document.html", context)
 
@@ -188,6 +190,8 @@ def _around(asker: Asker, collection: Collection | None) -> dict[str, Any]:
         "section": "library",
         "collection": collection,
         "collections": collections_listed(asker),
+        "is_member": collection is not None
+        and collections_visible_to(asker).filter(pk=collection.pk).exists(),
         "audience": audience_of(collection, asker) if collection else "",
         "upload_to": here.order_by("created_at").first(),
         "can_manage": collection is not None

@@ -1,8 +1,9 @@
 """What one asker may read: one definition, in SQL, evaluated when asked.
 
-The Postgres function ``visible_collections(user_id, role)`` (migration 0002) is
-the only place that knows owners, members, groups and visibility. Everything
-that reaches a collection, document, page, chunk or vector goes through it.
+The Postgres function ``visible_collections(user_id, role)`` is the only place
+that knows owners, members, groups and visibility, and ``shared_documents(user_id)``
+the only one that knows single documents given to somebody to read. Everything
+that reaches a collection, document, page, chunk or vector goes through them.
 An administrator has no silent reading rights: being staff is not a membership.
 
 Under it lies row-level security (migration 0010): inside ``reading_as`` the
@@ -19,7 +20,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from ingestion.models import Collection, Document, Role
@@ -47,10 +48,11 @@ class Visible:
         # An array, not IN: it is made once, where the planner would call the
         # function again for each row that an index scan meets.
         sql = (
-            "SELECT d.id FROM ingestion_document d WHERE d.collection_id = "
-            "ANY(ARRAY(SELECT visible_collections(%s, 'reader')))"
+            "SELECT d.id FROM ingestion_document d WHERE (d.collection_id = "
+            "ANY(ARRAY(SELECT visible_collections(%s, 'reader'))) "
+            "OR d.id = ANY(ARRAY(SELECT shared_documents(%s))))"
         )
-        params: list[Any] = [self.user_id]
+        params: list[Any] = [self.user_id, self.user_id]
         if self.collections is not None:
             sql += " AND d.collection_id = ANY(%s)"
             params.append(list(self.collections))
@@ -99,7 +101,21 @@ def collections_visible_to(
 
 
 def documents_visible_to(asker: Asker, role: Role = Role.READER) -> QuerySet[Document]:
-    return Document.objects.filter(collection__in=collections_visible_to(asker, role))
+    """Return what the asker's role in a collection opens, and to read, what was shared.
+
+    A key that is limited to collections reaches nothing outside them.
+    """
+    rows = Document.objects.filter(collection__in=collections_visible_to(asker, role))
+    if role != Role.READER:
+        return rows
+    shared = Document.objects.filter(
+        id__in=RawSQL("SELECT shared_documents(%s)", [asker.user_id])
+    )
+    if asker.key_collections is not None:
+        shared = shared.filter(collection__in=asker.key_collections)
+    return Document.objects.filter(
+        Q(pk__in=rows.values("pk")) | Q(pk__in=shared.values("pk"))
+    )
 
 
 def get_collection_for(asker: Asker, pk: UUID, role: Role = Role.READER) -> Collection:

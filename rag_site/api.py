@@ -58,6 +58,7 @@ for router in (
     "ingestion.api.router",
     "ingestion.api_documents.router",
     "ingestion.api_fetch.router",
+    "ingestion.api_sharing.router",
     "retrieval.api.router",
     "generation.api.router",
 ):

@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from ingestion.models import Collection, Membership
+from ingestion.models import Collection, Membership, Share
 from ingestion.visibility import collections_visible_to, visible_to
 from rag_site import audit
 from rag_site.asking import Asker, asker_of_request
@@ -70,6 +70,15 @@ def reach_of(person: User) -> list[Reached]:
     ]
 
 
+def shared_with(person: User) -> list[str]:
+    """Return the names of single documents that were shared with ``person``."""
+    if not person.is_active:
+        return []
+    rows = Share.objects.filter(Q(user=person) | Q(group__in=person.groups.all()))
+    names = rows.values_list("document__name", flat=True)
+    return list(names.distinct().order_by("document__name"))
+
+
 def _reasons(
     person: User, collection: Collection, memberships: Sequence[Membership]
 ) -> tuple[str, ...]:
@@ -100,7 +109,11 @@ def see_as(request: HttpRequest) -> HttpResponse:
                 object_id=person.pk,
                 detail={"user": person.get_username(), "searched": bool(question)},
             )
-        context |= {"person": person, "reach": reach_of(person)}
+        context |= {
+            "person": person,
+            "reach": reach_of(person),
+            "shared": shared_with(person),
+        }
         if question:
             context |= _looked_up(person, question)
     return render(request, "rag_site/see_as.html", context)

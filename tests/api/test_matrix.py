@@ -19,7 +19,7 @@ from django.http.response import HttpResponseBase
 from django.test import AsyncClient
 
 from generation.models import Answer, Conversation
-from ingestion.models import Collection, Document, Membership, Role
+from ingestion.models import Collection, Document, Membership, Role, Share
 from rag_site.api import api
 from rag_site.asking import ALL_SCOPES, Scope
 from rag_site.models import User
@@ -79,6 +79,11 @@ ROUTES: dict[str, Route] = {
     "POST /documents/{pk}/retry": Route(role="writer", scope="ingest"),
     # The world's document has been read, which only a writer learns.
     "POST /documents/{pk}/cancel": Route(role="writer", scope="ingest", good=(409,)),
+    "GET /documents/{pk}/shares": Route(role="manager", scope="manage"),
+    "POST /documents/{pk}/shares": Route(
+        role="manager", scope="manage", body={"user": "writer"}
+    ),
+    "DELETE /documents/{pk}/shares/{share}": Route(role="manager", scope="manage"),
     "GET /documents/{pk}/file": Route(role="reader", scope="read"),
     "GET /documents/{pk}/text": Route(role="reader", scope="read"),
     # A text file has no page to look at, which only a reader learns.
@@ -149,6 +154,7 @@ class World:
     collection: Collection
     document: Document
     member: Membership
+    share: Share
     chat: Conversation
     answer: Answer
 
@@ -161,6 +167,7 @@ class World:
             "conversations": self.chat,
         }.get(kind)
         filled = template.replace("{pk}", str(row.pk) if row else "")
+        filled = filled.replace("{share}", str(self.share.pk))
         return filled.replace("{member}", str(self.member.pk)).replace("{number}", "1")
 
     def filled(self, value: Any) -> Any:
@@ -176,17 +183,18 @@ class World:
 @pytest.fixture
 def world(model: ScriptedLLM) -> World:
     writer, reader = factories.make_user("writer"), factories.make_user("reader")
-    factories.make_user("dora")
     collection = factories.make_collection(shared_with=writer, role=Role.WRITER)
     member = Membership.objects.create(
         collection=collection, user=reader, role="reader"
     )
     document = factories.make_ready_document(collection)
+    dora = factories.make_user("dora")
+    share = Share.objects.create(document=document, user=dora)
     chat = Conversation.objects.create(user=factories.alice())
     answer = Answer.objects.create(
         conversation=chat, question="q", state=Answer.State.DONE, text="Canary-7731."
     )
-    return World(collection, document, member, chat, answer)
+    return World(collection, document, member, share, chat, answer)
 
 
 async def send(

@@ -83,6 +83,8 @@ def test_a_stranger_can_change_nothing(scene: Scene, client_of: ClientOf) -> Non
         f"/documents/{scene.failed.pk}/retry",
         f"/documents/{scene.waiting.pk}/cancel",
         f"/documents/{scene.document.pk}/delete",
+        f"/documents/{scene.document.pk}/share",
+        f"/documents/{scene.document.pk}/shares/1/end",
         f"/collections/{scene.collection.pk}/documents",
         f"/collections/{scene.collection.pk}/choice",
         f"/collections/{scene.collection.pk}/fetch",

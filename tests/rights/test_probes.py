@@ -119,8 +119,11 @@ def by_list(probe: Probe, user: User, document: Document) -> bool:
 
 
 def by_collection(probe: Probe, user: User, document: Document) -> bool:
+    """A shared document does not open the collection that it lies in."""
     rows = collections_visible_to(asker(user))
-    return rows.filter(pk=document.collection_id).exists()
+    is_open = rows.filter(pk=document.collection_id).exists()
+    assert is_open is probe.world.may_enter(user, probe.world.home[document])
+    return probe.world.may_read(user, document)
 
 
 def by_floor(probe: Probe, user: User, document: Document) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from django.contrib.auth.models import Group
 
-from ingestion.models import Collection, Document, Membership
+from ingestion.models import Collection, Document, Membership, Share
 from rag_site.models import User
 from tests.factories import make_collection, make_ready_document, make_user
 from tests.fakes import HashEmbedder
@@ -35,25 +35,36 @@ class World:
     open_to_all: set[Collection] = field(default_factory=set)
     in_group: set[tuple[User, Group]] = field(default_factory=set)
     members: set[tuple[Collection, User | Group]] = field(default_factory=set)
+    shares: set[tuple[Document, User | Group]] = field(default_factory=set)
 
     def may_read(self, user: User, document: Document) -> bool:
         if user in self.suspended:
             return False
-        collection = self.home[document]
+        return self.may_enter(user, self.home[document]) or any(
+            (document, who) in self.shares for who in self._faces(user)
+        )
+
+    def may_enter(self, user: User, collection: Collection) -> bool:
+        if user in self.suspended:
+            return False
         return (
             self.owner[collection] == user
             or collection in self.open_to_all
-            or (collection, user) in self.members
-            or any(
-                (user, group) in self.in_group and (collection, group) in self.members
-                for group in self.groups
-            )
+            or any((collection, who) in self.members for who in self._faces(user))
         )
+
+    def _faces(self, user: User) -> list[User | Group]:
+        """Return the user and the groups that the user is in."""
+        groups = [group for group in self.groups if (user, group) in self.in_group]
+        return [user, *groups]
 
     def change(self) -> None:
         """Change one right at random, in both places."""
         self.chance.choice(
-            [self._toggle_member, self._toggle_group, self._open, self._suspend]
+            [
+                *(self._toggle_member, self._toggle_group, self._toggle_share),
+                *(self._open, self._suspend),
+            ]
         )()
 
     def _toggle_member(self) -> None:
@@ -68,6 +79,17 @@ class World:
         else:
             self.members.add((collection, who))
             Membership.objects.create(collection=collection, **{column: who})
+
+    def _toggle_share(self) -> None:
+        document = self.chance.choice(self.documents)
+        who = self.chance.choice([*self.users, *self.groups])
+        column = "user" if isinstance(who, User) else "group"
+        if (document, who) in self.shares:
+            self.shares.remove((document, who))
+            Share.objects.filter(document=document, **{column: who}).delete()
+        else:
+            self.shares.add((document, who))
+            Share.objects.create(document=document, **{column: who})
 
     def _toggle_group(self) -> None:
         pair = self.chance.choice(self.users), self.chance.choice(self.groups)
