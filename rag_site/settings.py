@@ -340,7 +340,7 @@ EXACT_SCAN_CHUNKS = env_int("PLUMBLINE_EXACT_SCAN_CHUNKS", 20_000)
 # EXACT_SCAN_CHUNKS the cheaper of the two is chosen by it.
 WALK_COST = env_float("PLUMBLINE_WALK_COST", 50.0, minimum=0.0, maximum=10_000.0)
 # hnsw.ef_search of an index scan.
-HNSW_EF_SEARCH = env_int("PLUMBLINE_HNSW_EF_SEARCH", 100, minimum=10, maximum=1000)
+HNSW_EF_SEARCH = env_int("PLUMBLINE_HNSW_EF_SEARCH", 400, minimum=10, maximum=1000)
 # Connections of a vector in the HNSW index; more: better recall, more memory.
 HNSW_M = env_int("PLUMBLINE_HNSW_M", 16, minimum=4, maximum=100)
 # Candidates looked at while building it; more: better recall, longer build.
@@ -351,8 +351,7 @@ HNSW_EF_CONSTRUCTION = env_int(
 INDEX_MEMORY_MB = env_int("PLUMBLINE_INDEX_MEMORY_MB", 1024, minimum=64)
 # Processes of an index build beside the one that leads it.
 INDEX_WORKERS = env_int("PLUMBLINE_INDEX_WORKERS", 1, maximum=64)
-# Cross-encoder that reads the best hits again: a folder with model.safetensors or
-# a name of the weights catalogue. Unset: none.
+# Cross-encoder that reads the best hits again: folder or catalogue name. Unset: none.
 RERANKER = env_str("PLUMBLINE_RERANKER")
 # Of the best hits, how many it reads; each costs tens of milliseconds on a CPU.
 RERANK = env_int("PLUMBLINE_RERANK", 30, minimum=1, maximum=200)

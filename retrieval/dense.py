@@ -91,8 +91,8 @@ def prepare_index_scan(config: RetrievalConfig) -> None:
     Without the iterative scan a filter takes its rows out of the first
     ``ef_search`` alone, and a reader of a tenth of the library gets a tenth of
     them (pgvector README, "Filtering"). In strict order it drops rows that it meets
-    too late, and such a reader of a million chunks missed a fifth of the nearest
-    ten; in relaxed order none. Whoever asks sorts the rows again.
+    too late, and such a reader of a million chunks missed an eighth of the nearest
+    ten; in relaxed order a hundredth. Whoever asks sorts the rows again.
     """
     with connection_for_ranking().cursor() as cursor:
         cursor.execute(

@@ -47,7 +47,7 @@ class RetrievalConfig:
     neighbours: bool = False
     exact_scan_chunks: int = 20_000
     walk_cost: float = 50.0
-    ef_search: int = 100
+    ef_search: int = 400
 
     def __post_init__(self) -> None:
         if not 1 <= self.k <= self.candidates:

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
+from generation.server.questions import QuestionEmbedder
 from ingestion import reembedding
 from ingestion.embedding import Embedder
 from ingestion.errors import EmbedderChanged, ReembedRefused, SpaceBusy, SpaceChanged
@@ -252,3 +253,16 @@ def test_the_command_and_the_page_tell_how_far_it_is(
     with pytest.raises(SystemExit):
         call_command("reembed", stdout=out)
     assert "Finds less." in out.getvalue()
+
+
+async def test_the_model_server_embeds_with_the_model_that_is_named() -> None:
+    digests = {name: embedder.digest for name, embedder in EMBEDDERS.items()}
+    server = QuestionEmbedder(
+        lambda name: EMBEDDERS[name], name="hash-embedder", digests=digests
+    )
+    wide = await server.embed(["a pump"], as_question=True, model="wide")
+    assert (wide.model, wide.digest, len(wide.vectors[0])) == ("wide", Wide.digest, 512)
+    # A client of OpenAI's protocol may name a model of theirs.
+    for name in ("", "text-embedding-3-small"):
+        usual = await server.embed(["a pump"], as_question=False, model=name)
+        assert (usual.model, len(usual.vectors[0])) == ("hash-embedder", 384)

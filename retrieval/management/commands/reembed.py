@@ -31,6 +31,7 @@ Step = EmbeddingSpace.Step
 
 class Command(BaseCommand):
     help = __doc__
+    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         deeds = parser.add_mutually_exclusive_group()
