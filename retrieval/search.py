@@ -58,27 +58,17 @@ def search(
         space = live_space() if config.method != "lexical" else None
         vector = _embed(question, space, embedder) if space else None
         stopwatch.lap("embed")
-        candidates = find_candidates(
-            Query(
-                visible=visible,
-                filters=filters,
-                config=config,
-                reach=reach,
-                space=space,
-                vector=vector,
-            )
+        query = Query(
+            visible=visible,
+            filters=filters,
+            config=config,
+            reach=reach,
+            space=space,
+            vector=vector,
         )
+        candidates = find_candidates(query)
         stopwatch.lap("find")
-        ranked = _fuse(candidates, config)
-        stopwatch.lap("fuse")
-        if config.rerank:
-            ranked = _rerank(question, ranked, config, reranker)
-            stopwatch.lap("rerank")
-        hits = _chosen(ranked, config)
-        stopwatch.lap("choose")
-        if config.neighbours:
-            hits = with_neighbours(hits)
-            stopwatch.lap("neighbours")
+        hits = _choose(question, candidates, config, reranker, stopwatch)
     timings = stopwatch.stop()
     logger.info(
         "search: %d hits of %d chunks in %d documents, %.0f ms",
@@ -107,6 +97,28 @@ def _embed(
     return embedder.embed_question(question)
 
 
+def _choose(
+    question: str,
+    candidates: list[Hit],
+    config: RetrievalConfig,
+    reranker: Reranker | None,
+    stopwatch: Stopwatch,
+) -> list[Hit]:
+    """Return the ``k`` hits to show, none of which repeats another."""
+    ranked = _fuse(candidates, config)
+    stopwatch.lap("fuse")
+    if config.rerank:
+        ranked = _rerank(question, ranked, config, reranker)
+        stopwatch.lap("rerank")
+    different = drop_copies(spread(ranked, decay=config.decay))
+    hits = list(islice(different, config.k))
+    stopwatch.lap("choose")
+    if config.neighbours:
+        hits = with_neighbours(hits)
+        stopwatch.lap("neighbours")
+    return hits
+
+
 def _fuse(candidates: list[Hit], config: RetrievalConfig) -> list[Hit]:
     if config.method == "hybrid" and config.fusion == "ranks":
         return fuse_ranks(candidates)
@@ -130,12 +142,6 @@ def _rerank(
     except RerankerUnavailable as exc:
         logger.warning("search goes on without reranking: %s", exc.message)
         return hits
-
-
-def _chosen(ranked: list[Hit], config: RetrievalConfig) -> list[Hit]:
-    """Return ``k`` hits, none of which repeats another."""
-    different = drop_copies(spread(ranked, decay=config.decay))
-    return list(islice(different, config.k))
 
 
 class Stopwatch:
