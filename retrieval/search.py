@@ -20,7 +20,7 @@ from retrieval.diversity import spread
 from retrieval.filters import Filters
 from retrieval.fusion import fuse_ranks, fuse_scores
 from retrieval.neighbours import with_neighbours
-from retrieval.reach import measure_reach
+from retrieval.reach import Reach, measure_reach
 from retrieval.reranking import Reranker, RerankerUnavailable, get_reranker, rerank
 from retrieval.types import Hit, RetrievalConfig, SearchResult
 
@@ -69,7 +69,10 @@ def search(
         candidates = find_candidates(query)
         stopwatch.lap("find")
         hits = _choose(question, candidates, config, reranker, stopwatch)
-    timings = stopwatch.stop()
+    return _result(hits, reach, stopwatch.stop())
+
+
+def _result(hits: list[Hit], reach: Reach, timings: dict[str, float]) -> SearchResult:
     logger.info(
         "search: %d hits of %d chunks in %d documents, %.0f ms",
         len(hits),
