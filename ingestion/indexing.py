@@ -186,11 +186,26 @@ def status(space: EmbeddingSpace) -> IndexStatus:
 @contextmanager
 def _alone() -> Iterator[psycopg.Connection[Any]]:
     """Yield a connection of its own that holds the lock of builders."""
-    with contextlib.closing(connect()) as link:
-        row = link.execute("SELECT pg_try_advisory_lock(%s)", [_INDEX_LOCK]).fetchone()
-        if not (row and row[0]):
+    with only_one(_INDEX_LOCK) as link:
+        if link is None:
             raise SpaceBusy("Another process builds an index. Wait for it to end.")
         yield link
+
+
+@contextmanager
+def only_one(key: int) -> Iterator[psycopg.Connection[Any] | None]:
+    """Yield a connection that holds the advisory lock ``key``; None if another does.
+
+    The lock ends with its connection, also after SIGKILL.
+    """
+    with contextlib.closing(connect()) as link:
+        row = link.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
+        try:
+            yield link if row and row[0] else None
+        finally:
+            # The server ends a closed connection a little later.
+            with contextlib.suppress(psycopg.Error):
+                link.execute("SELECT pg_advisory_unlock_all()")
 
 
 def connect() -> psycopg.Connection[Any]:

@@ -8,7 +8,6 @@ run that is killed is gone on with by the next one (docs/adr/0016).
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -311,10 +310,8 @@ def _set(space: EmbeddingSpace, **fields: Any) -> bool:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Be the only worker: a lock that ends with its connection, also after SIGKILL."""
-    with contextlib.closing(indexing.connect()) as link:
-        row = link.execute("SELECT pg_try_advisory_lock(%s)", [_WORK_LOCK]).fetchone()
-        if not (row and row[0]):
+    with indexing.only_one(_WORK_LOCK) as link:
+        if link is None:
             raise SpaceBusy("Another process is at work on it. Follow it on the page.")
         yield
 

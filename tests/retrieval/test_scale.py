@@ -39,7 +39,13 @@ def tables() -> set[str]:
 
 
 def indexes() -> set[str]:
-    rows = sql("SELECT indexname FROM pg_indexes WHERE indexname ~ '^embedding_space'")
+    """Of the live space; tests that commit leave tables of others behind."""
+    space = live_space()
+    assert space is not None
+    rows = sql(
+        "SELECT indexname FROM pg_indexes WHERE indexname ~ %s",
+        f"^embedding_space_{space.pk}(_|$)",
+    )
     return {name for (name,) in rows}
 
 
