@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
-import jsonschema
+import jsonschema_rs
 import psutil
 import pytest
 
@@ -186,7 +186,7 @@ def test_every_answer_keeps_to_its_schema(http: httpx.Client) -> None:
     with ThreadPoolExecutor(6) as threads:
         for found in threads.map(ask, range(12)):
             assert found["finish_reason"] == "stop"
-            jsonschema.validate(json.loads(found["message"]["content"]), SCHEMA)
+            jsonschema_rs.validate(SCHEMA, json.loads(found["message"]["content"]))
 
 
 def test_any_object_and_refused_schemas(http: httpx.Client) -> None:

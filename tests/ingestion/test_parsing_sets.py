@@ -12,7 +12,6 @@ import resource
 import shutil
 import time
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +63,14 @@ def _normal(text: str) -> str:
     return " ".join(re.sub(r"[*_`|#\\]", " ", text).split())
 
 
-def _good() -> Iterator[Any]:
+def _good() -> list[Any]:
     """Text recognition takes seconds a page: not among the fast tests."""
-    for row in _rows(_SET):
-        marks = [pytest.mark.models] if row["needs_ocr"] else []
-        yield pytest.param(row, marks=marks, id=row["file"])
+    return [
+        pytest.param(
+            row, marks=[pytest.mark.models] if row["needs_ocr"] else [], id=row["file"]
+        )
+        for row in _rows(_SET)
+    ]
 
 
 @pytest.mark.parametrize("row", _good())
