@@ -86,11 +86,17 @@ def waiting(queue: str) -> QuerySet[Document]:
     return rows.order_by("queued_at", "id")
 
 
-def claim_next(queue: str) -> Claim | None:
-    """Take the document that has waited longest in ``queue``, if there is one."""
+def claim_next(queue: str, *, is_last_try: bool = False) -> Claim | None:
+    """Take the document that has waited longest in ``queue``, if there is one.
+
+    Those that were interrupted so often that one try is left are taken with
+    ``is_last_try``, and only then.
+    """
+    repeated = Q(tries__gte=max(1, settings.MAX_ATTEMPTS - 1))
     with transaction.atomic():
         # Rows that others are taking just now are passed over, not waited for.
         rows = waiting(queue).select_for_update(skip_locked=True, of=("self",))
+        rows = rows.filter(repeated if is_last_try else ~repeated)
         found = rows.values_list("pk", flat=True).first()
         return claim(found) if found else None
 

@@ -37,6 +37,9 @@ class Takers:
         self._name = name
         self._woken = threading.Event()
         self._stopping = threading.Event()
+        # Documents in hand of all threads, and what each passes before it takes one.
+        self._at_work = 0
+        self._door = threading.Lock()
         self._beaten = 0.0
         self._is_database_away = False
         self._watch = Watch(
@@ -81,10 +84,8 @@ class Takers:
         """Read one document; False if there is none. The rim of the thread."""
         try:
             self._beat_if_due()
-            claimed = claim_next(self.queue)
+            has_read = self._read_next() or self._read_alone()
             self._is_database_away = False
-            if claimed is not None:
-                read(claimed, watch=self._watch)
         except DatabaseError as exc:
             self._note_away(exc)
             return False
@@ -92,6 +93,32 @@ class Takers:
             # Nothing may end the thread; what it read is tried again by its lease.
             logger.exception("a document could not be read")
             return False
+        return has_read
+
+    def _read_next(self) -> bool:
+        with self._door:
+            self._at_work += 1
+        try:
+            claimed = claim_next(self.queue)
+            if claimed is not None:
+                read(claimed, watch=self._watch)
+        finally:
+            with self._door:
+                self._at_work -= 1
+        return claimed is not None
+
+    def _read_alone(self) -> bool:
+        """Make the last try of a document when this worker has nothing else in hand.
+
+        What takes its worker with it must not take the last try of others, which
+        would be in hand beside it each time.
+        """
+        with self._door:  # keeps the other threads out for as long as it takes
+            claimed = (
+                None if self._at_work else claim_next(self.queue, is_last_try=True)
+            )
+            if claimed is not None:
+                read(claimed, watch=self._watch)
         return claimed is not None
 
     def _note_away(self, exc: DatabaseError) -> None:

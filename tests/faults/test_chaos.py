@@ -62,6 +62,7 @@ LONG = Plan(
 SEED = 20261122
 # A worker that was killed needs some seconds to start, many on a busy machine.
 _BUSY_WITHIN_S = 60
+_AT_MOST_LATER_S = 3.0
 
 
 @dataclass
@@ -164,8 +165,11 @@ def _kill(workers: list[Worker], dice: random.Random, recoveries: Recoveries) ->
     deadline = time.monotonic() + _BUSY_WITHIN_S
     while time.monotonic() < deadline:
         victim = dice.choice(workers)
-        if recoveries.note(victim.name.split("-")[0]):
-            time.sleep(dice.uniform(0, 0.3))
+        queue = victim.name.split("-")[0]
+        if recoveries.note(queue):
+            # At any moment of the work, not always at its beginning.
+            time.sleep(dice.uniform(0, _AT_MOST_LATER_S))
+            recoveries.note(queue)
             victim.kill()
             return True
         time.sleep(0.02)

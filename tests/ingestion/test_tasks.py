@@ -165,6 +165,31 @@ def test_a_worker_finds_what_waits_and_a_message_wakes_it(takers):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_last_try_waits_until_nothing_else_is_in_hand(takers, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(HashEmbedder):
+        def embed_passages(self, texts):
+            begun.set()
+            assert go_on.wait(20)
+            return super().embed_passages(texts)
+
+    monkeypatch.setattr(pipeline, "load_embedder", lambda name: Slow())
+    monkeypatch.setattr(taking, "_LOOK_S", 0.05)
+    worn, fresh = (make_document(make_collection(name=name)) for name in "ab")
+    long_ago(worn, tries=2, queued_at=timezone.now() - timedelta(hours=1))
+    takers.start()
+    assert begun.wait(20)
+    time.sleep(0.3)
+    assert list(Document.objects.filter(attempt=0)) == [worn]
+    go_on.set()
+    assert settled(fresh).state == settled(worn).state == State.READY
+    fresh.refresh_from_db()
+    worn.refresh_from_db()
+    assert worn.started_at > fresh.started_at
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_worker_that_stops_gives_its_document_back(takers, monkeypatch):
     begun, go_on = threading.Event(), threading.Event()
 
