@@ -11,7 +11,8 @@ from ninja import Router, Status
 from ingestion import api_shapes as shapes
 from ingestion import sharing
 from ingestion.api import whom
-from ingestion.models import Role, Share
+from ingestion.models import Role
+from ingestion.share_models import Share
 from ingestion.visibility import get_document_for
 from rag_site.access import asker_of, needs
 from rag_site.errors import NotFound

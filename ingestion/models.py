@@ -14,7 +14,7 @@ from django.db.models.functions import MD5
 from django.utils import timezone
 from pgvector.django import HalfVectorField
 
-from ingestion import checkpoint_models  # noqa: F401 - Django looks for models here
+from ingestion import checkpoint_models, share_models  # noqa: F401 - Django looks here
 
 
 class Role(models.TextChoices):
@@ -170,36 +170,6 @@ class Document(models.Model):
     def path(self) -> str:
         """Folder and name: what tells it from others of its name."""
         return f"{self.folder}/{self.name}" if self.folder else self.name
-
-
-class Share(models.Model):
-    """One document that a user or a group may read without being a member."""
-
-    document = models.ForeignKey(Document, models.CASCADE, related_name="shares")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True
-    )
-    group = models.ForeignKey("auth.Group", models.CASCADE, null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(user__isnull=False, group__isnull=True)
-                | Q(user__isnull=True, group__isnull=False),
-                name="share_with_a_user_or_a_group",
-            ),
-            models.UniqueConstraint(
-                fields=["document", "user"], name="share_once_per_user"
-            ),
-            models.UniqueConstraint(
-                fields=["document", "group"], name="share_once_per_group"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.user or self.group)
 
 
 class DocumentVersion(models.Model):

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from ingestion.models import Document, Role, Share
+from ingestion.models import Document, Role
+from ingestion.share_models import Share
 from ingestion.visibility import get_document_for
 from rag_site import audit
 from rag_site.asking import Asker

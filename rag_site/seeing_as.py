@@ -16,7 +16,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from ingestion.models import Collection, Membership, Share
+from ingestion.models import Collection, Membership
+from ingestion.share_models import Share
 from ingestion.visibility import collections_visible_to, visible_to
 from rag_site import audit
 from rag_site.asking import Asker, asker_of_request

@@ -19,7 +19,8 @@ from django.http.response import HttpResponseBase
 from django.test import AsyncClient
 
 from generation.models import Answer, Conversation
-from ingestion.models import Collection, Document, Membership, Role, Share
+from ingestion.models import Collection, Document, Membership, Role
+from ingestion.share_models import Share
 from rag_site.api import api
 from rag_site.asking import ALL_SCOPES, Scope
 from rag_site.models import User

@@ -26,8 +26,9 @@ WAIT_S = 180
 
 
 def _model_server(site: RunningSite) -> psutil.Process:
+    """Return the process that holds the weights, below the one that keeps the port."""
     children = psutil.Process(site.process.pid).children(recursive=True)
-    [found] = [c for c in children if "serve_model" in c.cmdline()]
+    [found] = [c for c in children if {"serve_model", "--socket"} <= {*c.cmdline()}]
     return found
 
 

@@ -3,7 +3,7 @@
 Reads jobs from standard input, {"k": 7, "collection": "...", "file": "..."}, and
 runs each in a fork of itself: a real process that ends by SIGKILL before its k-th
 step. Steps are writes to the database, commits, changes to stored files, starting
-the parser, what it says, and commands to Redis. Answers {"steps", "last", "killed"}.
+the parser, what it says, and commands to Redis. Answers {"steps", "names", "last", "killed"}.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+# Of the memory in which a victim counts: the last step, then the names of all.
+_ROOM_BYTES = 1 << 16
 _FILE_EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "shutil.copyfileobj"}
 _WRITES = ("INSERT", "UPDATE", "DELETE", "SELECT NEXTVAL")
 
@@ -28,11 +30,14 @@ class Steps:
 
     def __init__(self, k: int, shared: mmap.mmap) -> None:
         self._k, self._shared, self._count = k, shared, 0
+        self._names = ""
 
     def step(self, name: str) -> None:
         self._count += 1
         self._shared.seek(0)
         self._shared.write(f"{self._count} {name}"[:90].ljust(100).encode())
+        self._names += f"{name[:60]}\n"
+        self._shared.write(self._names.encode())
         if self._count == self._k:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -47,15 +52,16 @@ def main() -> None:
 
     for line in sys.stdin:
         job = json.loads(line)
-        shared = mmap.mmap(-1, 100)
+        shared = mmap.mmap(-1, _ROOM_BYTES)
         pid = os.fork()
         if not pid:
             _run_and_exit(job, Steps(job["k"], shared))
         _, status = os.waitpid(pid, 0)
-        count, _, last = shared[:].decode().strip("\x00 ").partition(" ")
+        count, _, last = shared[:100].decode().strip("\x00 ").partition(" ")
         answer = {
             "steps": int(count or 0),
             "last": last,
+            "names": shared[100:].decode(errors="replace").strip("\x00").splitlines(),
             "killed": os.WIFSIGNALED(status),
             "status": status,
         }

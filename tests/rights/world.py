@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from django.contrib.auth.models import Group
 
-from ingestion.models import Collection, Document, Membership, Share
+from ingestion.models import Collection, Document, Membership
+from ingestion.share_models import Share
 from rag_site.models import User
 from tests.factories import make_collection, make_ready_document, make_user
 from tests.fakes import HashEmbedder
