@@ -1,4 +1,4 @@
-"""`manage.py evaluate retrieval|answers DIR|golden`: quality on judged data, as JSON."""
+"""`manage.py evaluate retrieval|answers|pii DIR|golden`: quality on judged data, as JSON."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class Command(BaseCommand):
             part.add_argument("--limit", type=_positive, metavar="N", help="questions")
             part.add_argument("--json", action="store_true", dest="as_json")
         answers.add_argument("--model", metavar="NAME", help="of the catalogue")
+        _add_guards(parts)
         _add_golden(parts)
 
     def handle(self, *args: Any, part: str, as_json: bool, **options: Any) -> None:
@@ -43,6 +44,8 @@ class Command(BaseCommand):
         try:
             if part == "golden":
                 report = _ask_golden(options)
+            elif part == "pii":
+                report = _find_items(options)
             else:
                 with scratch_database():
                     report = _PARTS[part](options)
@@ -75,6 +78,19 @@ def _answer_questions(options: dict[str, Any]) -> dict[str, Any]:
             progress=progress,
         )
     return report
+
+
+def _add_guards(parts: Any) -> None:
+    pii = parts.add_parser("pii", help="find numbers and addresses of people in texts")
+    pii.add_argument("directory", type=_folder, metavar="DIR")
+    pii.add_argument("--limit", type=_positive, metavar="N", help="texts")
+    pii.add_argument("--json", action="store_true", dest="as_json")
+
+
+def _find_items(options: dict[str, Any]) -> dict[str, Any]:
+    from ingestion.masking import evaluation
+
+    return evaluation.run(options["directory"], limit=options["limit"])
 
 
 def _add_golden(parts: Any) -> None:
