@@ -205,8 +205,9 @@ def _conclude(
     text = draft.text.strip()
     if is_refusal(text) or not (without_marks(text) or stopped):
         return [draft.done(NOT_IN_DOCUMENTS, refused=True, stopped=stopped)]
-    texts = {source.n: f"{source.heading}\n{source.quote}" for source in prompt.sources}
-    checked = check(text, texts, question=question)
+    texts = {source.n: source.quote for source in prompt.sources}
+    headings = {source.n: source.heading for source in prompt.sources}
+    checked = check(text, texts, question=question, headings=headings)
     found = [
         CitationFound(
             start=item.start,

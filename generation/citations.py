@@ -8,29 +8,35 @@ with one of a source that does not hold it, gets the one of a source that does.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from generation.evidence import (
+    Bearing,
+    Passage,
+    Verdict,
+    bearing_of,
+    passage_of,
+    share_of,
+)
 from generation.sentences import MARK, Sentence, split_sentences
 from generation.words import Claim, claim_of
 
-Verdict = Literal["supported", "partly", "unsupported"]
-
-# Share of a sentence's terms that its sources must hold. Set on SQuAD 2 dev
-# answers: paraphrases keep about two thirds of their words.
-SUPPORTED_SHARE = 0.6
-PARTLY_SHARE = 0.34
-# A fact of one or two words is in many passages; then the question's terms
-# must be near it as well.
-SHORT_CLAIM_TERMS = 3
-SHORT_QUESTION_SHARE = 0.3
 # Other ways in which models write a mark.
 _OTHER_MARKS = re.compile(
     r"[\[(【（](?:(?:passage|source|document|doc|see)s?\s*)?(?:id\s*=\s*)?#?\"?"
     r"(\d{1,3}(?:\s*(?:,|;|and|&)\s*\d{1,3})*)\"?[\])】）]",
     re.IGNORECASE,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """Characters start to end of source ``n`` that bear a sentence."""
+
+    n: int
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +48,7 @@ class Cited:
     sentence: str
     sources: tuple[int, ...]
     verdict: Verdict
+    words: tuple[Words, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,28 +63,44 @@ class Checked:
         return frozenset(n for item in self.cited for n in item.sources)
 
 
-def check(text: str, sources: Mapping[int, str], *, question: str) -> Checked:
+def check(
+    text: str,
+    sources: Mapping[int, str],
+    *,
+    question: str,
+    headings: Mapping[int, str] | None = None,
+) -> Checked:
     """Mend the marks of ``text`` and judge each sentence.
 
     Args:
         sources: text of each source by its number, as it was in the prompt.
         question: terms of it count as said, for answers of a few words.
+        headings: where each source stands; counts as part of it.
     """
-    claims = {number: claim_of(source) for number, source in sources.items()}
+    titles = headings or {}
+    held = {n: passage_of(source, titles.get(n, "")) for n, source in sources.items()}
     asked = claim_of(question)
     mended = mend_marks(text, frozenset(sources))
-    mended = _mend_sources(mended, claims, asked)
-    cited = tuple(
-        Cited(
-            start=sentence.start,
-            end=sentence.end,
-            sentence=sentence.words,
-            sources=sentence.marks,
-            verdict=judge(sentence, claims, asked),
-        )
-        for sentence in split_sentences(mended)
-    )
+    mended = _mend_sources(mended, held, asked)
+    cited = tuple(_cited(part, held, asked) for part in split_sentences(mended))
     return Checked(text=mended, cited=cited)
+
+
+def _cited(sentence: Sentence, held: Mapping[int, Passage], asked: Claim) -> Cited:
+    found = bearings(sentence, held, asked)
+    words = [
+        Words(n=number, start=bearing.part.start, end=bearing.part.end)
+        for number, bearing in found.items()
+        if bearing.part is not None and bearing.verdict != "unsupported"
+    ]
+    return Cited(
+        start=sentence.start,
+        end=sentence.end,
+        sentence=sentence.words,
+        sources=sentence.marks,
+        verdict=_together(found.values()),
+        words=tuple(words),
+    )
 
 
 def mend_marks(text: str, known: frozenset[int]) -> str:
@@ -95,14 +118,14 @@ def mend_marks(text: str, known: frozenset[int]) -> str:
     return re.sub(r"[ \t]+([.!?,;])", r"\1", mended).strip()
 
 
-def _mend_sources(text: str, claims: Mapping[int, Claim], asked: Claim) -> str:
+def _mend_sources(text: str, held: Mapping[int, Passage], asked: Claim) -> str:
     """Name the source that clearly holds a sentence, where none or a wrong one is named.
 
     A mark before its sentence moves behind it, where readers look for it.
     """
     for sentence in reversed(split_sentences(text)):
-        if not sentence.marks or judge(sentence, claims, asked) == "unsupported":
-            number = best_source(sentence.words, claims, asked)
+        if not sentence.marks or judge(sentence, held, asked) != "supported":
+            number = best_source(sentence.words, held, asked)
         elif len(sentence.marks) == 1 and MARK.match(sentence.text):
             number = sentence.marks[0]
         else:
@@ -121,7 +144,7 @@ def _marked(sentence: Sentence, number: int) -> str:
     return f"{body} [{number}]{words[len(body) :]}"
 
 
-def best_source(sentence: str, claims: Mapping[int, Claim], asked: Claim) -> int | None:
+def best_source(sentence: str, held: Mapping[int, Passage], asked: Claim) -> int | None:
     """Return the source that holds the sentence best, None if none clearly does.
 
     Between equals the one that holds more of the question wins, then the one
@@ -131,47 +154,31 @@ def best_source(sentence: str, claims: Mapping[int, Claim], asked: Claim) -> int
     if not claim.terms:
         return None
     scored = [
-        (_share(claim.terms, held), _share(asked.terms, held), -number)
-        for number, held in claims.items()
-        if verdict_of(claim, held, asked) == "supported"
+        (share_of(claim.terms, one.whole), share_of(asked.terms, one.whole), -number)
+        for number, one in held.items()
+        if bearing_of(claim, one, asked).verdict == "supported"
     ]
     return -max(scored)[2] if scored else None
 
 
-def judge(sentence: Sentence, claims: Mapping[int, Claim], asked: Claim) -> Verdict:
+def judge(sentence: Sentence, held: Mapping[int, Passage], asked: Claim) -> Verdict:
     """Return the verdict on a sentence by the sources that it names."""
-    named = [claims[number] for number in sentence.marks if number in claims]
+    return _together(bearings(sentence, held, asked).values())
+
+
+def bearings(
+    sentence: Sentence, held: Mapping[int, Passage], asked: Claim
+) -> dict[int, Bearing]:
+    """Return what each source that the sentence names says of it."""
     claim = claim_of(sentence.words)
-    if not named or not claim.terms:
-        return "unsupported"
-    together = Claim(
-        words=frozenset().union(*(held.words for held in named)),
-        numbers=frozenset().union(*(held.numbers for held in named)),
-        names=frozenset().union(*(held.names for held in named)),
-        is_negated=any(held.is_negated for held in named),
-    )
-    return verdict_of(claim, together, asked)
+    if not claim.terms:
+        return {}
+    named = [number for number in sentence.marks if number in held]
+    return {number: bearing_of(claim, held[number], asked) for number in named}
 
 
-def verdict_of(claim: Claim, held: Claim, asked: Claim) -> Verdict:
-    """Compare one claim with what a source holds.
-
-    A number, or a name that the question did not bring, must be in the source;
-    a negation must have one there.
-    """
-    said = claim.terms - asked.terms or claim.terms
-    share = _share(said, held)
-    new_names = claim.names - asked.names
-    exact = claim.numbers - asked.numbers <= held.numbers and new_names <= held.words
-    if claim.is_negated and not (held.is_negated or asked.is_negated):
-        exact = False
-    if len(said) <= SHORT_CLAIM_TERMS and asked.terms:
-        exact = exact and _share(asked.terms, held) >= SHORT_QUESTION_SHARE
-    if exact and share >= SUPPORTED_SHARE:
-        return "supported"
-    return "partly" if share >= PARTLY_SHARE else "unsupported"
-
-
-def _share(terms: frozenset[str], held: Claim) -> float:
-    """Return the share of ``terms`` in the source, 0 to 1; 1 if there are none."""
-    return len(terms & held.terms) / len(terms) if terms else 1.0
+def _together(found: Iterable[Bearing]) -> Verdict:
+    """One source that bears a sentence is enough; several that bear parts are not."""
+    verdicts = {bearing.verdict for bearing in found}
+    order: tuple[Verdict, ...] = ("supported", "partly")
+    return next((name for name in order if name in verdicts), "unsupported")

@@ -28,6 +28,10 @@ QUESTION_WORDS = frozenset(
 NEGATIONS = frozenset(
     "not no never none neither nor without cannot nobody nothing nowhere".split()  # noqa: SIM905
 )
+PRONOUNS = frozenset(
+    """he she it they him her them his its their theirs hers this these those such
+    who which whose""".split()  # noqa: SIM905
+)
 NUMBER_WORDS = {
     word: str(value)
     for value, word in enumerate(
@@ -40,6 +44,8 @@ _SUFFIXES = ("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ied", "e
 _SHORT_SUFFIXES = ("er", "ed", "es", "ly", "s", "e", "y")
 # A stem shorter than this would bring unrelated words together.
 _MIN_STEM = 4
+# Words of a sentence in which a pronoun is its subject.
+_OPENING = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,10 @@ class Claim:
     numbers: frozenset[str]
     names: frozenset[str]
     is_negated: bool
+    # What the negations bear upon: the first term after each.
+    denied: frozenset[str] = frozenset()
+    # A pronoun among its first words points at the sentence before.
+    points_back: bool = False
 
     @property
     def terms(self) -> frozenset[str]:
@@ -82,25 +92,44 @@ def number(raw: str) -> str:
 
 
 def claim_of(text: str) -> Claim:
-    words, numbers, names = set(), set(), set()
-    is_negated = False
+    words, numbers, names, denied = set(), set(), set(), set()
+    is_negated = is_denying = points_back = False
     is_first = True
-    for match in _WORD.finditer(text):
+    for count, match in enumerate(_WORD.finditer(text)):
         raw = match[0]
         word = re.sub(r"['’]s$", "", fold(raw))
-        if raw[0].isdigit():
-            numbers.add(number(raw))
-        elif word in NUMBER_WORDS:
-            numbers.add(NUMBER_WORDS[word])
-        else:
-            is_negated = is_negated or word in NEGATIONS or "n't" in word
-            if word not in STOP_WORDS and len(word) > 1:
-                words.add(stem(word))
-                # The first word of a sentence is capitalised whatever it is.
-                if raw[0].isupper() and not is_first:
-                    names.add(stem(word))
+        term = _term(raw, word)
+        if term and (raw[0].isdigit() or word in NUMBER_WORDS):
+            numbers.add(term)
+        elif word in NEGATIONS or "n't" in word:
+            is_negated = is_denying = True
+        elif term:
+            words.add(term)
+            # The first word of a sentence is capitalised whatever it is.
+            if raw[0].isupper() and not is_first:
+                names.add(term)
+        if term and is_denying and word not in NEGATIONS and "n't" not in word:
+            denied.add(term)
+            is_denying = False
+        points_back = points_back or (count < _OPENING and word in PRONOUNS)
         is_first = text[match.end() : match.end() + 1] in ".!?:"
-    return Claim(frozenset(words), frozenset(numbers), frozenset(names), is_negated)
+    return Claim(
+        words=frozenset(words),
+        numbers=frozenset(numbers),
+        names=frozenset(names),
+        is_negated=is_negated,
+        denied=frozenset(denied),
+        points_back=points_back,
+    )
+
+
+def _term(raw: str, word: str) -> str:
+    """Return what a word is compared by, "" if it says nothing of its own."""
+    if raw[0].isdigit():
+        return number(raw)
+    if word in NUMBER_WORDS:
+        return NUMBER_WORDS[word]
+    return stem(word) if word not in STOP_WORDS and len(word) > 1 else ""
 
 
 def question_terms(question: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""`manage.py evaluate retrieval|answers|pii DIR|golden`: quality on judged data, as JSON."""
+"""`manage.py evaluate retrieval|answers|citations|pii DIR|golden`: quality, as JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ class Command(BaseCommand):
             "retrieval", help="rank documents: dense, lexical and hybrid"
         )
         answers = parts.add_parser("answers", help="answer questions with citations")
-        for part in (retrieval, answers):
+        citations = parts.add_parser(
+            "citations", help="check right and planted wrong citations; asks no model"
+        )
+        for part in (retrieval, answers, citations):
             part.add_argument("directory", type=_folder, metavar="DIR")
             part.add_argument("--limit", type=_positive, metavar="N", help="questions")
             part.add_argument("--json", action="store_true", dest="as_json")
@@ -46,6 +49,8 @@ class Command(BaseCommand):
                 report = _ask_golden(options)
             elif part == "pii":
                 report = _find_items(options)
+            elif part == "citations":
+                report = _check_citations(options)
             else:
                 with scratch_database():
                     report = _PARTS[part](options)
@@ -91,6 +96,14 @@ def _find_items(options: dict[str, Any]) -> dict[str, Any]:
     from ingestion.masking import evaluation
 
     return evaluation.run(options["directory"], limit=options["limit"])
+
+
+def _check_citations(options: dict[str, Any]) -> dict[str, Any]:
+    from generation import planted
+
+    cases = planted.build(options["directory"], limit=options["limit"])
+    dataset = options["directory"].resolve().name
+    return {"dataset": dataset, **planted.measure(cases)}
 
 
 def _add_golden(parts: Any) -> None:

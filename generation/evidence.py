@@ -1,0 +1,187 @@
+"""The words of a passage that bear a claim, and how well they do. Pure.
+
+A passage that holds all the words of a sentence need not say it: they may be those
+of different sentences. So a claim is held against single sentences, and against two
+that follow each other only where no single one speaks of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
+from typing import Literal
+
+from generation.sentences import split_sentences
+from generation.words import Claim, claim_of
+
+Verdict = Literal["supported", "partly", "unsupported"]
+
+# Share of a sentence's terms that its source must hold. Set on SQuAD 2 dev
+# answers: paraphrases keep about two thirds of their words.
+SUPPORTED_SHARE = 0.6
+PARTLY_SHARE = 0.34
+# A fact of one or two words is in many passages; then the question's terms
+# must be near it as well.
+SHORT_CLAIM_TERMS = 3
+SHORT_QUESTION_SHARE = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Characters start to end of a passage: a sentence, or two."""
+
+    start: int
+    end: int
+    claim: Claim
+    # The sentence before, to which "he" and "this" point.
+    before: Claim | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A source as it was in the prompt, ready to be held against claims."""
+
+    whole: Claim
+    heading: Claim
+    parts: tuple[Part, ...]
+
+    def pairs(self) -> Iterator[Part]:
+        """Yield each two sentences of which the second goes on with the first."""
+        for first, second in pairwise(self.parts):
+            shared = first.claim.terms & second.claim.terms
+            if not (second.claim.points_back or shared):
+                continue
+            yield Part(
+                start=first.start,
+                end=second.end,
+                claim=joined([first.claim, second.claim]),
+                before=first.before,
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearing:
+    """What a passage says of a claim; ``part`` are its words that come closest."""
+
+    verdict: Verdict
+    share: float
+    part: Part | None
+
+
+def passage_of(text: str, heading: str = "") -> Passage:
+    """Return ``text`` in parts; their offsets count in it."""
+    single: list[Part] = []
+    for sentence in split_sentences(text):
+        before = single[-1].claim if single else None
+        claim = claim_of(text[sentence.start : sentence.end])
+        part = Part(start=sentence.start, end=sentence.end, claim=claim, before=before)
+        single.append(part)
+    titled = claim_of(heading)
+    whole = joined([titled, *(part.claim for part in single)])
+    return Passage(whole=whole, heading=titled, parts=tuple(single))
+
+
+def joined(claims: Iterable[Claim]) -> Claim:
+    """Return all that ``claims`` say together."""
+    nothing = Claim(frozenset(), frozenset(), frozenset(), is_negated=False)
+    return reduce(_and, claims, nothing)
+
+
+def _and(one: Claim, other: Claim) -> Claim:
+    return Claim(
+        words=one.words | other.words,
+        numbers=one.numbers | other.numbers,
+        names=one.names | other.names,
+        is_negated=one.is_negated or other.is_negated,
+        denied=one.denied | other.denied,
+        points_back=one.points_back,
+    )
+
+
+def bearing_of(claim: Claim, passage: Passage, asked: Claim) -> Bearing:
+    """Judge ``claim`` by the words of ``passage`` that come closest to it.
+
+    Args:
+        asked: terms of the question count as said, for answers of a few words.
+    """
+    said = claim.terms - asked.terms or claim.terms
+    whole = share_of(said, passage.whole)
+    part = _closest(said, claim.terms | asked.terms, passage)
+    if part is None or whole < PARTLY_SHARE:
+        return Bearing(verdict="unsupported", share=whole, part=part)
+    share = share_of(said, joined([part.claim, passage.heading]))
+    if share >= SUPPORTED_SHARE and _is_exact(claim, part, passage, asked):
+        return Bearing(verdict="supported", share=share, part=part)
+    return Bearing(verdict="partly", share=share, part=part)
+
+
+def _closest(
+    said: frozenset[str], around: frozenset[str], passage: Passage
+) -> Part | None:
+    """Return the sentence that holds most of ``said``, then of ``around``.
+
+    Two are taken where no single one speaks of it.
+    """
+
+    def rank(part: Part) -> tuple[float, int, int]:
+        near = len(around & part.claim.terms)
+        return share_of(said, part.claim), near, -part.start
+
+    best = max(passage.parts, key=rank, default=None)
+    if best is not None and share_of(said, best.claim) < SUPPORTED_SHARE:
+        return max(passage.pairs(), key=rank, default=best)
+    return best
+
+
+def _is_exact(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bool:
+    """Whether numbers, names and negations agree.
+
+    A number, or a name that the question did not bring, must be in the words that
+    bear the claim; a name may be in the heading, or just before a pronoun.
+    """
+    held = part.claim
+    said = claim.terms - asked.terms or claim.terms
+    is_short = bool(asked.terms) and len(said) <= SHORT_CLAIM_TERMS
+    return (
+        claim.numbers - asked.numbers <= held.numbers | passage.heading.numbers
+        and _names_agree(claim, part, passage, asked)
+        and _agrees(claim, held, asked, is_short=is_short)
+        and (not is_short or _is_near(asked, part, passage))
+    )
+
+
+def _names_agree(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bool:
+    """Whether each name is where it should be.
+
+    One from the sentence before may stand for a pronoun, but not in the place of a
+    name that the words have themselves.
+    """
+    held = part.claim
+    missing = claim.names - asked.names - held.words - passage.heading.words
+    if not missing:
+        return True
+    stands_for = held.points_back and part.before and missing <= part.before.words
+    return bool(stands_for) and held.names <= claim.words | asked.words
+
+
+def _agrees(claim: Claim, held: Claim, asked: Claim, *, is_short: bool) -> bool:
+    """Whether neither denies what the other says."""
+    if claim.denied and not asked.is_negated and not claim.denied & held.denied:
+        return False
+    affirmed = claim.terms - claim.denied - asked.denied
+    return is_short or not held.denied & affirmed
+
+
+def _is_near(asked: Claim, part: Part, passage: Passage) -> bool:
+    around = [part.claim, passage.heading, *([part.before] if part.before else [])]
+    near = share_of(asked.terms, joined(around))
+    return not asked.terms or max(near, share_of(asked.terms, passage.whole) / 2) >= (
+        SHORT_QUESTION_SHARE
+    )
+
+
+def share_of(terms: frozenset[str], held: Claim) -> float:
+    """Return the share of ``terms`` in ``held``, 0 to 1; 1 if there are none."""
+    return len(terms & held.terms) / len(terms) if terms else 1.0
