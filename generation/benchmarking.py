@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -17,9 +17,10 @@ from typing import Any
 from django.conf import settings
 
 from generation import benchmark_batching as batching
+from generation.benchmark_drafting import drafting
 from generation.llm import HttpLanguageModel, Message, SamplingParams, TextPiece
 from generation.serving import started
-from rag_site.benchmarks import Result
+from rag_site.benchmarks import Result, line
 from rag_site.weights import locate
 
 QUESTIONS = 3
@@ -64,35 +65,56 @@ def run(options: Mapping[str, Any]) -> list[Result]:
 
     Args:
         options: ``questions`` and ``model``, each with a default, ``data``, a
-            folder of questions with paragraphs (corpus.jsonl[.gz], qa.jsonl), and
-            ``progress``, called with questions done and in all.
+            folder of questions with paragraphs (corpus.jsonl[.gz], qa.jsonl),
+            ``progress``, called with stages done and in all, and ``tell``, called
+            with each figure when it is there.
 
     Raises:
         WeightsMissing, ModelUnavailable
     """
-    count = options.get("questions") or QUESTIONS
     name = options.get("model") or settings.MODEL
-    ours, bare = _Figures(), _Figures()
+    count = options.get("questions") or QUESTIONS
     loop = BareLoop(name)
+    found: list[Result] = []
     with started(name) as model:
-        asyncio.run(_ask(model, prompt(0), _Figures()))  # warms the file cache
-        for number in range(1, count + 1):
-            loop.run(loop.tokens(prompt(number)), bare)
-            asyncio.run(_ask(model, prompt(number), ours))
-            if progress := options.get("progress"):
-                progress(number, count)
-        found = asyncio.run(_batches(model))
-    data = options.get("data")
-    drafted = batching.drafting(loop, Path(data) if data else None)
-    return [*_results(name, ours, bare), *found, *drafted]
+        stages = _stages(name, loop, model, count, options.get("data"))
+        for done, stage in enumerate(stages, start=1):
+            new = stage()
+            found += new
+            for result in new:
+                options.get("tell", _ignored)(line(result))
+            options.get("progress", _ignored)(done, len(stages))
+    return found
 
 
-async def _batches(model: HttpLanguageModel) -> list[Result]:
+def _ignored(*_args: object) -> None:
+    """For a caller that does not listen."""
+
+
+def _stages(
+    name: str, loop: BareLoop, model: HttpLanguageModel, count: int, data: str | None
+) -> list[Callable[[], list[Result]]]:
+    """Return what is measured, in this order; memory is held by one at a time."""
+    folder = Path(data) if data else None
+    server = batching.Server(model, loop, locate(name))
     return [
-        *await batching.several_askers(model, 1),
-        *await batching.shared_passages(model, 1),
-        *await batching.conversation(model, 1),
+        lambda: _one_asker(name, loop, model, count),
+        lambda: batching.several_askers(server),
+        lambda: asyncio.run(batching.shared_passages(model, 1)),
+        lambda: asyncio.run(batching.conversation(model, 1)),
+        lambda: drafting(loop, folder),
     ]
+
+
+def _one_asker(
+    name: str, loop: BareLoop, model: HttpLanguageModel, count: int
+) -> list[Result]:
+    ours, bare = _Figures(), _Figures()
+    asyncio.run(_ask(model, prompt(0), _Figures()))  # warms the file cache
+    for number in range(1, count + 1):
+        loop.run(loop.tokens(prompt(number)), bare)
+        asyncio.run(_ask(model, prompt(number), ours))
+    return _results(name, ours, bare)
 
 
 def prompt(number: int) -> str:
@@ -125,6 +147,7 @@ class BareLoop:
             locate(name),
             Shape(
                 context_tokens=settings.CONTEXT_TOKENS,
+                slots=batching.ASKERS,
                 threads=settings.MODEL_THREADS,
                 gpu_layers=settings.GPU_LAYERS,
             ),
@@ -156,6 +179,47 @@ class BareLoop:
             _decode(context, [token])
         llama_cpp.llama_sampler_free(sampler)
         figures.add(started, times)
+
+    def run_several(self, prompts: Sequence[Sequence[int]], count: int) -> float:
+        """Return the seconds to write ``count`` tokens after each prompt, all at once."""
+        import llama_cpp
+
+        from generation.server.native import Row
+
+        self.weights.clear()
+        sampler = llama_cpp.llama_sampler_init_greedy()
+        rows = [
+            Row(token, place, sequence, place == len(tokens) - 1)
+            for sequence, tokens in enumerate(prompts)
+            for place, token in enumerate(tokens)
+        ]
+        chosen: dict[int, int] = {}
+        started = time.perf_counter()
+        for at in range(0, len(rows), self.batch):
+            part = rows[at : at + self.batch]
+            self._choose(sampler, part, chosen)
+        for step in range(count - 1):
+            part = [
+                Row(chosen[sequence], len(tokens) + step, sequence, True)
+                for sequence, tokens in enumerate(prompts)
+            ]
+            self._choose(sampler, part, chosen)
+        took = time.perf_counter() - started
+        llama_cpp.llama_sampler_free(sampler)
+        self.weights.clear()
+        return took
+
+    def _choose(
+        self, sampler: Any, rows: Sequence[Any], chosen: dict[int, int]
+    ) -> None:
+        import llama_cpp
+
+        self.weights.evaluate(rows, lambda: False)
+        for place, row in enumerate(rows):
+            if row.wants_result:
+                chosen[row.sequence] = llama_cpp.llama_sampler_sample(
+                    sampler, self.weights.context, place
+                )
 
 
 def _decode(context: Any, tokens: Sequence[int]) -> None:

@@ -39,6 +39,14 @@ class Result:
     goal: str | None = None
 
 
+def line(result: Result) -> str:
+    """Return a figure as a line of text."""
+    text = f"{result.name}: {result.value:g} {result.unit}"
+    if result.baseline is not None:
+        text += f" against {result.baseline:g}, ratio {result.ratio:g}"
+    return text + (f" ({result.goal})" if result.goal else "")
+
+
 def machine() -> dict[str, object]:
     """Describe this machine as far as it bears on figures."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -74,7 +74,9 @@ async def _beating(events: Events) -> AsyncIterator[Place | Piece | End | None]:
     """Yield events up to the end, and None for each second without one."""
     while True:
         try:
-            item = await asyncio.wait_for(events.get(), BEAT_S)
+            # Not wait_for, which makes a task for every token.
+            async with asyncio.timeout(BEAT_S):
+                item = await events.get()
         except TimeoutError:
             yield None
             continue

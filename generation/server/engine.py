@@ -18,8 +18,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from generation.server.costs import StepCosts
 from generation.server.detokenizing import TextStream
-from generation.server.drafting import Drafter
+from generation.server.drafting import NOTHING, Drafter, Guess, widths
 from generation.server.figures import Figures
 from generation.server.jobs import (
     Chance,
@@ -38,18 +39,16 @@ from generation.server.reading import Pace, shares
 from generation.server.sampling import GrammarUnusable
 from generation.server.sequences import Cache, Sequences
 from generation.server.slots import Sampler, Slot
+from generation.server.watching import StepWatch
 
 logger = logging.getLogger(__name__)
 
 # Told apart from a crash of the interpreter (1) and a refusal to start (2).
 EXIT_ENGINE_FAILED = 70
-# Rows of a step that are worth drafting for: beyond, each costs as much as it saves.
-DRAFT_ROWS = 12
+# Most rows with a result in one step: the next tokens, and drafts.
+RESULTS = 48
 # A shared beginning shorter than this is read again sooner than waited for.
 WORTH_WAITING_TOKENS = 32
-# A step this much longer than its rows should take, and then some, never ends.
-STUCK_S, STUCK_FACTOR = 4.0, 10.0
-FIRST_STEP_S = 6.0
 
 
 class Evaluator(Cache, Protocol):
@@ -71,9 +70,18 @@ class Evaluator(Cache, Protocol):
 
 
 class Engine:
-    def __init__(self, weights: Evaluator, *, depth: int, drafts: bool = True) -> None:
+    def __init__(
+        self,
+        weights: Evaluator,
+        *,
+        depth: int,
+        drafts: bool = True,
+        costs: StepCosts | None = None,
+    ) -> None:
         self.weights = weights
         self.figures = Figures()
+        self.watch = StepWatch()
+        self.costs = costs or StepCosts()
         # May be changed while nothing runs.
         self.drafts = drafts
         self._changed = threading.Condition()
@@ -84,10 +92,6 @@ class Engine:
         self._is_closing = False
         # As of the last step: other threads read them.
         self.cells_used = self.sequences_kept = self.sequences_leased = 0
-        # When the running step began, and about how long it should take.
-        self._step_began: float | None = None
-        self._row_s: float | None = None
-        self._expected_s = FIRST_STEP_S
         # Moving average of the seconds of one job, for estimates.
         self._job_s: float | None = None
         self._thread = threading.Thread(target=self._guard, name="engine", daemon=True)
@@ -129,12 +133,6 @@ class Engine:
             if self._line.remove(job):
                 self._finish(job, "cancelled")
                 self._tell_places()
-
-    def is_stuck(self) -> bool:
-        """Whether the running step should have ended long ago."""
-        began = self._step_began
-        late = STUCK_S + STUCK_FACTOR * self._expected_s
-        return began is not None and time.monotonic() - began > late
 
     def retry_after_s(self) -> int:
         """Return after how many seconds a refused request may find room."""
@@ -203,7 +201,7 @@ class Engine:
             lease,
             sampler,
             TextStream(request.stops),
-            Drafter(request.tokens),
+            Drafter(),
             list(request.tokens),
             done=lease.shared,
         )
@@ -232,9 +230,8 @@ class Engine:
         rows = self._plan()
         if not rows:
             return
-        started = self._step_began = time.monotonic()
-        if self._row_s is not None:
-            self._expected_s = self._row_s * len(rows)
+        started = time.monotonic()
+        self.watch.begin(len(rows))
         try:
             self.weights.evaluate(rows, self._is_for_nobody)
         except Cancelled:
@@ -244,7 +241,7 @@ class Engine:
             self._start_over()
             return
         finally:
-            self._step_began = None
+            self.watch.end()
         self._note(time.monotonic() - started, len(rows))
         for slot in [slot for slot in self._slots if slot.planned]:
             self._deliver(slot)
@@ -259,8 +256,8 @@ class Engine:
         for slot in reading:
             slot.plan(0, [])
         reading = [slot for slot in reading if not self._waits(slot)]
-        for slot in writing:
-            slot.plan(1, self._draft(slot, len(writing)))
+        ahead = sum(slot.unread for slot in reading)
+        self._plan_writing(writing, min(ahead, self._pace.tokens))
         budget = self.weights.batch_tokens - sum(len(x.planned) for x in writing)
         if writing:
             budget = min(budget, self._pace.tokens)
@@ -268,6 +265,19 @@ class Engine:
         for slot, part in zip(reading, parts, strict=True):
             slot.plan(part, [])
         return self._rows()
+
+    def _plan_writing(self, writing: Sequence[Slot], beside: int) -> None:
+        """Plan the next token of each, and the drafts that are worth their time."""
+        room = min(RESULTS, self.weights.batch_tokens - beside) - len(writing)
+        guesses = [self._guess(slot, room // max(1, len(writing))) for slot in writing]
+        counts = widths(guesses, beside=beside, costs=self.costs)
+        for slot, guess, count in zip(writing, guesses, counts, strict=True):
+            slot.plan(1, guess.tokens[:count])
+
+    def _guess(self, slot: Slot, room: int) -> Guess:
+        left = slot.job.request.max_tokens - slot.job.answered - 1
+        most = min(room, left)
+        return slot.drafter.guess(slot.tokens, most) if self.drafts else NOTHING
 
     def _waits(self, slot: Slot) -> bool:
         """Whether ``slot`` waits for another's reading; shares it when it is done."""
@@ -283,11 +293,6 @@ class Engine:
         slot.done = slot.lease.shared
         slot.leader = None
         return False
-
-    def _draft(self, slot: Slot, writing: int) -> list[int]:
-        request = slot.job.request
-        room = min(DRAFT_ROWS // writing, request.max_tokens - slot.job.answered) - 1
-        return slot.drafter.draft(slot.tokens, room) if self.drafts else []
 
     def _rows(self) -> list[Row]:
         rows: list[Row] = []
@@ -323,7 +328,7 @@ class Engine:
     def _judge(self, slot: Slot, right: int) -> None:
         """Drop wrong drafts from the cache, and learn from them."""
         self.figures.drafted(len(slot.draft), right)
-        slot.drafter.learn(len(slot.draft), right, len(slot.tokens))
+        slot.drafter.learn(len(slot.draft), right)
         if right < len(slot.draft):
             self.weights.cut(slot.lease.sequence, slot.done)
 
@@ -375,8 +380,9 @@ class Engine:
         read = sum(len(slot.planned) for slot in self._slots if slot.is_reading)
         if 0 < read < rows:
             self._pace.learn(read, seconds)
-        row_s = seconds / rows
-        self._row_s = row_s if self._row_s is None else 0.9 * self._row_s + 0.1 * row_s
+        if not read:
+            self.costs.learn(rows, seconds)
+        self.watch.learn(rows, seconds)
         self.figures.step(rows, self.running, seconds)
 
     def _look(self) -> None:

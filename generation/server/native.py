@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ OUTPUTS = 64
 # Batches of fewer tokens are over too soon to be worth an abort callback, whose
 # calls cost some per cent of the decoding speed.
 _ABORTABLE_TOKENS = 32
+# Steps that are timed at the start, how often, and after how long that ends.
+_MEASURED_ROWS, _MEASURED_TIMES, _MEASURED_S = (1, 16, 8, 4, 2, 24), 3, 3.0
 # What llama_decode returns.
 _NO_ROOM, _ABORTED = 1, 2
 
@@ -220,6 +223,26 @@ class Weights:
             batch.n_seq_id[index] = 1
             batch.seq_id[index][0] = row.sequence
             batch.logits[index] = row.wants_result
+
+    def step_seconds(self) -> dict[int, float]:
+        """Return how long steps of some sizes take; at least two, on an empty cache."""
+        found: dict[int, float] = {}
+        began = time.monotonic()
+        for rows in _MEASURED_ROWS:
+            batch = [Row(1, place, 0, True) for place in range(rows)]
+            times = [self._timed(batch) for _ in range(_MEASURED_TIMES)]
+            found[rows] = min(times)
+            if len(found) > 1 and time.monotonic() - began > _MEASURED_S:
+                break
+        return found
+
+    def _timed(self, batch: Sequence[Row]) -> float:
+        started = time.perf_counter()
+        self.evaluate(batch, lambda: False)
+        llama_cpp.llama_synchronize(self.context)
+        took = time.perf_counter() - started
+        self.clear()
+        return took
 
     def sampler(self, sampling: Sampling) -> Sampler:
         return Sampler(sampling, self._vocab, self.context)

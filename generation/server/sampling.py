@@ -29,6 +29,9 @@ class Sampler:
         self._context = context
         self._size = llama_cpp.llama_vocab_n_tokens(vocab)
         self._grammar = _grammar(sampling.grammar, vocab) if sampling.grammar else None
+        self._is_plain = (
+            sampling.temperature == 0 and not sampling.has_penalties
+        ) and self._grammar is None
         self._chain = llama_cpp.llama_sampler_chain_init(
             llama_cpp.llama_sampler_chain_default_params()
         )
@@ -37,6 +40,10 @@ class Sampler:
 
     def sample(self, row: int) -> int:
         """Choose and accept the token after row ``row`` of the last batch."""
+        if self._is_plain:
+            # The same choice as of the greedy chain, which first copies every
+            # candidate: 0.3 against 0.03 ms for 150,000 tokens.
+            return int(logits_of(self._context, row, self._size).argmax())
         if self._grammar is None:
             return int(llama_cpp.llama_sampler_sample(self._chain, self._context, row))
         logits = logits_of(self._context, row, self._size)

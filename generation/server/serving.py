@@ -14,6 +14,7 @@ from django.conf import settings
 
 from generation.server.app import create_app
 from generation.server.config import ServerConfig
+from generation.server.costs import StepCosts
 from generation.server.devices import gpus
 from generation.server.engine import EXIT_ENGINE_FAILED, Engine
 from generation.server.jobs import End, Piece, Place, Request
@@ -62,7 +63,8 @@ def serve(model: str, listening: socket.socket, pipe: int, *, warm: bool) -> Non
             split=chosen.split,
         ),
     )
-    engine = Engine(weights, depth=config.queue_depth)
+    costs = StepCosts(weights.step_seconds())
+    engine = Engine(weights, depth=config.queue_depth, costs=costs)
     ask_health_question(engine, weights)
     digests = {w.name: w.digest for w in CATALOGUE.values() if w.kind == "embedder"}
     embedder = QuestionEmbedder(load_embedder, name=settings.EMBEDDER, digests=digests)
@@ -141,7 +143,7 @@ def _beat(pipe: int, engine: Engine) -> None:
             os.write(pipe, said)
         except OSError:
             os._exit(0)  # the keeper is gone
-        if engine.is_stuck():
+        if engine.watch.is_stuck(BEAT_S):
             logger.error("a step does not end; the process does")
             os._exit(EXIT_ENGINE_FAILED)
         said = b"beat\n"

@@ -183,19 +183,16 @@ def test_a_failed_step_is_told_to_everybody_and_the_next_request_works(
         assert again.text == expected(tokens_of("fail"), 20)
 
 
-def test_a_step_that_does_not_end_is_noticed(
-    weights: ScriptedWeights, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("generation.server.engine.STUCK_S", 0.05)
-    monkeypatch.setattr("generation.server.engine.FIRST_STEP_S", 0.0)
+def test_a_step_that_does_not_end_is_noticed(weights: ScriptedWeights) -> None:
     weights.gate.clear()
     with running(weights) as engine:
-        assert not engine.is_stuck()
+        assert not engine.watch.is_stuck(0.0)
         heard = ask(engine, asked("stuck"))
-        wait_until(engine.is_stuck)
+        # A beat of an hour stands for very many.
+        wait_until(lambda: engine.watch.is_stuck(3600))
         weights.gate.set()
         assert heard.end.reason != "error"
-        assert not engine.is_stuck()
+        assert not engine.watch.is_stuck(3600)
 
 
 def test_a_full_line_refuses_and_those_in_it_know_their_place() -> None:

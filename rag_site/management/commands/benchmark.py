@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import import_module
@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from rag_site.benchmarks import machine
+from rag_site.benchmarks import Result, line, machine
 from rag_site.errors import RagError
 from rag_site.scratch import scratch_database
 
@@ -62,7 +62,8 @@ class Command(BaseCommand):
                 results = []
                 for measure in measures:
                     with _bar(part) as progress:
-                        results += measure({**chosen, "progress": progress})
+                        listening = {"progress": progress, "tell": _told}
+                        results += measure({**chosen, **listening})
         except RagError as exc:
             raise CommandError(exc.message) from exc
         report = {
@@ -70,7 +71,14 @@ class Command(BaseCommand):
             "machine": machine(),
             "results": [asdict(result) for result in results],
         }
-        self.stdout.write(json.dumps(report, indent=2) if as_json else _table(report))
+        text = json.dumps(report, indent=2) if as_json else _table(results)
+        self.stdout.write(text)
+
+
+def _told(text: str) -> None:
+    """Show a figure as soon as it is there: a long run that breaks off has said some."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 def _positive(raw: str) -> int:
@@ -80,14 +88,8 @@ def _positive(raw: str) -> int:
     return value
 
 
-def _table(report: dict[str, Any]) -> str:
-    lines = []
-    for result in report["results"]:
-        line = f"{result['name']}: {result['value']:g} {result['unit']}"
-        if result["baseline"] is not None:
-            line += f" against {result['baseline']:g}, ratio {result['ratio']:g}"
-        lines.append(line + (f" ({result['goal']})" if result["goal"] else ""))
-    return "\n".join(lines)
+def _table(results: Sequence[Result]) -> str:
+    return "\n".join(line(result) for result in results)
 
 
 @contextmanager
