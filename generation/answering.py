@@ -7,13 +7,16 @@ the database but ``means.find``; no connection is held while tokens flow.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from generation import prompting
 from generation.citations import check
+from generation.forming import Form, fill_form
 from generation.guarding import (
     NOT_IN_DOCUMENTS,
     is_refusal,
@@ -28,8 +31,11 @@ from generation.llm import (
     SamplingParams,
     TextPiece,
 )
+from generation.outgoing import OutgoingGuard, Verdicts
 from generation.sentences import without_marks
 from generation.standalone import Turn, make_standalone
+from generation.stopping import until
+from generation.structured import evidence
 from generation.types import (
     CitationFound,
     Done,
@@ -42,6 +48,7 @@ from generation.types import (
     Sources,
     Token,
 )
+from ingestion.masking import Kind, mask
 from retrieval.types import Hit, SearchResult
 
 logger = logging.getLogger(__name__)
@@ -59,6 +66,8 @@ class Asked:
         collections: how many will be searched.
         unread: names of documents in reach that are still being read.
         is_urgent: somebody waits at a screen; else a program asks.
+        schema: JSON Schema that the answer keeps to, None for prose.
+        canary: what no answer to this request may hold (generation.canaries).
     """
 
     question: str
@@ -67,16 +76,27 @@ class Asked:
     collections: int = 0
     unread: tuple[str, ...] = ()
     is_urgent: bool = True
+    schema: Mapping[str, Any] | None = None
+    canary: str = ""
+
+    @property
+    def extra(self) -> prompting.Extra:
+        schema = json.dumps(self.schema, ensure_ascii=False) if self.schema else ""
+        return prompting.Extra(schema=schema, canary=self.canary)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What an answer is made with; ``stop`` ends it and keeps what is written."""
+    """What an answer is made with; ``stop`` ends it and keeps what is written.
+
+    ``masks`` are the kinds of items that no answer shows.
+    """
 
     model: LanguageModel
     find: Callable[[str], Awaitable[SearchResult]]
     config: GenerationConfig
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    masks: frozenset[Kind] = frozenset()
 
 
 class _Draft:
@@ -85,6 +105,7 @@ class _Draft:
     def __init__(self) -> None:
         self.text = ""
         self.model = ModelInfo(name="")
+        self.verdicts = Verdicts()
         self.started = self._last = time.perf_counter()
         self.timings: dict[str, float] = {}
 
@@ -104,6 +125,7 @@ class _Draft:
             timings=self.timings,
             model=self.model.name,
             model_digest=self.model.digest,
+            guards=asdict(self.verdicts),
         )
 
 
@@ -124,11 +146,15 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
         yield Sources(sources=closest(found.hits))
         yield draft.done(NOT_IN_DOCUMENTS, refused=True)
         return
-    prompt = await build_prompt(question, found.hits, means)
+    prompt = await build_prompt(question, found.hits, means, asked.extra)
     draft.lap("prompt")
     yield Sources(sources=prompt.sources)
     if prompt.left_out:
         yield left_out_notice(prompt.left_out)
+    if asked.schema is not None:
+        async for event in _fill(question, prompt, asked, means, draft):
+            yield event
+        return
     async for event in _write(prompt, asked, means, draft):
         yield event
     for event in _conclude(question, prompt, means, draft):
@@ -136,12 +162,15 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
 
 
 async def build_prompt(
-    question: str, hits: Sequence[Hit], means: Means
+    question: str,
+    hits: Sequence[Hit],
+    means: Means,
+    extra: prompting.Extra = prompting.NO_EXTRA,
 ) -> prompting.Prompt:
     """Return the prompt, its budget counted by the model's own tokenizer."""
     sources = as_sources(worth_reading(hits, means.config))
     passages = [prompting.passage_text(source) for source in sources]
-    frame = prompting.frame_texts(question)
+    frame = prompting.frame_texts(question, extra)
     counts = await means.model.count_tokens([*passages, *frame])
     return prompting.build(
         question,
@@ -149,6 +178,7 @@ async def build_prompt(
         counts[: len(passages)],
         config=means.config,
         frame_tokens=prompting.frame_tokens(counts[len(passages) :]),
+        extra=extra,
     )
 
 
@@ -162,30 +192,89 @@ async def _write(
     prompt: prompting.Prompt, asked: Asked, means: Means, draft: _Draft
 ) -> AsyncIterator[Event]:
     """Yield places in line and tokens until the model ends or is stopped."""
-    params = SamplingParams(
-        max_tokens=means.config.max_answer_tokens,
-        temperature=means.config.temperature,
-        seed=means.config.seed,
-        is_urgent=asked.is_urgent,
-    )
+    params = _params(asked, means)
     draft.model = await means.model.info()
+    guard = OutgoingGuard(asked.canary, means.masks)
     shown = 0
     stream = means.model.stream(prompt.messages, params, user=asked.user)
     async for item in until(stream, means.stop, seconds=means.config.wall_s):
         if isinstance(item, QueuePlace) and item.position > 0:
             yield Queued(position=item.position, estimate_s=item.estimate_s)
         elif isinstance(item, TextPiece):
-            if not draft.text:
+            if "first_token_ms" not in draft.timings:
                 draft.lap("first_token")
-            draft.text += item.text
-            if not may_become_refusal(draft.text):
+            draft.text += guard.feed(item.text)
+            if guard.is_blocked:
+                break
+            if len(draft.text) > shown and not may_become_refusal(draft.text):
                 yield Token(text=draft.text[shown:])
                 shown = len(draft.text)
         elif isinstance(item, Finished):
             _count(item, draft)
             if item.reason == "length":
                 yield cut_notice()
+    draft.text += guard.finish()
+    draft.verdicts = guard.verdicts
+    if len(draft.text) > shown and not may_become_refusal(draft.text):
+        yield Token(text=draft.text[shown:])
     draft.lap("writing")
+
+
+def _params(asked: Asked, means: Means) -> SamplingParams:
+    config = means.config
+    is_form = asked.schema is not None
+    return SamplingParams(
+        max_tokens=config.max_form_tokens if is_form else config.max_answer_tokens,
+        temperature=config.temperature,
+        seed=config.seed,
+        is_urgent=asked.is_urgent,
+        schema=asked.schema,
+    )
+
+
+async def _fill(
+    question: str,
+    prompt: prompting.Prompt,
+    asked: Asked,
+    means: Means,
+    draft: _Draft,
+) -> AsyncIterator[Event]:
+    """Yield the form that the asker wants, whole, with its evidence."""
+
+    def stream(params: SamplingParams) -> AsyncIterator[Any]:
+        written = means.model.stream(prompt.messages, params, user=asked.user)
+        return until(written, means.stop, seconds=means.config.wall_s)
+
+    draft.model = await means.model.info()
+    filled = fill_form(stream, _params(asked, means), means.masks, means.stop.is_set)
+    async for item in filled:
+        if isinstance(item, QueuePlace) and item.position > 0:
+            yield Queued(position=item.position, estimate_s=item.estimate_s)
+        elif isinstance(item, Finished):
+            _count(item, draft)
+        elif isinstance(item, Form):
+            draft.lap("writing")
+            for event in _concluded_form(question, prompt, asked, draft, item):
+                yield event
+            return
+    yield draft.done("", refused=False, stopped=True)
+
+
+def _concluded_form(
+    question: str, prompt: prompting.Prompt, asked: Asked, draft: _Draft, form: Form
+) -> list[Event]:
+    guard = OutgoingGuard(asked.canary)
+    guard.feed(form.text)
+    draft.verdicts = guard.verdicts
+    if guard.is_blocked:
+        return _withheld(draft)
+    texts = {source.n: source.quote for source in prompt.sources}
+    found = evidence(form.leaves, texts, question=question, schema=asked.schema or {})
+    return [Token(text=form.text), *found, draft.done(form.text, refused=False)]
+
+
+def _withheld(draft: _Draft) -> list[Event]:
+    return [withheld_notice(), draft.done(NOT_IN_DOCUMENTS, refused=True)]
 
 
 def _count(end: Finished, draft: _Draft) -> None:
@@ -201,12 +290,17 @@ def _conclude(
     question: str, prompt: prompting.Prompt, means: Means, draft: _Draft
 ) -> list[Event]:
     """Return the sentences with their sources, and the end."""
+    if draft.verdicts.is_blocked:
+        return _withheld(draft)
     stopped = means.stop.is_set()
     text = draft.text.strip()
     if is_refusal(text) or not (without_marks(text) or stopped):
         return [draft.done(NOT_IN_DOCUMENTS, refused=True, stopped=stopped)]
     texts = {source.n: source.quote for source in prompt.sources}
     headings = {source.n: source.heading for source in prompt.sources}
+    if means.masks:
+        # A label in the answer stands for what its source says.
+        texts = {n: mask(quote, means.masks) for n, quote in texts.items()}
     checked = check(text, texts, question=question, headings=headings)
     found = [
         CitationFound(
@@ -219,51 +313,6 @@ def _conclude(
         for item in checked.cited
     ]
     return [*found, draft.done(checked.text, refused=False, stopped=stopped)]
-
-
-async def until(
-    stream: AsyncIterator[QueuePlace | TextPiece | Finished],
-    stop: asyncio.Event,
-    *,
-    seconds: float,
-) -> AsyncIterator[QueuePlace | TextPiece | Finished]:
-    """Yield from ``stream`` until it ends, ``stop`` is set or time is up.
-
-    Leaving early closes the stream, which frees the model's slot.
-    """
-    deadline = time.monotonic() + seconds
-    stopping = asyncio.ensure_future(stop.wait())
-    item: asyncio.Future[QueuePlace | TextPiece | Finished | None] | None = None
-    try:
-        while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
-            item = asyncio.ensure_future(anext(stream, None))
-            await asyncio.wait(
-                {item, stopping}, timeout=left, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not item.done():
-                break
-            value = item.result()
-            if value is None:
-                return
-            yield value
-        if not stop.is_set():
-            yield Finished(reason="length")
-    finally:
-        stopping.cancel()
-        await _closed(stream, item)
-
-
-async def _closed(
-    stream: AsyncIterator[QueuePlace | TextPiece | Finished],
-    item: asyncio.Future[QueuePlace | TextPiece | Finished | None] | None,
-) -> None:
-    """Close a stream; one that is being read must end that first."""
-    if item is not None and not item.done():
-        item.cancel()
-        await asyncio.wait({item})
-    close = getattr(stream, "aclose", None)
-    if close is not None:
-        await close()
 
 
 def as_sources(hits: Sequence[Hit], *, in_prompt: bool = True) -> list[SourceRef]:
@@ -307,6 +356,13 @@ def left_out_notice(count: int) -> Notice:
     return Notice(
         code="context_left_out",
         message=f"{passages} left out: the model's context is full.",
+    )
+
+
+def withheld_notice() -> Notice:
+    return Notice(
+        code="answer_withheld",
+        message="The answer repeated text that is not for readers, so it is not shown.",
     )
 
 

@@ -15,6 +15,7 @@ from generation import api_shapes as shapes
 from generation import running, selectors, services
 from generation.errors import NothingToSearch
 from generation.models import Answer, Conversation, Feedback
+from generation.structured import checked_schema
 from ingestion.visibility import collections_visible_to
 from rag_site.access import asker_of, needs
 from rag_site.asking import Asker
@@ -175,6 +176,7 @@ def _accepted(request: HttpRequest, body: shapes.AskIn) -> tuple[Asker, UUID]:
         wanted = _reach(asker, body.collections)
 
     filters = filters_of(asker, body.filters)
+    schema = None if body.form is None else checked_schema(body.form)
 
     def make() -> dict[str, Any]:
         answer = services.ask(
@@ -185,6 +187,7 @@ def _accepted(request: HttpRequest, body: shapes.AskIn) -> tuple[Asker, UUID]:
             filters=filters,
             via=asker.via,
         )
+        services.hold_to(answer, schema)
         return {"id": str(answer.pk)}
 
     made = once(request, asker, body.dict(exclude={"stream"}), make)
@@ -275,6 +278,7 @@ def _shown(answer: Answer, asker: Asker) -> dict[str, Any]:
         "question": answer.question,
         "standalone_question": answer.standalone_question,
         "text": answer.text,
+        "data": selectors.form_of(answer),
         "state": answer.state,
         "refused": answer.is_refused,
         "sources": selectors.sources_of(answer, asker),

@@ -28,6 +28,11 @@ class AskIn(Closed):
         None, description="Of this question only; a follow-up has its own."
     )
     stream: bool = Field(False, description="Events instead of one answer.")
+    form: dict[str, Any] | None = Field(
+        None,
+        alias="schema",
+        description="JSON Schema of the answer, of the part in docs/api.md.",
+    )
 
 
 class SourceOut(Schema):
@@ -88,6 +93,7 @@ class AnswerOut(Schema):
     question: str
     standalone_question: str = Field(description="The question as searched.")
     text: str
+    data: Any = Field(None, description="With a `schema`: the answer as JSON.")
     state: Literal[
         "queued",
         "searching",

@@ -1,6 +1,8 @@
 """What can go wrong with an answer.
 
 EmptyQuestion, QuestionTooLong
+SchemaInvalid        the form of the answer that the caller wants
+SchemaUnmet          the model did not keep to it
 NothingToSearch      no collection that the asker may see
 ContextTooLong       the question alone does not fit the model
 ModelUnavailable     the model server does not answer
@@ -23,6 +25,18 @@ class QuestionTooLong(ValidationFailed):
     """The question is longer than the limit. Shorten it, or add the text as a document."""
 
     code = "question_too_long"
+
+
+class SchemaInvalid(ValidationFailed):
+    """The schema cannot be used. Send an object of JSON Schema."""
+
+    code = "schema_invalid"
+
+
+class SchemaUnmet(Unavailable):
+    """The model gave no answer of this form, twice. Simplify the schema, or ask again."""
+
+    code = "schema_unmet"
 
 
 class NothingToSearch(Conflict):

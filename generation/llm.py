@@ -12,7 +12,7 @@ import json
 import math
 import re
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, Protocol
@@ -50,6 +50,7 @@ class SamplingParams:
 
     Attributes:
         is_urgent: somebody waits at a screen; else it is work of a program.
+        schema: JSON Schema that the text is held to, where the server can.
     """
 
     max_tokens: int = 400
@@ -57,6 +58,7 @@ class SamplingParams:
     seed: int = 1
     stop: tuple[str, ...] = ()
     is_urgent: bool = True
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +188,11 @@ class HttpLanguageModel:
         }
         if params.stop:
             body["stop"] = list(params.stop)
+        if params.schema is not None:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "schema": params.schema},
+            }
         return body
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:

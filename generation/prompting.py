@@ -39,6 +39,22 @@ _EXPLAIN = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """What one request adds to the prompt.
+
+    Attributes:
+        schema: JSON Schema of the answer, "" for prose.
+        canary: a string after the passages that no answer may hold.
+    """
+
+    schema: str = ""
+    canary: str = ""
+
+
+NO_EXTRA = Extra()
+
+
 class PromptVariables(ValueError):
     """A prompt file and its caller disagree about the variables."""
 
@@ -107,6 +123,7 @@ def build(
     *,
     config: GenerationConfig,
     frame_tokens: int,
+    extra: Extra = NO_EXTRA,
 ) -> Prompt:
     """Return the prompt with the best sources that fit.
 
@@ -114,6 +131,7 @@ def build(
         sources: best first.
         counts: tokens of each source's ``passage_text``.
         frame_tokens: tokens of everything else: system text and question.
+        extra: what this request adds to the prompt.
 
     Raises:
         ContextTooLong: the question alone leaves no room for a passage.
@@ -132,7 +150,7 @@ def build(
         ),
         Message(
             role="user",
-            content=_user_text(question, passages),
+            content=_user_text(question, passages, extra),
             scope=_readers(kept),
             shared_chars=len(passages),
         ),
@@ -166,12 +184,18 @@ def choose(counts: Sequence[int], *, room: int, most: int) -> list[int]:
     return chosen
 
 
-def frame_texts(question: str) -> list[str]:
+def frame_texts(question: str, extra: Extra = NO_EXTRA) -> list[str]:
     """Return the texts whose tokens, with ``frame_tokens``, are not passages."""
-    return [system_text(), _user_text(question, "")]
+    return [system_text(), _user_text(question, "", extra)]
 
 
-def _user_text(question: str, passages: str) -> str:
+def _user_text(question: str, passages: str, extra: Extra = NO_EXTRA) -> str:
+    if extra.canary:
+        # Not in the system message, whose evaluated tokens everybody shares.
+        passages = f"{passages}\n{fill('end', code=extra.canary)}"
+    if extra.schema:
+        asked = {"question": plain(question), "schema": plain(extra.schema)}
+        return fill("form", passages=passages, **asked)
     return fill(
         "explain" if wants_explanation(question) else "question",
         passages=passages,

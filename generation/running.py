@@ -17,8 +17,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from generation import config, hub, recording, replaying
 from generation.answering import Asked, Means, answer
+from generation.canaries import canary_of
 from generation.database import in_thread
 from generation.hub import Live, Numbered
 from generation.models import Answer
@@ -26,7 +29,7 @@ from generation.parts import Parts, current
 from generation.prompting import prompt_version
 from generation.recording import Stored, WriterReplaced
 from generation.selectors import get_answer_for, may_still_read, previous_turn
-from generation.services import filters_of
+from generation.services import filters_of, schema_of
 from generation.types import (
     CitationFound,
     Done,
@@ -36,6 +39,8 @@ from generation.types import (
     Sources,
     Token,
 )
+from ingestion.masking import Kind
+from ingestion.masking_settings import masks_of
 from ingestion.selectors import progress_of, unread_documents
 from ingestion.spaces import live_space
 from ingestion.visibility import Visible, collections_visible_to, visible_to
@@ -123,6 +128,7 @@ class _Run:
     settings: GenerationConfig
     embedder_digest: str = ""
     filters: dict[str, Any] = field(default_factory=dict)
+    schema: dict[str, Any] | None = None
     text: str = ""
     pending: list[Stored] = field(default_factory=list)
     citations: list[CitationFound] = field(default_factory=list)
@@ -204,6 +210,7 @@ class _Run:
                 "seed": self.settings.seed,
                 "max_tokens": self.settings.max_answer_tokens,
                 **({"filters": self.filters} if self.filters else {}),
+                **({"schema": self.schema} if self.schema is not None else {}),
             },
         }
 
@@ -273,13 +280,16 @@ async def _fail(run: _Run, exc: RagError) -> None:
 async def _write(run: _Run, parts: Parts) -> None:
     asked, scope = await in_thread(_prepare, run.answer_id, run.asker)
     run.filters = as_json(scope.filters)
+    run.schema = scope.schema
 
     async def find(question: str) -> SearchResult:
         found, run.embedder_digest = await in_thread(_find, question, scope, parts)
         return found
 
     stop = run.live.stop
-    means = Means(model=parts.model, find=find, config=run.settings, stop=stop)
+    means = Means(
+        model=parts.model, find=find, config=run.settings, stop=stop, masks=scope.masks
+    )
     async for event in answer(asked, means):
         await run.take(event)
 
@@ -291,6 +301,8 @@ class _Scope:
     visible: Visible
     typed: Filters
     filters: Filters
+    schema: dict[str, Any] | None = None
+    masks: frozenset[Kind] = frozenset()
 
 
 def _prepare(answer_id: UUID, asker: Asker) -> tuple[Asked, _Scope]:
@@ -312,8 +324,16 @@ def _prepare(answer_id: UUID, asker: Asker) -> tuple[Asked, _Scope]:
         previous=previous_turn(row),
         collections=collections.count(),
         unread=tuple(unread),
+        schema=schema_of(row),
+        canary=canary_of(str(row.pk), settings.SECRET_KEY),
     )
-    return asked, _Scope(visible=visible, typed=typed, filters=filters_of(row))
+    return asked, _Scope(
+        visible=visible,
+        typed=typed,
+        filters=filters_of(row),
+        schema=schema_of(row),
+        masks=masks_of(collections),
+    )
 
 
 def _find(question: str, scope: _Scope, parts: Parts) -> tuple[SearchResult, str]:

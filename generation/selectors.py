@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -155,6 +157,13 @@ def _withdrawn(row: Source) -> SourceRef:
         score=row.score,
         in_prompt=row.in_prompt,
     )
+
+
+def form_of(answer: Answer) -> Any:
+    """Return the JSON of an answer by a schema; None for prose and refusals."""
+    if "schema" not in answer.parameters or answer.is_refused:
+        return None
+    return json.loads(answer.text) if answer.state == Answer.State.DONE else None
 
 
 def citations_of(answer: Answer) -> list[CitationFound]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from generation import hub
 from generation.errors import EmptyQuestion, NothingToSearch, QuestionTooLong
 from generation.models import Answer, AnswerEvent, Conversation, Feedback
 from generation.selectors import get_answer_for, get_conversation_for
+from generation.structured import checked_schema
 from ingestion.models import Document
 from ingestion.visibility import (
     collections_visible_to,
@@ -115,6 +117,24 @@ def filters_of(answer: Answer) -> Filters:
     return from_json(answer.parameters.get("filters", {}))
 
 
+def schema_of(answer: Answer) -> dict[str, Any] | None:
+    """Return the schema that the answer keeps to, None for prose."""
+    schema: dict[str, Any] | None = answer.parameters.get("schema")
+    return schema
+
+
+def hold_to(answer: Answer, schema: Mapping[str, Any] | None) -> Answer:
+    """Make an answer that nobody has begun JSON of this schema, if there is one.
+
+    Raises:
+        SchemaInvalid: it is not of the part of JSON Schema that can be used.
+    """
+    if schema is not None:
+        answer.parameters["schema"] = checked_schema(schema)
+        answer.save(update_fields=["parameters"])
+    return answer
+
+
 def title_of(question: str) -> str:
     line = " ".join(question.split())
     return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1].rstrip() + "…"
@@ -175,7 +195,7 @@ def retry_answer(asker: Asker, answer_id: UUID) -> Answer:
     answer = get_answer_for(asker, answer_id)
     if answer.state not in Answer.SETTLED:
         raise StillWriting
-    return ask(
+    again = ask(
         asker,
         question=answer.question,
         conversation_id=answer.conversation_id,
@@ -183,6 +203,7 @@ def retry_answer(asker: Asker, answer_id: UUID) -> Answer:
         filters=filters_of(answer),
         via=answer.via,
     )
+    return hold_to(again, schema_of(answer))
 
 
 def rename_conversation(asker: Asker, pk: UUID, title: str) -> None:

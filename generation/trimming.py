@@ -50,7 +50,9 @@ def trim(question: str, hits: Sequence[Hit], *, tokens: int) -> list[Hit]:
         known = chosen.get(part.hit)
         start = min(part.start, known[0]) if known else part.start
         end = max(part.end, known[1]) if known else part.end
-        cost = _cost(hits[part.hit], end - start - (known[1] - known[0] if known else 0))
+        cost = _cost(
+            hits[part.hit], end - start - (known[1] - known[0] if known else 0)
+        )
         if cost <= room or not chosen:
             chosen[part.hit] = (start, end)
             room -= cost

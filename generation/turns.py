@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from pathlib import PurePath
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from generation.models import Answer, Conversation, Feedback
 from generation.rendering import render_answer
-from generation.selectors import citations_of, sources_of
-from generation.types import SourceRef
+from generation.selectors import citations_of, form_of, sources_of
+from generation.types import CitationFound, SourceRef
 from ingestion.models import Chunk, Document
 from ingestion.visibility import documents_visible_to
 from rag_site.asking import Asker
@@ -73,13 +75,23 @@ def turn_of(answer: Answer, asker: Asker) -> Turn:
     is_done = answer.state in Answer.SETTLED
     return Turn(
         answer=answer,
-        html=render_answer(_said(answer), citations, sources) if is_done else "",
+        html=_html(answer, citations, sources) if is_done else "",
         cited=[s for s in sources if s.n in named],
         read=[s for s in sources if s.n not in named and s.in_prompt],
         closest=[s for s in sources if s.n not in named and not s.in_prompt],
         feedback=Feedback.objects.filter(answer=answer).first(),
         unsupported=sum(c.verdict == "unsupported" for c in citations),
     )
+
+
+def _html(
+    answer: Answer, citations: Sequence[CitationFound], sources: Sequence[SourceRef]
+) -> SafeString:
+    form = form_of(answer)
+    if form is None:
+        return render_answer(_said(answer), citations, sources)
+    shown = json.dumps(form, ensure_ascii=False, indent=2)
+    return format_html("<pre><code>{}</code></pre>", shown)
 
 
 def _said(answer: Answer) -> str:

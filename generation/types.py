@@ -18,6 +18,7 @@ class GenerationConfig:
     Attributes:
         context_tokens: prompt and answer together.
         max_answer_tokens: of the answer.
+        max_form_tokens: of an answer by a schema, whose brackets and names count.
         source_tokens: of all passages in the prompt.
         max_sources: passages in the prompt.
         min_score_share: share of the best passage's score below which one is
@@ -29,6 +30,7 @@ class GenerationConfig:
 
     context_tokens: int = 4096
     max_answer_tokens: int = 400
+    max_form_tokens: int = 800
     source_tokens: int = 1400
     max_sources: int = 6
     min_score_share: float = 0.6
@@ -139,6 +141,8 @@ class Done(Event):
     timings: dict[str, float] = field(default_factory=dict)
     model: str = ""
     model_digest: str = ""
+    # generation.outgoing.Verdicts
+    guards: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from rag_site import audit
 from rag_site.asking import Asker
 from rag_site.errors import RagError
 
-_BY_SERVICE = ("name", "description", "language", "visibility")
+_BY_SERVICE = ("name", "description", "language", "visibility", "masking")
 
 
 class MembershipInline(TabularInline):  # type: ignore[type-arg]  # generic only to the type checker
@@ -30,7 +30,7 @@ class MembershipInline(TabularInline):  # type: ignore[type-arg]  # generic only
 @admin.register(Collection)
 class CollectionAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic only to the type checker
     list_display = ("name", "owner", "visibility", "language", "updated_at")
-    list_filter = ("visibility", "language")
+    list_filter = ("visibility", "language", "masking")
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username")
     autocomplete_fields = ("owner",)

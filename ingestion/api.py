@@ -163,6 +163,7 @@ def _shown(asker: Asker, rows: Sequence[Collection]) -> list[dict[str, Any]]:
             "description": row.description,
             "language": row.language,
             "visibility": row.visibility,
+            "masking": row.masking,
             "owner": row.owner.get_username(),
             "role": "manager"
             if row.pk in managed

@@ -19,6 +19,7 @@ from ingestion import selectors, services
 from ingestion.accepting import OnSameName
 from ingestion.filing import file_of
 from ingestion.folders import place_of
+from ingestion.masking_settings import check_original
 from ingestion.models import Document, DocumentVersion, Page, Role
 from ingestion.page_view import png_of
 from ingestion.receiving import Received, Sent, receive
@@ -217,6 +218,7 @@ def get_file(
 ) -> StreamingHttpResponse:
     """Return the file as it was uploaded, the newest version or the one asked for."""
     document = get_document_for(asker_of(request), pk)
+    check_original(asker_of(request), document)
     chosen = _numbered(document, version) if version else _newest(document)
     return send_file(
         file_of(chosen.digest),

@@ -21,6 +21,7 @@ Language = Annotated[
     ),
 ]
 VisibilityName = Literal["members", "everyone"]
+MaskingName = Literal["off", "answers", "documents"]
 RoleName = Literal["reader", "writer", "manager"]
 
 
@@ -29,6 +30,7 @@ class CollectionIn(Closed):
     description: Description = ""
     language: Language = "english"
     visibility: VisibilityName = "members"
+    masking: MaskingName = "off"
 
 
 class CollectionPatch(Closed):
@@ -38,6 +40,7 @@ class CollectionPatch(Closed):
     description: Description | None = None
     language: Language | None = None
     visibility: VisibilityName | None = None
+    masking: MaskingName | None = None
 
 
 class CollectionOut(Schema):
@@ -46,6 +49,9 @@ class CollectionOut(Schema):
     description: str
     language: str
     visibility: VisibilityName
+    masking: MaskingName = Field(
+        description="Where numbers and addresses of people are not shown."
+    )
     owner: str
     role: RoleName = Field(description="What you may do here.")
     documents: int

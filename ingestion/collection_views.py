@@ -98,7 +98,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _values(collection: Collection) -> dict[str, str]:
-    names = ("name", "description", "visibility", "language")
+    names = ("name", "description", "visibility", "language", "masking")
     return {name: getattr(collection, name) for name in names}
 
 

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
+from ingestion.masking_models import Masking
 from ingestion.models import Collection, Document, Role
 
 # The text-search configurations that Postgres ships, without the rare ones.
@@ -49,6 +50,20 @@ class CollectionForm(forms.Form):
         initial="english",
         help_text="Word forms of this language are found together: run, running, ran.",
     )
+    masking = forms.ChoiceField(
+        choices=Masking.choices,
+        initial=Masking.OFF,
+        label="Numbers and addresses of people",
+        help_text="Cards, bank accounts, national ids, e-mail, phones, IP addresses "
+        "and keys. Masked documents have no page pictures, and only managers may "
+        "have their files.",
+        required=False,
+    )
+
+    def clean_masking(self) -> str:
+        """Left out, the setting stays as it is."""
+        before = self.initial.get("masking", Masking.OFF.value)
+        return str(self.cleaned_data["masking"] or before)
 
 
 class ShareForm(forms.Form):

@@ -23,6 +23,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
 from ingestion.errors import LeaseLost, WorkerStopping
+from ingestion.masking_models import Masking
 from ingestion.models import Document, DocumentVersion
 from rag_site.errors import RagError
 from rag_site.logs import current_reference
@@ -53,6 +54,8 @@ class Claim:
     version: DocumentVersion
     name: str
     language: str
+    # Items of people are masked in everything that is kept of it.
+    is_masked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +140,7 @@ def _claim_of(document_id: UUID) -> Claim:
         version=version,
         name=document.name,
         language=document.collection.language,
+        is_masked=document.collection.masking == Masking.DOCUMENTS,
     )
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from pgvector.django import HalfVectorField
 
 from ingestion import checkpoint_models, share_models  # noqa: F401 - Django looks here
+from ingestion.masking_models import Masking
 
 
 class Role(models.TextChoices):
@@ -43,6 +44,7 @@ class Collection(models.Model):
     )
     # A Postgres text-search configuration, such as english, german or simple.
     language = models.CharField(max_length=40, default="english")
+    masking = models.CharField(max_length=10, choices=Masking.choices, default="off")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -42,6 +42,8 @@ from ingestion.leasing import (
     kept_alive,
     mark_failed,
 )
+from ingestion.masking import mask
+from ingestion.masking_settings import masked_page
 from ingestion.models import Document, Embedding, EmbeddingSpace
 from ingestion.parsing import PARSER_VERSION
 from ingestion.sandbox import parse_in_child
@@ -212,12 +214,21 @@ def _parse_from(run: _Run, job: ParseJob) -> None:
             job,
             progress=progress,
             cancelled=run.heartbeat.is_unwanted,
-            on_page=lambda page: run.journal.add_page(storable_page(page)),
+            on_page=lambda page: run.journal.add_page(_kept(page, run.claim)),
         )
     except ParseCancelled as exc:
         run.heartbeat.check()
         raise LeaseLost from exc
-    run.journal.end_pages(_cleaned(parsed.title), [*map(_cleaned, parsed.notices)])
+    title = _cleaned(parsed.title)
+    if run.claim.is_masked:
+        title = mask(title)
+    run.journal.end_pages(title, [*map(_cleaned, parsed.notices)])
+
+
+def _kept(page: PageText, claimed: Claim) -> PageText:
+    """Return a page as it is stored, checkpoints included."""
+    page = storable_page(page)
+    return masked_page(page) if claimed.is_masked else page
 
 
 def _embed(

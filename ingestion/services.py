@@ -18,6 +18,8 @@ from ingestion.accepting import queue_again, record
 from ingestion.folders import Place
 from ingestion.languages import LANGUAGE_SQL
 from ingestion.leasing import UNSETTLED
+from ingestion.masking_models import Masking
+from ingestion.masking_settings import masks_documents, read_again
 from ingestion.models import (
     Collection,
     Document,
@@ -47,6 +49,7 @@ def create_collection(
     description: str = "",
     language: str = "english",
     visibility: str = "members",
+    masking: str = "off",
 ) -> Collection:
     """Raises ValidationFailed, or Conflict if the asker has one of that name."""
     collection = Collection(owner_id=asker.user_id)
@@ -57,22 +60,26 @@ def create_collection(
             description=description,
             language=language,
             visibility=visibility,
+            masking=masking,
         )
         record("collection.created", asker, collection, name=collection.name)
     return collection
 
 
 def update_collection(asker: Asker, pk: UUID, **changes: str) -> Collection:
-    """Set any of name, description, language, visibility.
+    """Set any of name, description, language, visibility, masking.
 
     Raises NotFound, ValidationFailed or Conflict.
     """
     collection = get_collection_for(asker, pk, Role.MANAGER)
     with transaction.atomic():
+        was_masked = masks_documents(collection)
         speaks_another = changes.get("language", "") not in ("", collection.language)
         _change(collection, **changes)
         if speaks_another:
             _reindex_words(collection)
+        if masks_documents(collection) != was_masked:
+            read_again(collection)
         record("collection.changed", asker, collection, fields=sorted(changes))
     return collection
 
@@ -95,7 +102,7 @@ def delete_collection(asker: Asker, pk: UUID) -> None:
 
 
 def _change(collection: Collection, **fields: str) -> None:
-    allowed = {"name", "description", "language", "visibility"}
+    allowed = {"name", "description", "language", "visibility", "masking"}
     if not fields.keys() <= allowed:
         raise ValidationFailed(f"Only these can be set: {', '.join(sorted(allowed))}.")
     for field, value in fields.items():
@@ -119,6 +126,8 @@ def _check(collection: Collection) -> None:
         raise _invalid("description", "A description has at most 2,000 characters.")
     if collection.visibility not in Collection.Visibility.values:
         raise _invalid("visibility", "Visibility is members or everyone.")
+    if collection.masking not in Masking.values:
+        raise _invalid("masking", "Masking is off, answers or documents.")
     if collection.language not in languages():
         raise _invalid("language", f"Choose one of: {', '.join(languages())}.")
 

@@ -63,14 +63,21 @@ def store(
         cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_TIMEOUT}'")
         hold_live(reading.space)
         forget_passages(cursor, [claim.document_id])
-        cursor.execute(
-            "DELETE FROM ingestion_page WHERE version_id = %s", [claim.version.pk]
-        )
+        _forget_pages(cursor, claim)
         _copy_pages(cursor, claim, reading.parsed)
         language = chosen_language(detected, claim.language)
         _copy_passages(cursor, replace(claim, language=language), reading, on_row)
         checkpoints.forget([claim.version.pk])
         _publish(claim, reading, detected)
+
+
+def _forget_pages(cursor: Any, claim: Claim) -> None:
+    """Delete the pages of this version; with masking, those of all versions."""
+    cursor.execute(
+        "DELETE FROM ingestion_page p USING ingestion_documentversion v "
+        "WHERE p.version_id = v.id AND v.document_id = %s AND (v.id = %s OR %s)",
+        [claim.document_id, claim.version.pk, claim.is_masked],
+    )
 
 
 def forget_passages(cursor: Any, document_ids: Sequence[object]) -> None:

@@ -33,6 +33,7 @@ class ScriptedLLM:
         self.delay_s = delay_s
         self.place = place
         self.prompts: list[tuple[Message, ...]] = []
+        self.params: list[SamplingParams] = []
         self.users: list[str] = []
         self.cancelled = 0
         self._scripts: deque[list[str | Exception]] = deque()
@@ -44,6 +45,7 @@ class ScriptedLLM:
         self, messages: Sequence[Message], params: SamplingParams, *, user: str
     ) -> AsyncIterator[QueuePlace | TextPiece | Finished]:
         self.prompts.append(tuple(messages))
+        self.params.append(params)
         self.users.append(user)
         pieces = self._scripts.popleft() if self._scripts else ["Scripted answer [1]."]
         if self.place:

@@ -97,6 +97,7 @@ def test_a_collection_is_changed_and_shared(browser: Client) -> None:
         "owner": collection.owner_id,
         "visibility": "members",
         "language": "german",
+        "masking": "answers",
         "memberships-TOTAL_FORMS": "1",
         "memberships-INITIAL_FORMS": "0",
         "memberships-0-user": bob.pk,

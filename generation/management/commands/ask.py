@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from generation import running, services
 from generation.llm import HttpLanguageModel
 from generation.models import Answer
 from generation.parts import using
-from generation.selectors import citations_of, sources_of
+from generation.selectors import citations_of, form_of, sources_of
+from generation.services import schema_of
 from generation.serving import model_server
+from generation.structured import checked_schema
 from ingestion.embedding import Embedder, http_embedder
 from ingestion.shell import any_collection, owner_named
 from ingestion.spaces import live_model_name
@@ -31,10 +34,15 @@ class Command(BaseCommand):
         parser.add_argument("question", metavar="QUESTION")
         parser.add_argument("--collection", metavar="NAME")
         parser.add_argument("--user", metavar="USER", help="whose rights apply")
+        parser.add_argument(
+            "--schema", type=_schema, metavar="FILE", help="JSON Schema of the answer"
+        )
         parser.add_argument("--json", action="store_true", dest="as_json")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
+            if options["schema"] is not None:
+                checked_schema(options["schema"])
             asker, collections = _reach(options["user"], options["collection"])
             row = services.ask(
                 asker,
@@ -42,6 +50,7 @@ class Command(BaseCommand):
                 collections=collections,
                 via="shell",
             )
+            services.hold_to(row, options["schema"])
             with model_server(embeds=True) as model, using(model, embedder=_of(model)):
                 answer = asyncio.run(self._follow(row, asker, options["as_json"]))
         except RagError as exc:
@@ -72,6 +81,16 @@ class Command(BaseCommand):
             self.stdout.write(f"    {' '.join(source.quote.split())[:200]}")
 
 
+def _schema(value: str) -> dict[str, Any]:
+    try:
+        schema = json.loads(Path(value).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise ArgumentTypeError(f"{value} cannot be read as JSON") from exc
+    if not isinstance(schema, dict):
+        raise ArgumentTypeError(f"{value} must hold a JSON object")
+    return schema
+
+
 def _of(model: HttpLanguageModel) -> Embedder:
     """Return the embedder of the model's own server: it has torch loaded already."""
     return http_embedder(model.url, model.key, live_model_name())
@@ -99,6 +118,7 @@ def report(answer: Answer, asker: Asker) -> dict[str, Any]:
     """Return what ``--json`` prints."""
     return {
         "answer": answer.text,
+        **({} if schema_of(answer) is None else {"data": form_of(answer)}),
         "refused": answer.is_refused,
         "sources": [
             {"n": s.n, "document": s.document, "page": s.page, "quote": s.quote}

@@ -1,4 +1,4 @@
-"""`manage.py evaluate retrieval|answers|citations|pii DIR|golden`: quality, as JSON."""
+"""`manage.py evaluate retrieval|answers|citations|pii|injection|schemas DIR|golden`."""
 
 from __future__ import annotations
 
@@ -47,10 +47,8 @@ class Command(BaseCommand):
         try:
             if part == "golden":
                 report = _ask_golden(options)
-            elif part == "pii":
-                report = _find_items(options)
-            elif part == "citations":
-                report = _check_citations(options)
+            elif part in _GUARDS:
+                report = _GUARDS[part](options)
             else:
                 with scratch_database():
                     report = _PARTS[part](options)
@@ -86,10 +84,18 @@ def _answer_questions(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _add_guards(parts: Any) -> None:
-    pii = parts.add_parser("pii", help="find numbers and addresses of people in texts")
-    pii.add_argument("directory", type=_folder, metavar="DIR")
-    pii.add_argument("--limit", type=_positive, metavar="N", help="texts")
-    pii.add_argument("--json", action="store_true", dest="as_json")
+    helps = {
+        "pii": "find numbers and addresses of people in texts",
+        "injection": "ask over documents that give orders, with and without defence",
+        "schemas": "ask for JSON by schemas, and validate it",
+    }
+    for name, text in helps.items():
+        part = parts.add_parser(name, help=text)
+        part.add_argument("directory", type=_folder, metavar="DIR")
+        part.add_argument("--limit", type=_positive, metavar="N", help="of the texts")
+        part.add_argument("--json", action="store_true", dest="as_json")
+        if name != "pii":
+            part.add_argument("--model", metavar="NAME", help="of the catalogue")
 
 
 def _find_items(options: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +110,30 @@ def _check_citations(options: dict[str, Any]) -> dict[str, Any]:
     cases = planted.build(options["directory"], limit=options["limit"])
     dataset = options["directory"].resolve().name
     return {"dataset": dataset, **planted.measure(cases)}
+
+
+def _obey_documents(options: dict[str, Any]) -> dict[str, Any]:
+    from generation import injection
+
+    return _with_model(injection.run, options)
+
+
+def _fill_forms(options: dict[str, Any]) -> dict[str, Any]:
+    from generation import form_evaluation
+
+    return _with_model(form_evaluation.run, options)
+
+
+def _with_model(
+    run: Callable[..., dict[str, Any]], options: dict[str, Any]
+) -> dict[str, Any]:
+    with _bar("answering") as progress:
+        return run(
+            options["directory"],
+            limit=options["limit"],
+            model=options["model"],
+            progress=progress,
+        )
 
 
 def _add_golden(parts: Any) -> None:
@@ -144,6 +174,13 @@ def _ask_golden(options: dict[str, Any]) -> dict[str, Any]:
 _PARTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "retrieval": _rank_documents,
     "answers": _answer_questions,
+}
+# These need no database.
+_GUARDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "pii": _find_items,
+    "citations": _check_citations,
+    "injection": _obey_documents,
+    "schemas": _fill_forms,
 }
 
 
