@@ -20,6 +20,7 @@ from ingestion.parsing.bundles import parse_zip
 from ingestion.parsing.data import parse_csv, parse_json
 from ingestion.parsing.docx import parse_docx
 from ingestion.parsing.epub import parse_epub
+from ingestion.parsing.hidden import listening, notices_of
 from ingestion.parsing.html import parse_html
 from ingestion.parsing.images import parse_image
 from ingestion.parsing.mail import parse_eml
@@ -35,7 +36,7 @@ from ingestion.parsing.xml import parse_markup_file
 from ingestion.types import PageText, Parsed, ParseLimits
 
 # Written to each version. Raise it when the same file would give other text.
-PARSER_VERSION = "2"
+PARSER_VERSION = "3"
 
 Parser = Callable[[Source], Parsed]
 
@@ -55,6 +56,12 @@ def parse(source: Source, media_type: str) -> Parsed:
     Raises:
         ParseFailed: of the kind that says why; NoText where nothing was found.
     """
+    with listening() as found:
+        parsed = _read(source, media_type)
+    return replace(parsed, notices=(*parsed.notices, *notices_of(found)))
+
+
+def _read(source: Source, media_type: str) -> Parsed:
     if source.on_page is None:
         parsed = _parsed(source, media_type)
         _check(parsed, source.limits)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ingestion.parsing.hidden import check_characters
+
 # Control characters but tab and newline; NUL cannot be stored in Postgres and
 # a form feed marks page boundaries. C1 controls are left-overs of a wrong
 # decoding. Non-characters, byte order marks and soft hyphens are never text.
@@ -40,6 +42,8 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 def cleaned(text: str) -> str:
     """Drop what cannot be stored or read; keep spaces and line breaks."""
+    if not text.isascii():
+        check_characters(text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_TABLE)
     return unicodedata.normalize("NFC", text)
 

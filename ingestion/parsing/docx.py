@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ingestion.errors import Corrupt
+from ingestion.parsing import hidden
 from ingestion.parsing.archives import Archive
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.docx_styles import (
@@ -229,8 +230,25 @@ def _text(node: Element, story: _Story | None) -> str:
 
 def _is_hidden(node: Element, tag: str) -> bool:
     """Whether Word does not show a run: a place for planted instructions."""
-    mark = node.find(f"{W}rPr/{W}vanish") if tag == "r" else None
-    return mark is not None and mark.get(f"{W}val") not in {"0", "false", "off"}
+    if tag != "r":
+        return False
+    _tell_unseen(node)
+    mark = node.find(f"{W}rPr/{W}vanish")
+    if mark is None or mark.get(f"{W}val") in {"0", "false", "off"}:
+        return False
+    hidden.left_out("marked as hidden", "".join(node.itertext()))
+    return True
+
+
+def _tell_unseen(run: Element) -> None:
+    """Tell of white or tiny letters; what lies under them is not known."""
+    colour, size = run.find(f"{W}rPr/{W}color"), run.find(f"{W}rPr/{W}sz")
+    text = "".join(run.itertext())
+    if colour is not None and colour.get(f"{W}val", "").upper() == "FFFFFF":
+        hidden.kept("in white letters", text)
+    # In half points.
+    if size is not None and to_int(size.get(f"{W}val"), 24) < 4:
+        hidden.kept("too small to read", text)
 
 
 def _boxed(node: Element, story: _Story | None) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
+from ingestion.parsing import hidden
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.decoding import declared_encoding, decoded
 from ingestion.parsing.pieces import Piece, in_parts, piece, title_of
@@ -42,6 +44,12 @@ _MAX_CELL_CHARS = 2_000
 _MENU_ITEMS = 12
 _MENU_CHARS = 30
 _MAX_INDENT = 8
+# What no browser shows, in a style without spaces.
+_UNSHOWN = re.compile(
+    r"display:none|visibility:hidden|opacity:0(?:\.0+)?(?![.\d])"
+    r"|font-size:0(?![.\d])|(?:left|top|text-indent):-\d{4,}"
+)
+_WHITE = re.compile(r"(?:^|;)color:(?:white|#fff(?:fff)?|rgb\(255,255,255\))(?:;|!|$)")
 _HEADINGS = {f"h{i}": i for i in range(1, 7)}
 
 
@@ -100,8 +108,13 @@ class _Walk:
         if tag == "-text":
             self._inline.append(self._spaced(node.text_content or ""))
             return True
-        if tag in _SKIPPED or _hidden(node):
+        if tag in _SKIPPED:
+            _tell_comment(node)
             return False
+        if _hidden(node):
+            hidden.left_out("hidden by its style", node.text())
+            return False
+        _tell_unseen(node)
         if tag not in _BLOCKS:
             self._inline.append(_inline_mark(node))
             return True
@@ -173,13 +186,24 @@ def _start(node: Node) -> int:
 
 def _hidden(node: Node) -> bool:
     """Whether a browser would not show it: a place for planted instructions."""
-    attributes = node.attributes
-    style = (attributes.get("style") or "").replace(" ", "").lower()
-    return (
-        "hidden" in attributes
-        or "display:none" in style
-        or "visibility:hidden" in style
-    )
+    return "hidden" in node.attributes or bool(_UNSHOWN.search(_style(node)))
+
+
+def _style(node: Node) -> str:
+    return (node.attributes.get("style") or "").replace(" ", "").lower()
+
+
+def _tell_unseen(node: Node) -> None:
+    """Tell of white letters; what lies under them is not known."""
+    style = _style(node)
+    if style and _WHITE.search(style) and "background" not in style:
+        hidden.kept("in white letters", node.text())
+
+
+def _tell_comment(node: Node) -> None:
+    text = node.comment_content or "" if node.tag == "-comment" else ""
+    if len(text.split()) >= hidden.MIN_COMMENT_WORDS:
+        hidden.left_out("in comments", text)
 
 
 def _inline_mark(node: Node) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ingestion.errors import Corrupt, Encrypted, LimitExceeded
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.ocr import Reader, reader_for, recognised
+from ingestion.parsing.pdf_hidden import tell_hidden
 from ingestion.parsing.pdf_layout import PARTED, Fonts, fonts_of, lay_out
 from ingestion.parsing.pdf_lines import PageLines, count_letters, read_lines
 from ingestion.parsing.pdf_notes import notes_of
@@ -119,6 +120,7 @@ def _font_sample(document: Document, count: int) -> Iterator[PageLines]:
 def _laid_out(pdf: _Pdf, index: int) -> Page:
     def read(page: Any) -> Page:
         lines, notes = read_lines(page), notes_of(page)
+        tell_hidden(page, index + 1)
         pieces = lay_out(lines, pdf.fonts)
         if lines.turn:
             pieces = [replace(one, box=None) for one in pieces]
@@ -136,6 +138,7 @@ def _found_before(document: Document, first_page: int) -> Found:
     """Say of pages read in an earlier run what reading them would."""
 
     def read(page: Any) -> tuple[bool, bool]:
+        tell_hidden(page, index + 1)
         letters = count_letters(page)
         return letters == 0 and not notes_of(page), is_scan(page, letters)
 
