@@ -15,9 +15,9 @@ from generation.models import Answer, Conversation, Source
 from generation.sentences import without_marks
 from generation.standalone import Turn
 from generation.types import CitationFound, SourceRef
-from ingestion.models import Chunk, DocumentVersion
+from ingestion.models import Chunk, Document, DocumentVersion
 from ingestion.selectors import quote
-from ingestion.visibility import documents_visible_to
+from ingestion.visibility import documents_visible_to, reading_as
 from rag_site.asking import Asker
 from rag_site.errors import NotFound
 
@@ -103,13 +103,18 @@ def sources_of(answer: Answer, asker: Asker) -> list[SourceRef]:
         .filter(pk__in=[row.version.document_id for row in rows if row.version])
         .values_list("pk", flat=True)
     )
-    headings = _headings([row for row in rows if row.version])
-    return [
-        _source(row, row.version, headings)
-        if row.version and row.version.document_id in readable
-        else _withdrawn(row)
-        for row in rows
-    ]
+    # Under the floor: what the words above forgot to leave out has no words here.
+    with reading_as(asker.user_id):
+        readable &= set(
+            Document.objects.filter(pk__in=readable).values_list("pk", flat=True)
+        )
+        headings = _headings([row for row in rows if row.version])
+        return [
+            _source(row, row.version, headings)
+            if row.version and row.version.document_id in readable
+            else _withdrawn(row)
+            for row in rows
+        ]
 
 
 def _headings(rows: Sequence[Source]) -> dict[tuple[UUID | None, int], str]:

@@ -20,7 +20,7 @@ from generation.rendering import render_answer
 from generation.selectors import citations_of, form_of, sources_of
 from generation.types import CitationFound, SourceRef
 from ingestion.models import Chunk, Document
-from ingestion.visibility import documents_visible_to
+from ingestion.visibility import documents_visible_to, held_to_floor
 from rag_site.asking import Asker
 
 STARTERS = 3
@@ -120,12 +120,13 @@ def _day_words(conversation: Conversation, today: dt.date) -> str:
 
 def starters_for(asker: Asker) -> list[Starter]:
     """Draw questions from headings of the newest documents that can be searched."""
-    documents = list(
+    rows = (
         documents_visible_to(asker)
         .filter(state=Document.State.READY, current_version__isnull=False)
         .select_related("current_version")
         .order_by("-updated_at")[:STARTERS]
     )
+    documents = held_to_floor(asker.user_id, rows)
     headings = _headings_of([d.current_version_id for d in documents])
     return [
         _starter(d, headings.get(d.current_version_id or _NOWHERE, []))

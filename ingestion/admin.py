@@ -89,6 +89,7 @@ class DocumentAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic only to th
         "name",
         "collection",
         "state",
+        "tags",
         "tries",
         "failure_code",
         "updated_at",

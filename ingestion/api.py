@@ -15,7 +15,11 @@ from ninja import Router, Status
 from ingestion import api_shapes as shapes
 from ingestion import services
 from ingestion.models import Collection, Membership, Role
-from ingestion.visibility import collections_visible_to, get_collection_for
+from ingestion.visibility import (
+    collections_visible_to,
+    get_collection_for,
+    held_to_floor,
+)
 from rag_site.access import asker_of, needs
 from rag_site.asking import Asker
 from rag_site.errors import Forbidden, NotFound, ValidationFailed
@@ -41,7 +45,8 @@ def list_collections(
     asker = asker_of(request)
     rows = collections_visible_to(asker).select_related("owner")
     found = slice_of(rows, order=_ORDER, limit=limit, cursor=cursor)
-    return {"items": _shown(asker, found.items), "next_cursor": found.next_cursor}
+    items = held_to_floor(asker.user_id, found.items)
+    return {"items": _shown(asker, items), "next_cursor": found.next_cursor}
 
 
 @router.post("/collections", auth=needs("manage"), response={201: shapes.CollectionOut})

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest
 from ninja import File, Form, Query, Router, Status
 from ninja.files import UploadedFile
 
 from ingestion import api_shapes as shapes
 from ingestion import selectors, services
 from ingestion.accepting import OnSameName
-from ingestion.filing import file_of
 from ingestion.folders import place_of
-from ingestion.masking_settings import check_original
-from ingestion.models import Document, DocumentVersion, Page, Role
-from ingestion.page_view import png_of
+from ingestion.models import Document, DocumentVersion, Role
 from ingestion.receiving import Received, Sent, receive
-from ingestion.types import PAGE_BREAK
+from ingestion.tagging import as_tag
 from ingestion.uploads import digest_of
 from ingestion.visibility import (
     documents_visible_to,
     get_collection_for,
     get_document_for,
+    held_to_floor,
 )
 from rag_site.access import asker_of, needs
 from rag_site.asking import Asker
-from rag_site.errors import Conflict, NotFound, ValidationFailed
+from rag_site.errors import NotFound, ValidationFailed
 from rag_site.logs import current_reference
 from rag_site.paging import Cursor, Limit, slice_of
 from rag_site.repeating import once
-from rag_site.sending import release_database, send_file, send_image, send_text
 
 router = Router(tags=["Documents"])
 
 _ORDER = ("-created_at", "id")
-# Pages read from the database at a time while a text is sent.
-_PAGES_AT_ONCE = 50
 
 Policy = Annotated[
     OnSameName,
@@ -81,18 +75,6 @@ State = Annotated[
     | None,
     Query(None),
 ]
-
-
-VersionNumber = Annotated[
-    int | None,
-    Query(None, ge=1, le=2**31 - 1, description="Without it, what searches see."),
-]
-
-
-class NotReadYet(Conflict):
-    """This document has not been read yet. Wait until its state is ready."""
-
-    code = "document_not_ready"
 
 
 @router.post(
@@ -138,6 +120,7 @@ def list_documents(
     cursor: Cursor,
     collection: Annotated[UUID | None, Query(None)],
     state: State,
+    tag: Annotated[str | None, Query(None, description="Only with this tag.")],
 ) -> dict[str, Any]:
     """List the documents that you may read, newest first."""
     asker = asker_of(request)
@@ -146,13 +129,16 @@ def list_documents(
         rows = rows.filter(collection=get_collection_for(asker, collection))
     if state is not None:
         rows = rows.filter(state=state)
+    if tag is not None:
+        rows = rows.filter(tags__contains=[as_tag(tag)])
     rows = rows.select_related("added_by", "current_version")
     found = slice_of(
         rows.prefetch_related("versions"), order=_ORDER, limit=limit, cursor=cursor
     )
-    progress = selectors.progress_of_all(found.items)
+    items = held_to_floor(asker.user_id, found.items)
+    progress = selectors.progress_of_all(items)
     return {
-        "items": [_shown(row, progress[row.pk]) for row in found.items],
+        "items": [shown(row, progress[row.pk]) for row in items],
         "next_cursor": found.next_cursor,
     }
 
@@ -178,7 +164,7 @@ def get_progress(
 @router.get("/documents/{uuid:pk}", auth=needs("read"), response=shapes.DocumentOut)
 def get_document(request: HttpRequest, pk: UUID) -> dict[str, Any]:
     """Return one document with its state, percentage and, if it failed, the reason."""
-    return _shown(get_document_for(asker_of(request), pk))
+    return shown(get_document_for(asker_of(request), pk))
 
 
 @router.delete("/documents/{uuid:pk}", auth=needs("ingest"), response={204: None})
@@ -197,7 +183,7 @@ def retry_document(request: HttpRequest, pk: UUID) -> Status[dict[str, Any]]:
     """Read a document again that failed or was cancelled; needs the role writer."""
     asker = asker_of(request)
     services.retry(asker, pk)
-    return Status(202, _shown(get_document_for(asker, pk)))
+    return Status(202, shown(get_document_for(asker, pk)))
 
 
 @router.post(
@@ -209,52 +195,7 @@ def cancel_document(request: HttpRequest, pk: UUID) -> Status[dict[str, Any]]:
     """Stop reading a document; a version that can be searched stays so."""
     asker = asker_of(request)
     services.cancel(asker, pk)
-    return Status(202, _shown(get_document_for(asker, pk)))
-
-
-@router.get("/documents/{uuid:pk}/file", auth=needs("read"))
-def get_file(
-    request: HttpRequest, pk: UUID, version: VersionNumber
-) -> StreamingHttpResponse:
-    """Return the file as it was uploaded, the newest version or the one asked for."""
-    document = get_document_for(asker_of(request), pk)
-    check_original(asker_of(request), document)
-    chosen = _numbered(document, version) if version else _newest(document)
-    return send_file(
-        file_of(chosen.digest),
-        name=document.name,
-        media_type=chosen.media_type,
-    )
-
-
-@router.get("/documents/{uuid:pk}/text", auth=needs("read"))
-def get_text(
-    request: HttpRequest,
-    pk: UUID,
-    page: Annotated[int | None, Query(None, ge=1)],
-    version: VersionNumber,
-) -> StreamingHttpResponse:
-    """Return the text as it was read, of one page or of all, form feeds between."""
-    document = get_document_for(asker_of(request), pk)
-    chosen = _numbered(document, version) if version else _read(document)
-    pages = Page.objects.filter(version=chosen)
-    if page is not None:
-        pages = pages.filter(number=page)
-        if not pages.exists():
-            raise NotFound
-    numbers = list(pages.order_by("number").values_list("number", flat=True))
-    return send_text(_text(chosen.pk, numbers), name=f"{document.name}.txt")
-
-
-@router.get("/documents/{uuid:pk}/pages/{int:number}.png", auth=needs("read"))
-def get_page_image(
-    request: HttpRequest, pk: UUID, number: int, version: VersionNumber
-) -> HttpResponse:
-    """Return a page as it looks, for formats that have pages."""
-    document = get_document_for(asker_of(request), pk)
-    chosen = _numbered(document, version) if version else _read(document)
-    png = png_of(chosen, number)
-    return send_image(png, name=f"{document.name}-{number}.png")
+    return Status(202, shown(get_document_for(asker, pk)))
 
 
 def _made(
@@ -310,7 +251,7 @@ def with_document(asker: Asker, row: dict[str, Any]) -> dict[str, Any]:
     if row["document"] is None:
         return row
     document = documents_visible_to(asker).filter(pk=row["document"]).first()
-    return {**row, "document": _shown(document) if document else None}
+    return {**row, "document": shown(document) if document else None}
 
 
 def _path(file: UploadedFile) -> Path:
@@ -320,7 +261,7 @@ def _path(file: UploadedFile) -> Path:
     return Path(file.temporary_file_path())
 
 
-def _newest(document: Document) -> DocumentVersion:
+def newest_of(document: Document) -> DocumentVersion:
     # Not `.first()`: the prefetched versions are in this order already.
     versions = list(document.versions.all())
     if not versions:
@@ -328,43 +269,17 @@ def _newest(document: Document) -> DocumentVersion:
     return max(versions, key=lambda version: version.number)
 
 
-def _numbered(document: Document, number: int) -> DocumentVersion:
-    found = document.versions.filter(number=number).first()
-    if found is None:
-        raise NotFound
-    return found
-
-
-def _read(document: Document) -> DocumentVersion:
-    if document.current_version is None:
-        raise NotReadYet
-    return document.current_version
-
-
-async def _text(version_id: UUID, numbers: list[int]) -> AsyncGenerator[str, None]:
-    for first in range(0, len(numbers), _PAGES_AT_ONCE):
-        wanted = numbers[first : first + _PAGES_AT_ONCE]
-        texts = await sync_to_async(_texts)(version_id, wanted)
-        yield (PAGE_BREAK if first else "") + PAGE_BREAK.join(texts)
-
-
-def _texts(version_id: UUID, numbers: list[int]) -> list[str]:
-    rows = Page.objects.filter(version_id=version_id, number__in=numbers)
-    texts = list(rows.order_by("number").values_list("text", flat=True))
-    release_database()
-    return texts
-
-
-def _shown(
+def shown(
     document: Document, progress: selectors.Progress | None = None
 ) -> dict[str, Any]:
-    version = _newest(document)
+    version = newest_of(document)
     progress = progress or selectors.progress_of(document)
     return {
         "id": document.pk,
         "collection": document.collection_id,
         "name": document.name,
         "path": document.path,
+        "tags": document.tags,
         "state": document.state,
         "percent": progress.percent,
         "steps_done": progress.done,

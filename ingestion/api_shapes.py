@@ -9,6 +9,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
+from ingestion.tagging import MAX_TAG_CHARS, MAX_TAGS
 from rag_site.schemas import Closed, ErrorBody, Text
 
 Name = Annotated[Text, Field(min_length=1, max_length=120)]
@@ -71,6 +72,15 @@ class ShareIn(Closed):
     group: Annotated[Text, Field(min_length=1, max_length=150)] | None = None
 
 
+class TagsIn(Closed):
+    """All tags of a document; stored in small letters and sorted."""
+
+    tags: Annotated[
+        list[Annotated[Text, Field(min_length=1, max_length=MAX_TAG_CHARS)]],
+        Field(max_length=MAX_TAGS),
+    ]
+
+
 class MemberIn(ShareIn):
     """A user or a group, by name, and a role; an existing member gets the new role."""
 
@@ -110,6 +120,7 @@ class DocumentOut(Schema):
     collection: UUID
     name: str
     path: str = Field(description="Folder and name, as added with a folder.")
+    tags: list[str]
     state: Literal[
         "queued",
         "parsing",

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 
 from ingestion.masking_models import Masking
 from ingestion.models import Collection, Document, Role
+from ingestion.tagging import MAX_TAG_CHARS, TagInvalid, clean
 
 # The text-search configurations that Postgres ships, without the rare ones.
 LANGUAGES = (
@@ -98,6 +99,24 @@ class MemberForm(ShareForm):
     role = forms.ChoiceField(choices=Role.choices, initial=Role.READER)
 
 
+class TagsForm(forms.Form):
+    """The tags of a document, with commas between."""
+
+    tags = forms.CharField(
+        max_length=1000,
+        required=False,
+        strip=True,
+        help_text="With commas between: travel, 2025. Search with tag:travel.",
+    )
+
+    def clean_tags(self) -> list[str]:
+        parts = self.cleaned_data["tags"].split(",")
+        try:
+            return clean(part for part in parts if part.strip())
+        except TagInvalid as exc:
+            raise forms.ValidationError(exc.message) from exc
+
+
 class LibraryFilter(forms.Form):
     """What the table shows; a value that is not offered is dropped."""
 
@@ -105,6 +124,7 @@ class LibraryFilter(forms.Form):
 
     q = forms.CharField(max_length=200, required=False, strip=True)
     collection = forms.UUIDField(required=False)
+    tag = forms.CharField(max_length=MAX_TAG_CHARS, required=False, strip=True)
     state = forms.ChoiceField(
         required=False,
         choices=(

@@ -10,15 +10,20 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Func, OuterRef, Q, QuerySet, Subquery
 
 from ingestion.models import Collection, Document, DocumentVersion, Membership, Role
 from ingestion.selectors import Progress, progress_of_all
-from ingestion.visibility import collections_visible_to, documents_visible_to
+from ingestion.visibility import (
+    collections_visible_to,
+    documents_visible_to,
+    held_to_floor,
+    reading_as,
+)
 from rag_site.asking import Asker
 
 ROWS_PER_PAGE = 50
-_NAMES_SHOWN = 3
+_NAMES_SHOWN, _TAGS_LISTED = 3, 200
 _STATES: dict[str, list[str]] = {
     "busy": [Document.State.QUEUED, Document.State.PARSING, Document.State.EMBEDDING],
     "ready": [Document.State.READY],
@@ -65,6 +70,8 @@ def documents_listed(asker: Asker, chosen: dict[str, Any]) -> QuerySet[Document]
     if chosen["q"]:
         words = chosen["q"]
         rows = rows.filter(Q(name__icontains=words) | Q(folder__icontains=words))
+    if chosen["tag"]:
+        rows = rows.filter(tags__contains=[chosen["tag"]])
     if chosen["state"]:
         rows = rows.filter(state__in=_STATES[chosen["state"]])
     return rows.order_by(chosen["sort"] or "-created_at", "id")
@@ -104,12 +111,19 @@ def writable_ids(asker: Asker) -> frozenset[UUID]:
 
 
 def collections_listed(asker: Asker) -> Sequence[Collection]:
-    return list(
-        collections_visible_to(asker)
-        .select_related("owner")
-        .annotate(document_count=Count("documents"))
-        .order_by("name", "id")
-    )
+    rows = collections_visible_to(asker).select_related("owner")
+    counted = rows.annotate(document_count=Count("documents"))
+    return held_to_floor(asker.user_id, counted.order_by("name", "id"))
+
+
+def tags_listed(asker: Asker, collection: Collection | None) -> list[str]:
+    """Return the tags of the documents that may be read, by the alphabet."""
+    rows = documents_visible_to(asker)
+    if collection is not None:
+        rows = rows.filter(collection=collection)
+    tags = rows.annotate(one=Func("tags", function="unnest")).values_list("one")
+    with reading_as(asker.user_id):
+        return [tag for (tag,) in tags.order_by("one").distinct()[:_TAGS_LISTED]]
 
 
 def audience_of(collection: Collection, asker: Asker) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import MD5
@@ -118,6 +119,8 @@ class Document(models.Model):
     name = models.CharField(max_length=255)
     # Where it lay in the folder or archive that was added, "a/b"; for people only.
     folder = models.CharField(max_length=500, blank=True, default="")
+    # Labels that writers give it, as ingestion.tagging makes them.
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
     # The version that searches see; the one being read is the newest one.
     current_version = models.ForeignKey(
@@ -127,8 +130,7 @@ class Document(models.Model):
     # Counts claims. The value a worker got when it claimed the row is its
     # fencing token: every later write of that worker demands it.
     attempt = models.PositiveIntegerField(default=0)
-    # Claims since the last upload, retry or checkpoint; at the limit the row is
-    # quarantined.
+    # Claims since the last upload, retry or checkpoint; the limit quarantines it.
     tries = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     # Steps done of the state at work: pages while parsing, chunks while embedding.
@@ -341,8 +343,7 @@ class EmbeddingSpace(models.Model):
     total = models.PositiveIntegerField(default=0)
     # Why it stopped, for people.
     problem = models.CharField(max_length=500, blank=True, default="")
-    # Share of the test questions whose passage is found, in this space and in the
-    # live one at that time.
+    # Share of test questions whose passage is found, here and in the live one then.
     recall = models.FloatField(null=True, blank=True)
     recall_of_live = models.FloatField(null=True, blank=True)
     # Go live whatever the test questions say: a way back must not be refused.

@@ -13,6 +13,8 @@ from django.http import QueryDict
 from ingestion import filing
 from ingestion.models import Chunk, Document, DocumentVersion, Page
 from ingestion.rendering import boxes_of_blocks, locate_text, render_page
+from ingestion.visibility import reading_as
+from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
 
 logger = logging.getLogger(__name__)
@@ -49,29 +51,36 @@ def version_of(document: Document, wanted: str) -> DocumentVersion | None:
     return found
 
 
-def page_context(document: Document, query: QueryDict) -> dict[str, Any]:
-    version = version_of(document, query.get("version", ""))
-    if version is None:
-        return {"version": None, "page": None}
+def page_context(document: Document, query: QueryDict, asker: Asker) -> dict[str, Any]:
+    """Return what the template shows; all words are read as ``asker``, by the database."""
     start, end = _number(query, "start"), _number(query, "end")
-    page = _page(version, _number(query, "page"), start)
-    versions = list(document.versions.all())
-    current = document.current_version
-    context: dict[str, Any] = {
-        "version": version,
+    with reading_as(asker.user_id):
+        version = version_of(document, query.get("version", ""))
+        if version is None:
+            return {"version": None, "page": None}
+        page = _page(version, _number(query, "page"), start)
+        context = _versions(document, version) | {"version": version, "page": page}
+        if page is None:
+            return context
+        context |= _neighbours(version, page) | _marked(page, start, end)
+        context["chunks"] = _chunks(version, page)
+    # Outside: finding them takes a process, and a transaction must be short.
+    span = (start - page.start, end - page.start)
+    context["boxes"] = _boxes(version, page, context["marked"], span)
+    return context
+
+
+def _versions(document: Document, version: DocumentVersion) -> dict[str, Any]:
+    versions, current = list(document.versions.all()), document.current_version
+    if not versions:
+        raise NotFound
+    return {
         "current": current,
         "newest": versions[0],
         "is_newest_current": current is not None and current.pk == versions[0].pk,
         "is_old": current is not None and version.number < current.number,
         "versions": versions,
-        "page": page,
     }
-    if page is not None:
-        context |= _neighbours(version, page) | _marked(page, start, end)
-        span = (start - page.start, end - page.start)
-        context["boxes"] = _boxes(version, page, context["marked"], span)
-        context["chunks"] = _chunks(version, page)
-    return context
 
 
 def png_of(version: DocumentVersion, number: int) -> bytes:

@@ -25,7 +25,7 @@ from django.utils import timezone
 from ingestion.leasing import AT_WORK, UNSETTLED, free
 from ingestion.models import Document, DocumentVersion, Page
 from ingestion.types import PAGE_BREAK, as_shown
-from ingestion.visibility import Visible, documents_visible_to
+from ingestion.visibility import Visible, documents_visible_to, held_to_floor
 from rag_site.asking import Asker
 from rag_site.errors import NotFound
 
@@ -184,7 +184,7 @@ def unread_documents(visible: Visible) -> list[Document]:
     """Return the documents in reach that searches do not see up to date yet."""
     sql, params = visible.documents_sql()
     rows = Document.objects.filter(state__in=UNSETTLED, id__in=RawSQL(sql, params))  # noqa: S611
-    return list(rows.order_by("created_at"))
+    return held_to_floor(visible.user_id, rows.order_by("created_at"))
 
 
 def page_text(version: DocumentVersion, number: int) -> str:

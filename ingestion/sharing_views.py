@@ -1,4 +1,4 @@
-"""Sharing one document, on its page."""
+"""What is said of one document on its page: who it is shared with, and its tags."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from ingestion import sharing
-from ingestion.forms import ShareForm
+from ingestion import sharing, tagging
+from ingestion.forms import ShareForm, TagsForm
 from ingestion.models import Role
 from ingestion.visibility import get_document_for
 from rag_site.asking import asker_of_request
@@ -35,5 +35,17 @@ def unshare(request: HttpRequest, pk: UUID, number: int) -> HttpResponse:
     return _back(pk)
 
 
-def _back(pk: UUID) -> HttpResponse:
-    return redirect(f"{reverse('document', args=[pk])}#shares")
+@require_POST
+def set_tags(request: HttpRequest, pk: UUID) -> HttpResponse:
+    asker = asker_of_request(request)
+    get_document_for(asker, pk, Role.WRITER)
+    form = TagsForm(request.POST)
+    if form.is_valid():
+        tagging.set_tags(asker, pk, form.cleaned_data["tags"])
+    else:
+        messages.error(request, str(next(iter(form.errors.values()))[0]))
+    return _back(pk, "tags")
+
+
+def _back(pk: UUID, place: str = "shares") -> HttpResponse:
+    return redirect(f"{reverse('document', args=[pk])}#{place}")

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("documents/<uuid:pk>", views.document, name="document"),
     path("documents/<uuid:pk>/retry", views.retry, name="retry_document"),
     path("documents/<uuid:pk>/cancel", views.cancel, name="cancel_document"),
+    path("documents/<uuid:pk>/tags", sharing_views.set_tags, name="set_tags"),
     path("documents/<uuid:pk>/share", sharing_views.share, name="share"),
     path(
         "documents/<uuid:pk>/shares/<int:number>/end",

@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from ingestion import services
-from ingestion.forms import CollectionForm, LibraryFilter, ShareForm
+from ingestion.forms import CollectionForm, LibraryFilter, ShareForm, TagsForm
 from ingestion.listing import (
     ROWS_PER_PAGE,
     Row,
@@ -24,6 +24,7 @@ from ingestion.listing import (
     columns_of,
     documents_listed,
     rows_of,
+    tags_listed,
     with_newest_version,
     writable_ids,
 )
@@ -36,6 +37,7 @@ from ingestion.visibility import (
     documents_visible_to,
     get_collection_for,
     get_document_for,
+    held_to_floor,
 )
 from rag_site.asking import Asker, asker_of_request
 from rag_site.errors import NotFound, RagError
@@ -58,7 +60,7 @@ def library(request: HttpRequest) -> HttpResponse:
         if chosen["collection"]
         else None
     )
-    context = _table_context(asker, chosen) | _around(asker, collection)
+    context = _table_context(asker, chosen, collection) | _around(asker, collection)
     is_table = getattr(request, "htmx", False)
     name = "ingestion/_documents.html" if is_table else "ingestion/library.html"
     return render(request, name, context)
@@ -76,7 +78,8 @@ def progress(request: HttpRequest) -> HttpResponse:
     ids = {pk for _, _, pk in shown if _is_uuid(pk)}
     visible = with_newest_version(documents_visible_to(asker)).filter(pk__in=ids)
     writable = writable_ids(asker)
-    rows = {str(row.document.pk): row for row in rows_of(list(visible), writable)}
+    found = held_to_floor(asker.user_id, visible)
+    rows = {str(row.document.pk): row for row in rows_of(found, writable)}
     context = {
         "rows": [rows[pk] for shape, _, pk in shown if shape == "row" and pk in rows],
         "lines": [rows[pk] for shape, _, pk in shown if shape == "line" and pk in rows],
@@ -131,10 +134,12 @@ def bulk(request: HttpRequest) -> HttpResponse:
 def document(request: HttpRequest, pk: UUID) -> HttpResponse:
     asker = asker_of_request(request)
     found = get_document_for(asker, pk)
-    context = page_context(found, request.GET) | _around(asker, found.collection)
+    context = page_context(found, request.GET, asker) | _around(asker, found.collection)
     context |= {"document": found, "row": _row(asker, pk)}
     context["shares"] = found.shares.select_related("user", "group")
     context["share_form"] = ShareForm(auto_id="share_%s")
+    tags = ", ".join(found.tags)
+    context["tags_form"] = TagsForm(auto_id="doc_%s", initial={"tags": tags})
     context["about"] = f"What does “{found.name}” say about "
     return render(request, "ingestion/document.html", context)
 
@@ -160,12 +165,14 @@ def _row(asker: Asker, pk: UUID) -> Row:
     return rows_of([found], writable_ids(asker))[0]
 
 
-def _table_context(asker: Asker, chosen: dict[str, Any]) -> dict[str, Any]:
+def _table_context(
+    asker: Asker, chosen: dict[str, Any], collection: Collection | None
+) -> dict[str, Any]:
     page = Paginator(documents_listed(asker, chosen), ROWS_PER_PAGE).get_page(
         chosen["page"]
     )
     writable = writable_ids(asker)
-    rows = rows_of(list(page), writable)
+    rows = rows_of(held_to_floor(asker.user_id, page), writable)
     return {
         "chosen": chosen,
         "page": page,
@@ -173,6 +180,7 @@ def _table_context(asker: Asker, chosen: dict[str, Any]) -> dict[str, Any]:
         "is_live": any(not row.is_settled for row in rows),
         "overall": overall(asker, chosen["collection"]),
         "total": page.paginator.count,
+        "tags": tags_listed(asker, collection),
         "can_write": bool(writable),
         "columns": columns_of(chosen),
         "previous_url": address_of(chosen, page=page.number - 1),

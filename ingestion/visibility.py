@@ -13,10 +13,10 @@ forgot to ask.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -26,6 +26,8 @@ from django.db.models.expressions import RawSQL
 from ingestion.models import Collection, Document, Role
 from rag_site.asking import Asker
 from rag_site.errors import NotFound
+
+Row = TypeVar("Row", Collection, Document)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +65,22 @@ class Visible:
 
 
 @contextmanager
-def reading_as(user_id: int) -> Iterator[None]:
+def reading_as(user_id: int, *, savepoint: bool = True) -> Iterator[None]:
     """Hold every read of the block to the rights of this user, in the database.
 
     A short transaction in which nothing can be written. Never around a stream,
     and not within another: a block inside would end the outer one's role.
+
+    Args:
+        savepoint: inside a longer transaction, whether an error of the block leaves
+            that one as it was.
     """
-    with transaction.atomic():
+    is_inside = connection.in_atomic_block
+    with transaction.atomic(savepoint=savepoint):
         _set_reader("plumbline_reader", str(user_id))
         yield
-        # Of use only inside a longer transaction; the end of one resets both.
-        _set_reader("none", "")
+        if is_inside:  # The end of a transaction of its own resets both.
+            _set_reader("none", "")
 
 
 def _set_reader(role: str, user_id: str) -> None:
@@ -85,6 +92,21 @@ def _set_reader(role: str, user_id: str) -> None:
         )
 
 
+def held_to_floor(user_id: int, rows: Iterable[Row]) -> list[Row]:
+    """Return those of ``rows`` that the database itself lets this user read.
+
+    For what was found by other statements than these: a list is looked through
+    once more before it is shown.
+    """
+    found = list(rows)
+    if not found:
+        return []
+    with reading_as(user_id, savepoint=False):
+        ids = type(found[0])._default_manager.filter(pk__in=[row.pk for row in found])
+        readable = set(ids.values_list("pk", flat=True))
+    return [row for row in found if row.pk in readable]
+
+
 def visible_to(asker: Asker, collections: frozenset[UUID] | None = None) -> Visible:
     return Visible(user_id=asker.user_id, collections=asker.narrowed(collections))
 
@@ -92,9 +114,7 @@ def visible_to(asker: Asker, collections: frozenset[UUID] | None = None) -> Visi
 def collections_visible_to(
     asker: Asker, role: Role = Role.READER
 ) -> QuerySet[Collection]:
-    rows = Collection.objects.filter(
-        id__in=RawSQL("SELECT visible_collections(%s, %s)", [asker.user_id, role.value])
-    )
+    rows = Collection.objects.filter(id__in=_open_to(asker.user_id, role))
     if asker.key_collections is not None:
         rows = rows.filter(id__in=asker.key_collections)
     return rows
@@ -108,9 +128,7 @@ def documents_visible_to(asker: Asker, role: Role = Role.READER) -> QuerySet[Doc
     rows = Document.objects.filter(collection__in=collections_visible_to(asker, role))
     if role != Role.READER:
         return rows
-    shared = Document.objects.filter(
-        id__in=RawSQL("SELECT shared_documents(%s)", [asker.user_id])
-    )
+    shared = Document.objects.filter(id__in=_shared_with(asker.user_id))
     if asker.key_collections is not None:
         shared = shared.filter(collection__in=asker.key_collections)
     return Document.objects.filter(
@@ -118,22 +136,29 @@ def documents_visible_to(asker: Asker, role: Role = Role.READER) -> QuerySet[Doc
     )
 
 
+def _open_to(user_id: int, role: Role) -> RawSQL:
+    return RawSQL("SELECT visible_collections(%s, %s)", [user_id, role.value])
+
+
+def _shared_with(user_id: int) -> RawSQL:
+    return RawSQL("SELECT shared_documents(%s)", [user_id])
+
+
 def get_collection_for(asker: Asker, pk: UUID, role: Role = Role.READER) -> Collection:
     """Return the collection, or raise NotFound: a stranger learns nothing."""
-    row = collections_visible_to(asker, role).filter(pk=pk).first()
-    if row is None:
+    rows = collections_visible_to(asker, role).filter(pk=pk)
+    found = held_to_floor(asker.user_id, rows)
+    if not found:
         raise NotFound
-    return row
+    return found[0]
 
 
 def get_document_for(asker: Asker, pk: UUID, role: Role = Role.READER) -> Document:
     """Return the document, or raise NotFound: a stranger learns nothing."""
-    row = (
-        documents_visible_to(asker, role)
-        .select_related("collection", "current_version")
-        .filter(pk=pk)
-        .first()
+    rows = documents_visible_to(asker, role).filter(pk=pk)
+    found = held_to_floor(
+        asker.user_id, rows.select_related("collection", "current_version")
     )
-    if row is None:
+    if not found:
         raise NotFound
-    return row
+    return found[0]

@@ -57,8 +57,10 @@ api = NinjaAPI(
 for router in (
     "ingestion.api.router",
     "ingestion.api_documents.router",
+    "ingestion.api_contents.router",
     "ingestion.api_fetch.router",
     "ingestion.api_sharing.router",
+    "ingestion.api_tags.router",
     "retrieval.api.router",
     "generation.api.router",
 ):

@@ -24,13 +24,14 @@ Day = Annotated[Text, Field(max_length=10)]
 class FiltersIn(Closed):
     """What a document must be. Values of one filter mean either, filters mean all.
 
-    The same filters can stand in the question: `file:handbook type:pdf
+    The same filters can stand in the question: `file:handbook type:pdf tag:travel
     after:2025-01-01 before:2026 lang:de`.
     """
 
     documents: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = None
     file: Values | None = Field(None, description="A piece of the name or folder.")
     type: Values | None = Field(None, description="As in pdf, docx, word, excel.")
+    tag: Values | None = Field(None, description="A tag that the document has.")
     lang: Values | None = Field(
         None, description="As in en, de, fr; simple for others."
     )

@@ -13,11 +13,13 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from statistics import fmean, median, quantiles
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -34,7 +36,11 @@ CHUNKS, QUESTIONS = 25_000, 50
 GOAL_OVERHEAD, GOAL_RECALL = 1.3, 0.95
 _K = 10
 
-Statement = tuple[str, Any]
+
+class Statement(NamedTuple):
+    sql: str
+    params: Any
+    in_transaction: bool
 
 
 def run(options: Mapping[str, Any]) -> list[Result]:
@@ -190,7 +196,7 @@ def _recorded(call: Callable[[], object]) -> list[Statement]:
     statements: list[Statement] = []
 
     def record(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        statements.append((sql, params))
+        statements.append(Statement(sql, params, connection.in_atomic_block))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(record):
@@ -199,12 +205,16 @@ def _recorded(call: Callable[[], object]) -> list[Statement]:
 
 
 def _replay(statements: list[Statement]) -> None:
-    """Send ``statements`` in one transaction on the driver's own connection."""
-    with connection.connection.transaction():
-        for sql, params in statements:
-            cursor = connection.connection.execute(sql, params)
-            if cursor.description:
-                cursor.fetchall()
+    """Send ``statements`` on the driver's own connection, in transactions like theirs."""
+    for in_transaction, group in groupby(statements, attrgetter("in_transaction")):
+        bounds = (
+            connection.connection.transaction() if in_transaction else nullcontext()
+        )
+        with bounds:
+            for sql, params, _ in group:
+                cursor = connection.connection.execute(sql, params)
+                if cursor.description:
+                    cursor.fetchall()
 
 
 def _timed(call: Callable[[], object]) -> float:

@@ -21,6 +21,7 @@ from uuid import UUID
 
 from ingestion.filetypes import EXTENSIONS, PICTURES
 from ingestion.languages import CONFIGURATIONS, EXACT
+from ingestion.tagging import TagInvalid, as_tag
 from rag_site.errors import ValidationFailed
 
 #: Values of one filter, and characters of one value.
@@ -41,6 +42,8 @@ _NAMES = {
     "filename": "file",
     "type": "type",
     "filetype": "type",
+    "tag": "tag",
+    "label": "tag",
     "after": "after",
     "since": "after",
     "before": "before",
@@ -51,7 +54,6 @@ _FILTER = re.compile(
     r"(?<!\S)(?P<name>[A-Za-z]{2,12}):(?P<value>\"[^\"]*\"|[^\s\"]*)(?!\S)"
 )
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?")
-_KNOWN = "file:, type:, after:, before: and lang:"
 
 
 class FilterInvalid(ValidationFailed):
@@ -68,6 +70,7 @@ class Filters:
         documents: only these; they narrow, and never widen, what may be read.
         names: pieces of name or folder, one of which must occur, in any case.
         media_types: of the current version.
+        tags: one of which the document must have, as ingestion.tagging stores them.
         languages: Postgres text-search configurations.
         after, before: the day on which the version was added, in the site's
             time zone: from ``after`` on, and earlier than ``before``.
@@ -76,6 +79,7 @@ class Filters:
     documents: tuple[UUID, ...] = ()
     names: tuple[str, ...] = ()
     media_types: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     after: dt.date | None = None
     before: dt.date | None = None
@@ -116,7 +120,7 @@ def parse(question: str) -> tuple[str, Filters]:
 
 
 def make(values: Mapping[str, Sequence[str]]) -> Filters:
-    """Return filters of values by name: file, type, lang, after, before.
+    """Return filters of values by name: file, type, tag, lang, after, before.
 
     Raises:
         FilterInvalid
@@ -126,6 +130,7 @@ def make(values: Mapping[str, Sequence[str]]) -> Filters:
     return Filters(
         names=tuple(dict.fromkeys(v.casefold() for v in values.get("file", ()))),
         media_types=_each(values.get("type", ()), _media_types_of),
+        tags=_each(values.get("tag", ()), _tag),
         languages=_each(values.get("lang", ()), _language),
         after=max((day(v, "after") for v in values.get("after", ())), default=None),
         before=min((day(v, "before") for v in values.get("before", ())), default=None),
@@ -164,6 +169,7 @@ def from_json(stored: Mapping[str, Any]) -> Filters:
         documents=tuple(UUID(pk) for pk in stored.get("documents", ())),
         names=tuple(stored.get("names", ())),
         media_types=tuple(stored.get("media_types", ())),
+        tags=tuple(stored.get("tags", ())),
         languages=tuple(stored.get("languages", ())),
         after=_stored_day(stored.get("after")),
         before=_stored_day(stored.get("before")),
@@ -197,6 +203,7 @@ def _check(name: str, given: Sequence[str]) -> None:
 _EXAMPLES = {
     "file": "file:handbook",
     "type": "type:pdf",
+    "tag": "tag:travel",
     "after": "after:2025-01-31",
     "before": "before:2025-01-31",
     "lang": "lang:de",
@@ -212,6 +219,15 @@ def _media_types_of(value: str) -> tuple[str, ...]:
             detail={"filter": "type"},
         )
     return TYPES[kind]
+
+
+def _tag(value: str) -> tuple[str, ...]:
+    try:
+        return (as_tag(value),)
+    except TagInvalid as exc:
+        raise FilterInvalid(
+            f"tag:{value} cannot be a tag. {exc.message}", detail={"filter": "tag"}
+        ) from exc
 
 
 def _language(value: str) -> tuple[str, ...]:
@@ -236,8 +252,6 @@ def _each(
 def _refuse_near_miss(name: str, value: str) -> None:
     """Raise for "tpye:pdf" and for what other sites have; "ratio:3" is a word."""
     word = name.lower()
-    if word == "tag":
-        raise FilterInvalid(f"Documents have no tags here. There are {_KNOWN}.")
     near = difflib.get_close_matches(word, _NAMES, n=1, cutoff=0.75)
     if near and abs(len(near[0]) - len(word)) <= 1:
         meant = _NAMES[near[0]]

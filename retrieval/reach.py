@@ -9,7 +9,7 @@ from django.db import connection
 
 from ingestion.languages import LANGUAGE_SQL
 from ingestion.models import Document
-from ingestion.visibility import Visible
+from ingestion.visibility import Visible, reading_as
 from retrieval.filters import Filters
 from retrieval.sql import readable_documents
 
@@ -87,7 +87,7 @@ def measure_reach(
                 )) ORDER BY language) FROM languages)
         FROM readable
     """  # noqa: S608
-    with connection.cursor() as cursor:
+    with reading_as(visible.user_id), connection.cursor() as cursor:
         cursor.execute(sql, [*documents.params, _UNREAD, question, MAX_LEXEMES])
         collections, found, unread, chunks, total, terms = cursor.fetchone()
     return Reach(

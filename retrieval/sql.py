@@ -64,6 +64,9 @@ def _passing(filters: Filters) -> Fragment:
             " position(piece IN lower(d.folder || '/' || d.name)) > 0)"
         )
         params.append(list(filters.names))
+    if filters.tags:
+        sql.append("d.tags && %s::varchar[]")
+        params.append(list(filters.tags))
     version = _of_version(filters)
     if version.sql:
         sql.append(

@@ -80,6 +80,9 @@ ROUTES: dict[str, Route] = {
     "POST /documents/{pk}/retry": Route(role="writer", scope="ingest"),
     # The world's document has been read, which only a writer learns.
     "POST /documents/{pk}/cancel": Route(role="writer", scope="ingest", good=(409,)),
+    "PUT /documents/{pk}/tags": Route(
+        role="writer", scope="ingest", body={"tags": ["travel"]}
+    ),
     "GET /documents/{pk}/shares": Route(role="manager", scope="manage"),
     "POST /documents/{pk}/shares": Route(
         role="manager", scope="manage", body={"user": "writer"}

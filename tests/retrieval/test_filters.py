@@ -34,6 +34,7 @@ PDF = "application/pdf"
         ('file:"Annual Report" profit', "profit", Filters(names=("annual report",))),
         ("type:pdf who", "who", Filters(media_types=(PDF,))),
         ("TYPE:.PDF who", "who", Filters(media_types=(PDF,))),
+        ('who tag:"Travel  2025" tag:hr', "who", Filters(tags=("travel 2025", "hr"))),
         ("who lang:de", "who", Filters(languages=("german",))),
         ("who language:french", "who", Filters(languages=("french",))),
         ("who lang:simple", "who", Filters(languages=("simple",))),
@@ -76,7 +77,8 @@ def test_what_is_no_filter_stays_as_it_was_written(question: str) -> None:
         ("x lang:klingon", "lang:klingon is not a language"),
         ("x tpye:pdf", "did you mean type:"),
         ("x befor:2025", "did you mean before:"),
-        ("x tag:red", "Documents have no tags here"),
+        ('x tag:"a,b"', "cannot be a tag"),
+        ("x tag:" + "a" * 41, "A tag has at most 40 characters"),
         ('x file:""', "file: names nothing. Write it as in file:handbook"),
         ("x after:2025 before:2024", "leave no day between"),
         ("x " + "file:a " * 21, "was given 21 times; the limit is 20"),
@@ -103,6 +105,7 @@ def test_filters_can_be_stored() -> None:
         documents=(uuid4(),),
         names=("a",),
         media_types=(PDF,),
+        tags=("red",),
         languages=("german",),
         after=dt.date(2025, 1, 1),
         before=dt.date(2026, 1, 1),
@@ -131,6 +134,7 @@ def library(db: None) -> None:
             language=language or "english"
         )
     Document.objects.filter(name="notes_100%.txt").update(folder="Plant/North")
+    Document.objects.filter(name="handbook.pdf").update(tags=["hr", "travel 2025"])
 
 
 def found(*filters: Filters) -> list[str]:
@@ -154,6 +158,9 @@ def found(*filters: Filters) -> list[str]:
         ("file:hand file:notes", ["Handbuch.docx", "handbook.pdf", "notes_100%.txt"]),
         ("type:pdf", ["handbook.pdf"]),
         ("type:word type:text", ["Handbuch.docx", "notes_100%.txt"]),
+        ("tag:HR", ["handbook.pdf"]),
+        ('tag:none tag:"travel 2025"', ["handbook.pdf"]),
+        ("tag:travel", []),
         ("lang:en", ["handbook.pdf", "notes_100%.txt"]),
         ("lang:de", ["Handbuch.docx"]),
         ("after:2025", ["Handbuch.docx", "notes_100%.txt"]),

@@ -8,7 +8,7 @@ import pytest
 from django.db import ProgrammingError, connection, transaction
 
 from ingestion.models import Chunk, Collection, Document, DocumentVersion, Page
-from ingestion.visibility import Visible, reading_as, visible_to
+from ingestion.visibility import reading_as, visible_to
 from rag_site.models import User
 from retrieval.search import search
 from retrieval.types import RetrievalConfig
@@ -33,16 +33,6 @@ METHODS = ("hybrid", "dense", "lexical")
 def shared() -> Document:
     """A document of Alice's that Bob may read and Charlie may not."""
     return make_ready_document(make_collection(shared_with=bob()), "pump.txt")
-
-
-@pytest.fixture
-def no_filter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every statement above the floor forgets whose rights it should ask for."""
-
-    def everything(self: Visible) -> tuple[str, list[Any]]:
-        return "SELECT d.id FROM ingestion_document d", []
-
-    monkeypatch.setattr(Visible, "documents_sql", everything)
 
 
 def found(user: User, method: Any) -> list[str]:

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "question",
             metavar="QUESTION",
-            help="may hold file:, type:, lang:, after: and before:",
+            help="may hold file:, type:, tag:, lang:, after: and before:",
         )
         parser.add_argument("--collection", metavar="NAME", help="only in this one")
         parser.add_argument(
