@@ -103,9 +103,12 @@ def save(
 
 def is_right(golden: GoldenQuestion, hit: Hit) -> bool:
     """Whether ``hit`` holds the passage, however the document is cut by now."""
-    if hit.document_id != golden.document_id:
-        return False
-    return containment(runs_of(golden.passage), runs_of(hit.text)) >= _SAME_PASSAGE
+    return hit.document_id == golden.document_id and holds(golden.passage, hit.text)
+
+
+def holds(passage: str, text: str) -> bool:
+    """Whether ``text`` is where ``passage`` stands, cut the same way or not."""
+    return containment(runs_of(passage), runs_of(text)) >= _SAME_PASSAGE
 
 
 def evaluate(

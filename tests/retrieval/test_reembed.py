@@ -20,10 +20,16 @@ from ingestion.models import Chunk, Embedding, EmbeddingSpace
 from ingestion.reembedding import Watch
 from ingestion.spaces import Model, ensure_live_space, hold_live, live_space
 from ingestion.visibility import Visible
-from retrieval import space_checks
+from retrieval import golden, space_checks
 from retrieval.search import search
 from retrieval.types import RetrievalConfig
-from tests.factories import alice, make_collection, make_ready_document, make_user
+from tests.factories import (
+    alice,
+    asker,
+    make_collection,
+    make_ready_document,
+    make_user,
+)
 from tests.fakes import HashEmbedder, word_tokenizer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -266,3 +272,44 @@ async def test_the_model_server_embeds_with_the_model_that_is_named() -> None:
     for name in ("", "text-embedding-3-small"):
         usual = await server.embed(["a pump"], as_question=False, model=name)
         assert (usual.model, len(usual.vectors[0])) == ("hash-embedder", 384)
+
+
+def test_golden_questions_are_asked_first_and_of_their_collection_alone() -> None:
+    text = "Quokkas eat rye bread at noon when nobody looks."
+    for name in ("One", "Other"):
+        make_ready_document(make_collection(alice(), name), pages=[text])
+    chunk = Chunk.objects.filter(text=text).earliest("pk")
+    golden.save(
+        asker(alice()),
+        chunk.version.document.collection,
+        question="Who eats rye bread? file:manual",
+        chunk_id=chunk.pk,
+    )
+    asked = space_checks.golden_questions()
+    assert [(q.text, q.right) for q in asked] == [
+        ("Who eats rye bread?", frozenset([chunk.pk]))
+    ]
+    live = live_space()
+    assert live is not None
+    assert space_checks.recall(live, HashEmbedder()) == 1.0
+
+
+def test_a_model_that_misses_the_golden_questions_does_not_go_live(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(space_checks, "QUESTIONS", 0)
+    monkeypatch.setattr(space_checks, "_AMONG", 1)
+    for chunk in Chunk.objects.filter(text__contains="greased"):
+        golden.save(
+            asker(alice()),
+            chunk.version.document.collection,
+            question=chunk.text,
+            chunk_id=chunk.pk,
+        )
+    reembedding.start("wide")
+    with pytest.raises(ReembedRefused, match="finds the passages of"):
+        work(wide=Blind())
+    space = EmbeddingSpace.objects.get(model_name="wide")
+    assert (space.state, space.recall_of_live) == (State.BUILDING, 1.0)
+    assert space.recall is not None
+    assert space.recall <= 0.2

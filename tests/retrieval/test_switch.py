@@ -19,12 +19,14 @@ from urllib.parse import quote
 import pytest
 from django.db import connection
 
-from ingestion.models import Embedding, EmbeddingSpace
+from ingestion.models import Chunk, Document, Embedding, EmbeddingSpace
 from ingestion.visibility import Visible
 from rag_site.weights import state
 from retrieval.corpora import Text, read_corpus, read_judged
 from retrieval.loading import Reader, load_texts
+from retrieval.models import GoldenQuestion
 from retrieval.search import search
+from retrieval.space_checks import golden_questions
 from retrieval.types import RetrievalConfig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,6 +63,19 @@ def judged_part() -> tuple[list[Text], Mapping[str, str]]:
     }
     texts = [text for text in read_corpus(FOLDER) if text.id in wanted][:DOCUMENTS]
     return texts, {wanted[text.id]: text.id for text in texts}
+
+
+def save_golden(questions: Mapping[str, str]) -> None:
+    """Keep every question with the first passage of the document that answers it."""
+    for question, name in questions.items():
+        document = Document.objects.get(name=name)
+        first = Chunk.objects.filter(version=document.current_version_id)
+        GoldenQuestion.objects.create(
+            collection_id=document.collection_id,
+            question=question,
+            document=document,
+            passage=first.earliest("ordinal").text,
+        )
 
 
 def recall(questions: Mapping[str, str], visible: Visible) -> float:
@@ -129,28 +144,38 @@ def count(model: str) -> int:
     return Embedding.objects.filter(space__model_name=model).count()
 
 
+def killed_after(vectors: int) -> int:
+    """Begin to build, kill it with SIGKILL, and return how many vectors are kept."""
+    building = reembed("--model", NEW)
+    while count(NEW) < vectors:
+        assert building.poll() is None, building.communicate()
+        time.sleep(0.1)
+    building.send_signal(signal.SIGKILL)
+    building.communicate()
+    return count(NEW)
+
+
 def test_the_model_is_changed_and_changed_back_under_questions(settings: Any) -> None:
     # Measuring which precision is faster takes longer than all the rest.
     settings.EMBEDDING_PRECISION = "float32"
     texts, questions = judged_part()
     visible = load_texts(texts, Reader.from_settings())
+    save_golden(questions)
     chunks = count(OLD)
-    figures: dict[str, float] = {"documents": len(texts), "chunks": chunks}
+    figures: dict[str, Any] = {"documents": len(texts), "chunks": chunks}
     figures["before"] = recall(questions, visible)
     with questions_asked(questions, visible) as asked:
         asked.phase = "building"
-        killed = reembed("--model", NEW)
-        while count(NEW) < chunks / 3:
-            assert killed.poll() is None, killed.communicate()
-            time.sleep(0.1)
-        killed.send_signal(signal.SIGKILL)
-        killed.communicate()
-        kept = count(NEW)
-        assert 0 < kept < chunks
+        figures["kept by the kill"] = killed_after(chunks // 3)
+        assert 0 < figures["kept by the kill"] < chunks
         assert EmbeddingSpace.objects.get(state="live").model_name == OLD
         rows = finished(reembed("--model", NEW))
         assert (rows[NEW]["state"], rows[OLD]["state"]) == ("live", "retired")
         assert count(NEW) == chunks
+        # Both were asked the golden questions before the flip.
+        figures |= {name: rows[NEW][name] for name in ("recall", "recall_of_live")}
+        assert len(golden_questions()) == len(questions)
+        assert figures["recall"] >= figures["recall_of_live"] - 0.03
         asked.phase = "after"
         figures["after"] = recall(questions, visible)
         rows = finished(reembed("--rollback"))
