@@ -127,8 +127,7 @@ class Document(models.Model):
         "DocumentVersion", models.SET_NULL, null=True, blank=True, related_name="+"
     )
     queue = models.CharField(max_length=5, choices=Queue.choices, default=Queue.SMALL)
-    # Counts claims. The value a worker got when it claimed the row is its
-    # fencing token: every later write of that worker demands it.
+    # Counts claims: a worker's fencing token, which all its later writes demand.
     attempt = models.PositiveIntegerField(default=0)
     # Claims since the last upload, retry or checkpoint; the limit quarantines it.
     tries = models.PositiveIntegerField(default=0)
@@ -191,8 +190,7 @@ class DocumentVersion(models.Model):
     chunk_count = models.PositiveIntegerField(default=0)
     parser_version = models.CharField(max_length=40, blank=True)
     chunker_version = models.CharField(max_length=40, blank=True)
-    # Text-search configuration as told from the text, "" where it says too little
-    # (ingestion.languages); that of its chunks may be the collection's.
+    # Text search as told from the text (ingestion.languages), "" if it says too little.
     language = models.CharField(max_length=40, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
