@@ -68,6 +68,7 @@ class Asked:
         is_urgent: somebody waits at a screen; else a program asks.
         schema: JSON Schema that the answer keeps to, None for prose.
         canary: what no answer to this request may hold (generation.canaries).
+        adapter: of the collections, if they all name the same.
     """
 
     question: str
@@ -78,6 +79,7 @@ class Asked:
     is_urgent: bool = True
     schema: Mapping[str, Any] | None = None
     canary: str = ""
+    adapter: str = ""
 
     @property
     def extra(self) -> prompting.Extra:
@@ -229,6 +231,7 @@ def _params(asked: Asked, means: Means) -> SamplingParams:
         seed=config.seed,
         is_urgent=asked.is_urgent,
         schema=asked.schema,
+        adapter=asked.adapter,
     )
 
 

@@ -51,6 +51,7 @@ class SamplingParams:
     Attributes:
         is_urgent: somebody waits at a screen; else it is work of a program.
         schema: JSON Schema that the text is held to, where the server can.
+        adapter: a LoRA adapter of the server's, asked for as the model "lora:NAME".
     """
 
     max_tokens: int = 400
@@ -59,6 +60,7 @@ class SamplingParams:
     stop: tuple[str, ...] = ()
     is_urgent: bool = True
     schema: Mapping[str, Any] | None = None
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +179,7 @@ class HttpLanguageModel:
         self, messages: Sequence[Message], params: SamplingParams, user: str
     ) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "model": self.name,
+            "model": f"lora:{params.adapter}" if params.adapter else self.name,
             "messages": [{"role": m.role, "content": m.content} for m in messages],
             "max_tokens": params.max_tokens,
             "temperature": params.temperature,

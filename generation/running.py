@@ -28,7 +28,12 @@ from generation.models import Answer
 from generation.parts import Parts, current
 from generation.prompting import prompt_version
 from generation.recording import Stored, WriterReplaced
-from generation.selectors import get_answer_for, may_still_read, previous_turn
+from generation.selectors import (
+    common_adapter,
+    get_answer_for,
+    may_still_read,
+    previous_turn,
+)
 from generation.services import filters_of, schema_of
 from generation.types import (
     CitationFound,
@@ -324,6 +329,7 @@ def _prepare(answer_id: UUID, asker: Asker) -> tuple[Asked, _Scope]:
         previous=previous_turn(row),
         collections=collections.count(),
         unread=tuple(unread),
+        adapter=common_adapter(collections),
         schema=schema_of(row),
         canary=canary_of(str(row.pk), settings.SECRET_KEY),
     )

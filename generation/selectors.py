@@ -15,7 +15,7 @@ from generation.models import Answer, Conversation, Source
 from generation.sentences import without_marks
 from generation.standalone import Turn
 from generation.types import CitationFound, SourceRef
-from ingestion.models import Chunk, Document, DocumentVersion
+from ingestion.models import Chunk, Collection, Document, DocumentVersion
 from ingestion.selectors import quote
 from ingestion.visibility import documents_visible_to, reading_as
 from rag_site.asking import Asker
@@ -198,3 +198,9 @@ def may_still_read(answer_id: UUID, asker: Asker) -> bool:
     rows = Source.objects.filter(answer=answer_id, version__isnull=False)
     readable = documents_visible_to(asker).values("pk")
     return not rows.exclude(version__document__in=readable).exists()
+
+
+def common_adapter(collections: QuerySet[Collection]) -> str:
+    """Return the adapter that all of ``collections`` name, or "" if they differ."""
+    names = set(collections.order_by().values_list("adapter", flat=True))
+    return names.pop() if len(names) == 1 else ""

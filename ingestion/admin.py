@@ -50,7 +50,9 @@ class CollectionAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic only to 
                 before,
                 lambda owner: services.update_collection(owner, obj.pk, **fields),
             )
-            Collection.objects.filter(pk=obj.pk).update(owner=obj.owner)
+            Collection.objects.filter(pk=obj.pk).update(
+                owner=obj.owner, adapter=obj.adapter
+            )
         if not change or "owner" in form.changed_data:
             audit.record(
                 "collection.given" if change else "collection.created",

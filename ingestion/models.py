@@ -43,9 +43,9 @@ class Collection(models.Model):
     visibility = models.CharField(
         max_length=10, choices=Visibility.choices, default=Visibility.MEMBERS
     )
-    # A Postgres text-search configuration, such as english, german or simple.
-    language = models.CharField(max_length=40, default="english")
+    language = models.CharField(max_length=40, default="english")  # a regconfig
     masking = models.CharField(max_length=10, choices=Masking.choices, default="off")
+    adapter = models.SlugField(max_length=64, blank=True, default="", db_index=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -56,15 +56,21 @@ class ScriptedWeights:
         self.gate = threading.Event()
         self.gate.set()
         self.is_failing = False
+        self.used = ""
+        self.switches = 0
         self.sampled: dict[int, int] = {}
         self._step_s = step_s
-        # Sequence -> position -> (identity of the cell, token).
-        self._held: dict[int, dict[int, tuple[int, int]]] = {}
+        # Sequence -> position -> (identity of the cell, token, adapter).
+        self._held: dict[int, dict[int, tuple[int, int, str]]] = {}
         self._results: dict[int, list[int]] = {}
 
     @property
     def cells_full(self) -> int:
-        return len({cell for held in self._held.values() for cell, _ in held.values()})
+        return len({cell for held in self._held.values() for cell, *_ in held.values()})
+
+    def use(self, adapter: str) -> None:
+        self.switches += adapter != self.used
+        self.used = adapter
 
     def evaluate(self, rows: Sequence[Row], aborts: Callable[[], bool]) -> None:
         assert 0 < len(rows) <= self.batch_tokens
@@ -81,6 +87,7 @@ class ScriptedWeights:
             self._put(row)
             if row.wants_result:
                 held = self._held[row.sequence]
+                assert {cell[2] for cell in held.values()} == {self.used}
                 self._results[index] = [held[at][1] for at in range(row.position + 1)]
         assert self.cells_full <= self.cells
 
@@ -88,7 +95,7 @@ class ScriptedWeights:
         held = self._held.setdefault(row.sequence, {})
         assert row.position == len(held), "positions follow one another"
         self.evaluated += 1
-        held[row.position] = (self.evaluated, row.token)
+        held[row.position] = (self.evaluated, row.token, self.used)
 
     def share(self, source: int, target: int, *, start: int, end: int) -> None:
         held = self._held.setdefault(target, {})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from generation.server import templates
+from generation.server.adapters import adapter_of
 from generation.server.jobs import Request, Sampling
 from generation.server.native import Weights
 from generation.server.parameters import (
@@ -71,12 +72,14 @@ def admit(body: ChatRequest | CompletionRequest, scopes: Scopes, state: Any) -> 
     """Return the request that ``body`` asks for; ``state`` is the application's.
 
     Raises:
+        UnknownAdapter: ``model`` names one that is not loaded.
         PromptTooLong: it leaves no room for an answer.
         SchemaUnsupported: no grammar is made of its schema.
     """
     weights: Weights = state.engine.weights
     # Nobody in particular shares with nobody.
     person = body.user or secrets.token_hex(8)
+    adapter = adapter_of(body.model, weights.adapters)
     own = f"person:{person}"
     if isinstance(body, CompletionRequest):
         parts: list[Part] = [(weights.tokenize(body.prompt), own)]
@@ -89,15 +92,25 @@ def admit(body: ChatRequest | CompletionRequest, scopes: Scopes, state: Any) -> 
     return Request(
         person=person,
         tokens=tokens,
-        labels=tuple(label for part, scope in parts for label in labelled(part, scope)),
-        scope=own,
+        labels=tuple(
+            label
+            for part, scope in parts
+            for label in labelled(part, _of_adapter(adapter, scope))
+        ),
+        scope=_of_adapter(adapter, own),
         max_tokens=min(body.max_tokens, room),
         wall_s=state.config.wall_s,
         sampling=_sampling(body),
         stops=(*body.stop, *state.template.stop),
         is_urgent=scopes.is_urgent,
+        adapter=adapter,
         logprobs=body.chances,
     )
+
+
+def _of_adapter(adapter: str, scope: str) -> str:
+    """Return the scope of what was evaluated with ``adapter``: it fits no other."""
+    return f"lora:{adapter}:{scope}" if adapter else scope
 
 
 def _sampling(body: Completing) -> Sampling:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from generation.server import templates
+from generation.server.adapters import PREFIX, UnknownAdapter
 from generation.server.admission import PromptTooLong, Scopes, admit
 from generation.server.completing import complete, stream
 from generation.server.config import ServerConfig
@@ -91,17 +92,18 @@ class BearerKey:
 
 async def chat(request: HttpRequest) -> Response:
     body = await _read(request, ChatRequest)
-    return await _answer(request, body, ChatReply(model=_name(request)))
+    return await _answer(request, body, ChatReply(model=_name(request, body)))
 
 
 async def completions(request: HttpRequest) -> Response:
     body = await _read(request, CompletionRequest)
-    return await _answer(request, body, Reply(model=_name(request)))
+    return await _answer(request, body, Reply(model=_name(request, body)))
 
 
-def _name(request: HttpRequest) -> str:
+def _name(request: HttpRequest, body: ChatRequest | CompletionRequest) -> str:
+    """Return the model that answers: any other name than an adapter's means this one."""
     config: ServerConfig = request.app.state.config
-    return config.model
+    return body.model if body.model.startswith(PREFIX) else config.model
 
 
 async def _answer(
@@ -126,6 +128,13 @@ def _admitted(request: HttpRequest, body: ChatRequest | CompletionRequest) -> Re
         code, param = "context_length_exceeded", "messages"
         response = problem(
             400, "invalid_request_error", message, code=code, param=param
+        )
+        raise BadRequest(response) from exc
+    except UnknownAdapter as exc:
+        message = f"No adapter is called {exc.args[0]!r}. See /v1/models."
+        code, param = "model_not_found", "model"
+        response = problem(
+            404, "invalid_request_error", message, code=code, param=param
         )
         raise BadRequest(response) from exc
     except SchemaUnsupported as exc:
@@ -186,7 +195,13 @@ async def models(request: HttpRequest) -> Response:
         "gpu_layers": weights.gpu_layers,
     }
     row = {"id": config.model, "object": "model", "owned_by": "plumbline"}
-    return JSONResponse({"object": "list", "data": [{**row, "plumbline": facts}]})
+    own = [
+        {**row, "id": f"{PREFIX}{one.name}", "parent": config.model}
+        | {"plumbline": {"digest": one.digest}}
+        for one in config.adapters
+        if one.name in weights.adapters
+    ]
+    return JSONResponse({"object": "list", "data": [{**row, "plumbline": facts}, *own]})
 
 
 async def swap(request: HttpRequest) -> Response:

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 
+from generation.server.adapters import Adapter, find_adapters
 from rag_site import weights
 from rag_site.gguf import read_header
 from rag_site.weights_plan import Device, Plan, Wanted, plan
@@ -40,6 +41,7 @@ class ServerConfig:
     cache_tokens: int = 0
     queue_depth: int = 16
     wall_s: float = 300
+    adapters: tuple[Adapter, ...] = ()
 
     @classmethod
     def from_settings(cls, model: str = "") -> ServerConfig:
@@ -63,6 +65,7 @@ class ServerConfig:
             cache_tokens=settings.CACHE_TOKENS,
             queue_depth=settings.MODEL_QUEUE,
             wall_s=settings.ANSWER_WALL_S,
+            adapters=find_adapters(settings.VAR_DIR / "adapters"),
         )
 
     def plan(self, devices: Sequence[Device]) -> Plan:

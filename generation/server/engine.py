@@ -38,7 +38,7 @@ from generation.server.queueing import FairQueue
 from generation.server.reading import Pace, shares
 from generation.server.sampling import GrammarUnusable
 from generation.server.sequences import Cache, Sequences
-from generation.server.slots import Sampler, Slot
+from generation.server.slots import Sampler, Slot, rows_of, turn
 from generation.server.watching import StepWatch
 
 logger = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class Evaluator(Cache, Protocol):
     cells: int
     batch_tokens: int
 
+    def use(self, adapter: str) -> None: ...
     def evaluate(self, rows: Sequence[Row], aborts: Callable[[], bool]) -> None: ...
     def sampler(self, sampling: Sampling) -> Sampler: ...
     def chance(self, row: int, token: int, others: int) -> Chance: ...
@@ -89,6 +90,7 @@ class Engine:
         self._slots: list[Slot] = []
         self._sequences = self._new_sequences()
         self._pace = Pace(weights.batch_tokens)
+        self._adapter = ""
         self._is_closing = False
         # As of the last step: other threads read them.
         self.cells_used = self.sequences_kept = self.sequences_leased = 0
@@ -233,6 +235,7 @@ class Engine:
         started = time.monotonic()
         self.watch.begin(len(rows))
         try:
+            self.weights.use(self._adapter)
             self.weights.evaluate(rows, self._is_for_nobody)
         except Cancelled:
             return
@@ -251,10 +254,14 @@ class Engine:
 
     def _plan(self) -> list[Row]:
         """Return the rows of the next batch."""
-        writing = [slot for slot in self._slots if not slot.is_reading]
-        reading = [slot for slot in self._slots if slot.is_reading]
-        for slot in reading:
+        for slot in self._slots:
             slot.plan(0, [])
+        if not self._slots:
+            return []
+        self._adapter = turn(self._slots, self._adapter)
+        chosen = [x for x in self._slots if x.job.request.adapter == self._adapter]
+        writing = [slot for slot in chosen if not slot.is_reading]
+        reading = [slot for slot in chosen if slot.is_reading]
         reading = [slot for slot in reading if not self._waits(slot)]
         ahead = sum(slot.unread for slot in reading)
         self._plan_writing(writing, min(ahead, self._pace.tokens))
@@ -264,7 +271,7 @@ class Engine:
         parts = shares([slot.unread for slot in reading], budget=budget)
         for slot, part in zip(reading, parts, strict=True):
             slot.plan(part, [])
-        return self._rows()
+        return rows_of(self._slots)
 
     def _plan_writing(self, writing: Sequence[Slot], beside: int) -> None:
         """Plan the next token of each, and the drafts that are worth their time."""
@@ -293,16 +300,6 @@ class Engine:
         slot.done = slot.lease.shared
         slot.leader = None
         return False
-
-    def _rows(self) -> list[Row]:
-        rows: list[Row] = []
-        for slot in self._slots:
-            last = len(slot.tokens) - 1
-            for position, token in enumerate(slot.planned, start=slot.done):
-                if position >= last:
-                    slot.results.append(len(rows))
-                rows.append(Row(token, position, slot.lease.sequence, position >= last))
-        return rows
 
     def _deliver(self, slot: Slot) -> None:
         """Choose tokens after the step's results, as far as the draft was right."""

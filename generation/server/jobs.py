@@ -48,6 +48,7 @@ class Request:
         scope: label scope of the answer's own tokens.
         wall_s: seconds from submission after which the answer is ended.
         is_urgent: somebody waits at a screen; else work of a program.
+        adapter: LoRA adapter, "" for the bare weights.
         logprobs: how many of the likeliest tokens are told with each, or None.
     """
 
@@ -60,6 +61,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     stops: tuple[str, ...] = ()
     is_urgent: bool = True
+    adapter: str = ""
     logprobs: int | None = None
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import llama_cpp
 import numpy as np
 
+from generation.server.adapters import Adapter
 from generation.server.jobs import Chance, Sampling
 from generation.server.memory import check_memory
 from generation.server.sampling import Sampler, logits_of
@@ -100,6 +101,8 @@ class Weights:
         if self.gpu_layers == 0:
             check_memory(path, context_tokens=max(shape.cells, shape.context_tokens))
         self._model = self._load(path, shape.split)
+        self._adapters: dict[str, Any] = {}
+        self._used = ""
         self._vocab = llama_cpp.llama_model_get_vocab(self._model)
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
         self.context_tokens: int = min(shape.context_tokens, trained)
@@ -113,6 +116,37 @@ class Weights:
         self._batch = llama_cpp.llama_batch_init(BATCH_TOKENS, 0, 1)
         # Tokens evaluated so far.
         self.evaluated = 0
+
+    def add_adapters(self, found: Sequence[Adapter]) -> None:
+        """Load adapters beside the weights; one that does not fit them is left out."""
+        for adapter in found:
+            handle = llama_cpp.llama_adapter_lora_init(
+                self._model, os.fsencode(adapter.path)
+            )
+            if handle:
+                self._adapters[adapter.name] = handle
+            else:
+                logger.warning("adapter %s does not fit this model", adapter.name)
+
+    @property
+    def adapters(self) -> frozenset[str]:
+        return frozenset(self._adapters)
+
+    def use(self, adapter: str) -> None:
+        """Apply ``adapter`` to the steps that follow, "" for none."""
+        if adapter == self._used:
+            return
+        handles = [self._adapters[adapter]] if adapter else []
+        array = (llama_cpp.llama_adapter_lora_p_ctypes * len(handles))(
+            *(ctypes.cast(h, llama_cpp.llama_adapter_lora_p_ctypes) for h in handles)
+        )
+        scales = (ctypes.c_float * len(handles))(*(1.0 for _ in handles))
+        code = llama_cpp.llama_set_adapters_lora(
+            self.context, array, len(handles), scales
+        )
+        if code != 0:
+            raise EvaluationFailed(f"the adapter returned {code}")
+        self._used = adapter
 
     def _load(self, path: Path, split: Sequence[float]) -> Any:
         params = llama_cpp.llama_model_default_params()

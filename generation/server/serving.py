@@ -63,6 +63,7 @@ def serve(model: str, listening: socket.socket, pipe: int, *, warm: bool) -> Non
             split=chosen.split,
         ),
     )
+    weights.add_adapters(config.adapters)
     costs = StepCosts(weights.step_seconds())
     engine = Engine(weights, depth=config.queue_depth, costs=costs)
     ask_health_question(engine, weights)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from generation.server.detokenizing import TextStream
 from generation.server.drafting import Drafter
 from generation.server.jobs import Job
+from generation.server.native import Row
 from generation.server.prefixes import labelled
 from generation.server.sequences import Lease
 
@@ -71,3 +73,24 @@ class Slot:
         request = self.job.request
         answer = self.tokens[self.prompt_tokens : self.done]
         return request.labels[: self.done] + labelled(answer, request.scope)
+
+
+def turn(slots: Sequence[Slot], before: str) -> str:
+    """Return the adapter of the next step: one context applies one to a whole batch.
+
+    Those in use take turns, in the order of their names.
+    """
+    names = sorted({slot.job.request.adapter for slot in slots})
+    return next((name for name in names if name > before), names[0])
+
+
+def rows_of(slots: Sequence[Slot]) -> list[Row]:
+    """Return the rows of what is planned; each slot learns where its results will be."""
+    rows: list[Row] = []
+    for slot in slots:
+        last = len(slot.tokens) - 1
+        for position, token in enumerate(slot.planned, start=slot.done):
+            if position >= last:
+                slot.results.append(len(rows))
+            rows.append(Row(token, position, slot.lease.sequence, position >= last))
+    return rows

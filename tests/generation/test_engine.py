@@ -103,6 +103,24 @@ def test_who_comes_together_reads_a_shared_beginning_once(
     assert weights.evaluated < 2 * len(passages)
 
 
+def test_requests_of_two_adapters_take_turns_and_share_nothing(
+    weights: ScriptedWeights,
+) -> None:
+    weights.gate.clear()
+    texts = ["adapted" * 4, "adapted" * 4 + "too", "adapted" * 4]
+    with running(weights) as engine:
+        heard = [
+            ask(engine, asked(text, person=f"{name}{n}", shared=0, adapter=name))
+            for name in ("", "law", "tax")
+            for n, text in enumerate(texts)
+        ]
+        weights.gate.set()
+        for text, one in zip(texts * 3, heard, strict=True):
+            assert one.end.reason in {"stop", "length"}
+            assert one.text == expected(tokens_of(text), 20)
+    assert weights.switches >= 3
+
+
 def test_the_leader_may_go_away_while_others_wait_for_its_reading() -> None:
     weights = ScriptedWeights(step_s=0.01)
     weights.gate.clear()
