@@ -272,6 +272,7 @@ def _answer(asker: Asker, pk: UUID) -> dict[str, Any]:
 
 def _shown(answer: Answer, asker: Asker) -> dict[str, Any]:
     feedback = Feedback.objects.filter(answer=answer).first()
+    sources = selectors.sources_of(answer, asker)
     return {
         "id": answer.pk,
         "conversation": answer.conversation_id,
@@ -281,8 +282,10 @@ def _shown(answer: Answer, asker: Asker) -> dict[str, Any]:
         "data": selectors.form_of(answer),
         "state": answer.state,
         "refused": answer.is_refused,
-        "sources": selectors.sources_of(answer, asker),
-        "citations": [c.data() for c in selectors.citations_of(answer)],
+        "outcome": answer.outcome or None,
+        "missing": answer.missing,
+        "sources": sources,
+        "citations": [c.data() for c in selectors.citations_of(answer, sources)],
         "notices": answer.notices,
         "error": _failure(answer),
         "feedback": feedback,
@@ -292,6 +295,7 @@ def _shown(answer: Answer, asker: Asker) -> dict[str, Any]:
         "prompt_version": answer.prompt_version,
         "parameters": answer.parameters,
         "timings": answer.timings,
+        "receipt": answer.receipt,
         "created_at": answer.created_at,
         "finished_at": answer.finished_at,
     }

@@ -53,6 +53,19 @@ class SourceOut(Schema):
     in_prompt: bool
 
 
+class EvidenceOut(Schema):
+    """The words of source ``n`` that bear a sentence, and where they stand.
+
+    ``start`` and ``end`` count in the text of the source's version.
+    """
+
+    n: int
+    start: int
+    end: int
+    page: int | None
+    quote: str
+
+
 class CitationOut(Schema):
     """A sentence of the answer, and the numbers of the sources that it names."""
 
@@ -62,6 +75,7 @@ class CitationOut(Schema):
     sources: list[int]
     supported: bool
     verdict: Literal["supported", "partly", "unsupported"]
+    evidence: list[EvidenceOut]
 
 
 class NoticeOut(Schema):
@@ -106,6 +120,12 @@ class AnswerOut(Schema):
         "interrupted",
     ]
     refused: bool = Field(description="The documents do not hold the answer.")
+    outcome: Literal["answered", "partly", "not_in_documents"] | None = Field(
+        description="Null until the answer is done."
+    )
+    missing: list[str] = Field(
+        description="Names and numbers of the question that no passage holds."
+    )
     sources: list[SourceOut]
     citations: list[CitationOut]
     notices: list[NoticeOut]
@@ -117,6 +137,7 @@ class AnswerOut(Schema):
     prompt_version: str
     parameters: dict[str, Any]
     timings: dict[str, Any] = Field(description="Milliseconds by stage, tokens.")
+    receipt: dict[str, Any] = Field(description="What made the answer.")
     created_at: dt.datetime
     finished_at: dt.datetime | None
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ def run(
     *,
     limit: int | None = None,
     model: str | None = None,
+    rows: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Load the set in ``directory`` into the current database and ask it.
@@ -46,6 +48,8 @@ def run(
     Args:
         limit: only the first so many questions, of the whole corpus.
         model: a name of the catalogue; the settings' one if left out.
+        rows: a file of JSON lines, one a question as it is answered. Questions
+            that it holds already are not asked again, so a run can go on.
         progress: called with questions done and in all.
 
     Returns:
@@ -60,8 +64,8 @@ def run(
     reader = Reader.from_settings()
     visible = load_texts(read_corpus(directory), reader)
     with model_server(model) as served:
-        asking = ask_all(questions, visible, served, reader.embedder, progress)
-        outcomes = asyncio.run(asking)
+        means = means_of(visible, served, reader.embedder)
+        outcomes = asyncio.run(ask_all(questions, means, Kept(rows), progress))
     return {"dataset": directory.resolve().name, **summarise(outcomes)}
 
 
@@ -76,23 +80,49 @@ def read_questions(directory: Path) -> Iterator[Question]:
         )
 
 
-async def ask_all(
-    questions: list[Question],
-    visible: Visible,
-    model: LanguageModel,
-    embedder: Embedder,
-    progress: Progress | None,
-) -> list[Outcome]:
-    """Ask one question after the other: the seconds are those of a lone asker."""
-
+def means_of(visible: Visible, model: LanguageModel, embedder: Embedder) -> Means:
     async def find(question: str) -> SearchResult:
         retrieval = config.retrieval_config()
         return await in_thread(search, question, visible, retrieval, embedder=embedder)
 
-    means = Means(model=model, find=find, config=config.generation_config())
+    return Means(model=model, find=find, config=config.generation_config())
+
+
+class Kept:
+    """Outcomes in a file, so that a run of hours can be taken up again."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        found = read_lines(path) if path and path.exists() else ()
+        self._known = {row.pop("question"): row for row in found}
+
+    def get(self, question: Question) -> Outcome | None:
+        row = self._known.get(question.text)
+        if row is None:
+            return None
+        sets = {name: frozenset(row[name]) for name in ("contexts", "cited")}
+        lists = {name: tuple(row[name]) for name in ("gold", "verdicts")}
+        return Outcome(**{**row, **sets, **lists})
+
+    def add(self, question: Question, outcome: Outcome) -> None:
+        if self._path is None:
+            return
+        row = {"question": question.text, **asdict(outcome)}
+        with self._path.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(row, default=sorted, ensure_ascii=False) + "\n")
+
+
+async def ask_all(
+    questions: list[Question], means: Means, kept: Kept, progress: Progress | None
+) -> list[Outcome]:
+    """Ask one question after the other: the seconds are those of a lone asker."""
     outcomes = []
     for done, question in enumerate(questions, 1):
-        outcomes.append(await ask_one(question, means))
+        outcome = kept.get(question)
+        if outcome is None:
+            outcome = await ask_one(question, means)
+            kept.add(question, outcome)
+        outcomes.append(outcome)
         if progress:
             progress(done, len(questions))
     return outcomes
@@ -120,4 +150,5 @@ async def ask_one(question: Question, means: Means) -> Outcome:
         verdicts=tuple(c.verdict for c in found),
         seconds=time.perf_counter() - started,
         prompt_tokens=end.timings.get("prompt_tokens", 0.0),
+        confidence=end.receipt["judgement"].get("confidence"),
     )

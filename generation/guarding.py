@@ -26,6 +26,8 @@ _REFUSALS = re.compile(
 # the question, above the second nearly always the right subject (SQuAD 2 dev:
 # 1st and 50th percentile of the best passage of answerable questions).
 SIMILARITY_NOTHING, SIMILARITY_SURE = 0.15, 0.60
+# Evidence below which nothing is asked of the model: it is off the subject.
+EVIDENCE_FLOOR = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,13 @@ class Evidence:
     score: float
     similarity: float
     coverage: float
+
+    def data(self) -> dict[str, float]:
+        return {
+            "evidence": round(self.score, 4),
+            "similarity": round(self.similarity, 4),
+            "coverage": round(self.coverage, 4),
+        }
 
 
 def weigh(question: str, hits: Sequence[Hit]) -> Evidence:

@@ -13,7 +13,7 @@ import math
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, Protocol
 
@@ -52,6 +52,7 @@ class SamplingParams:
         is_urgent: somebody waits at a screen; else it is work of a program.
         schema: JSON Schema that the text is held to, where the server can.
         adapter: a LoRA adapter of the server's, asked for as the model "lora:NAME".
+        chances: how many of the likeliest tokens to tell with each, 0 to 20.
     """
 
     max_tokens: int = 400
@@ -61,6 +62,7 @@ class SamplingParams:
     is_urgent: bool = True
     schema: Mapping[str, Any] | None = None
     adapter: str = ""
+    chances: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,15 @@ class QueuePlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextPiece:
+    """Text as it comes.
+
+    Attributes:
+        chances: log-probabilities of the likeliest tokens in the place of its
+            first one; empty where they were not asked for or the server has none.
+    """
+
     text: str
+    chances: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +205,8 @@ class HttpLanguageModel:
                 "type": "json_schema",
                 "json_schema": {"name": "answer", "schema": params.schema},
             }
+        if params.chances:
+            body |= {"logprobs": True, "top_logprobs": params.chances}
         return body
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -268,7 +280,8 @@ class _Reading:
         choice = chunk["choices"][0]
         self._reason = choice.get("finish_reason") or self._reason
         text = choice.get("delta", {}).get("content")
-        return [TextPiece(text=text)] if text else []
+        chances = _chances(choice.get("logprobs"))
+        return [TextPiece(text=text or "", chances=chances)] if text or chances else []
 
     def finish(self) -> Finished:
         """Return the end, or raise ValueError when the stream just broke off."""
@@ -281,6 +294,18 @@ class _Reading:
             answer_tokens=self._usage.get("completion_tokens"),
             reused_tokens=details.get("cached_tokens"),
         )
+
+
+def _chances(logprobs: dict[str, Any] | None) -> dict[str, float]:
+    """Return the likeliest tokens of a chunk's first place, as the protocol has them."""
+    content = (logprobs or {}).get("content") or []
+    if not content:
+        return {}
+    first = content[0]
+    return {
+        row["token"]: float(row["logprob"])
+        for row in [first, *first.get("top_logprobs", ())]
+    }
 
 
 async def _beating(lines: AsyncIterator[str]) -> AsyncIterator[str]:

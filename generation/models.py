@@ -42,6 +42,11 @@ class Answer(models.Model):
         FAILED = "failed", "Failed"
         INTERRUPTED = "interrupted", "Interrupted"
 
+    class Outcome(models.TextChoices):
+        ANSWERED = "answered", "Answered"
+        PARTLY = "partly", "Partly answered"
+        NOT_IN_DOCUMENTS = "not_in_documents", "Not in your documents"
+
     SETTLED = (State.DONE, State.STOPPED, State.FAILED, State.INTERRUPTED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -56,6 +61,11 @@ class Answer(models.Model):
     text = models.TextField(blank=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
     is_refused = models.BooleanField(default=False)
+    outcome = models.CharField(max_length=20, choices=Outcome.choices, blank=True)
+    # Names and numbers of the question that no passage of the prompt holds.
+    missing = models.JSONField(default=list)
+    # What made the answer, beside the columns: generation.receipts.
+    receipt = models.JSONField(default=dict)
     stop_requested = models.BooleanField(default=False)
     # The process that writes renews this; past it, the answer was interrupted.
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -164,6 +174,25 @@ class Citation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.start}-{self.end} {self.verdict}"
+
+
+class Evidence(models.Model):
+    """The words of a source that bear a sentence: a span of a version, and its page.
+
+    Like a source it holds no text, so a withdrawn document takes its words along.
+    """
+
+    citation = models.ForeignKey(Citation, models.CASCADE, related_name="evidence")
+    source = models.ForeignKey(Source, models.CASCADE)
+    page = models.PositiveIntegerField()
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["citation", "source"]
+
+    def __str__(self) -> str:
+        return f"{self.start}-{self.end}"
 
 
 class Feedback(models.Model):

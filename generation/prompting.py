@@ -21,7 +21,7 @@ from generation.types import GenerationConfig, SourceRef
 
 PROMPTS = Path(__file__).parent / "prompts"
 # Raised by hand when the words change their meaning; the digest follows every byte.
-PROMPT_NUMBER = 1
+PROMPT_NUMBER = 2
 # Special tokens and role names of one message, at most, over the allow-listed
 # templates; and the opening of the answer.
 MESSAGE_TOKENS = 8
@@ -61,9 +61,14 @@ class PromptVariables(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What is sent, and the sources in it, renumbered from 1."""
+    """What is sent, and the sources in it, renumbered from 1.
+
+    ``check`` asks of the same passages whether they hold the answer; up to the
+    question it is the same text, so that nothing of it is evaluated twice.
+    """
 
     messages: tuple[Message, ...]
+    check: tuple[Message, ...]
     sources: tuple[SourceRef, ...]
     left_out: int
 
@@ -142,21 +147,43 @@ def build(
     if not chosen and counts:
         raise ContextTooLong
     kept = tuple(replace(sources[i], n=n) for n, i in enumerate(chosen, start=1))
-    passages = "\n".join(passage_text(source) for source in kept)
+    passages = passages_text(kept)
+    wanted = min(len(sources), config.max_sources)
+    return Prompt(
+        messages=messages_of(question, kept, extra),
+        check=_messages(_check_text(question, passages), passages, kept),
+        sources=kept,
+        left_out=wanted - len(kept),
+    )
+
+
+def messages_of(
+    question: str, sources: Sequence[SourceRef], extra: Extra = NO_EXTRA
+) -> tuple[Message, ...]:
+    """Return what is sent for ``question`` over exactly these sources."""
+    passages = passages_text(sources)
+    return _messages(_user_text(question, passages, extra), passages, sources)
+
+
+def passages_text(sources: Sequence[SourceRef]) -> str:
+    return "\n".join(passage_text(source) for source in sources)
+
+
+def _messages(
+    text: str, passages: str, sources: Sequence[SourceRef]
+) -> tuple[Message, Message]:
     system = system_text()
-    messages = (
+    return (
         Message(
             role="system", content=system, scope="everybody", shared_chars=len(system)
         ),
         Message(
             role="user",
-            content=_user_text(question, passages, extra),
-            scope=_readers(kept),
+            content=text,
+            scope=_readers(sources),
             shared_chars=len(passages),
         ),
     )
-    wanted = min(len(sources), config.max_sources)
-    return Prompt(messages=messages, sources=kept, left_out=wanted - len(kept))
 
 
 def _readers(sources: Sequence[SourceRef]) -> str:
@@ -202,6 +229,10 @@ def _user_text(question: str, passages: str, extra: Extra = NO_EXTRA) -> str:
         question=plain(question),
         marker=NOT_IN_DOCUMENTS,
     )
+
+
+def _check_text(question: str, passages: str) -> str:
+    return fill("check", passages=passages, question=plain(question))
 
 
 def frame_tokens(counts: Sequence[int]) -> int:

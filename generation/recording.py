@@ -6,6 +6,8 @@ holds it, so a writer that was given up for dead changes nothing any more.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +16,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from generation.models import Answer, AnswerEvent, Citation, Source
+from generation.models import Answer, AnswerEvent, Citation, Evidence, Source
 from generation.services import LEASE
 from generation.types import (
     CitationFound,
@@ -28,8 +30,10 @@ from generation.types import (
     Sources,
     Token,
 )
+from ingestion.models import Page
 
 State = Answer.State
+_NOWHERE = UUID(int=0)
 
 
 class WriterReplaced(Exception):
@@ -100,7 +104,7 @@ def finish(
     """
     with transaction.atomic():
         _change(answer_id, **_end_columns(end), **facts, finished_at=timezone.now())
-        Citation.objects.bulk_create(
+        rows = Citation.objects.bulk_create(
             Citation(
                 answer_id=answer_id,
                 start=c.start,
@@ -110,9 +114,38 @@ def finish(
             )
             for c in citations
         )
+        _keep_evidence(answer_id, list(zip(rows, citations, strict=True)))
         cited = {n for c in citations for n in c.sources}
         Source.objects.filter(answer=answer_id, n__in=cited).update(is_cited=True)
         save(answer_id, None, stored)
+
+
+def _keep_evidence(
+    answer_id: UUID, pairs: Sequence[tuple[Citation, CitationFound]]
+) -> None:
+    sources = {row.n: row for row in Source.objects.filter(answer=answer_id)}
+    starts: dict[UUID, list[tuple[int, int]]] = defaultdict(list)
+    versions = {row.version_id for row in sources.values()}
+    pages = Page.objects.filter(version__in=versions).order_by("start")
+    for version, start, number in pages.values_list("version", "start", "number"):
+        starts[version].append((start, number))
+    Evidence.objects.bulk_create(
+        Evidence(
+            citation=row,
+            source=sources[words.n],
+            page=_page_at(starts[sources[words.n].version_id or _NOWHERE], words.start),
+            start=words.start,
+            end=words.end,
+        )
+        for row, citation in pairs
+        for words in citation.evidence
+    )
+
+
+def _page_at(starts: Sequence[tuple[int, int]], place: int) -> int:
+    """Return the number of the page that holds the character ``place``."""
+    at = bisect_right(starts, place, key=lambda pair: pair[0])
+    return starts[at - 1][1] if at else 1
 
 
 def _end_columns(end: Done | Failed) -> dict[str, Any]:
@@ -121,6 +154,8 @@ def _end_columns(end: Done | Failed) -> dict[str, Any]:
         return {
             "state": state,
             "is_refused": end.refused,
+            "outcome": end.outcome,
+            "missing": list(end.missing),
             "timings": end.timings,
             "model_name": end.model,
             "model_digest": end.model_digest,
@@ -167,3 +202,15 @@ def _change(answer_id: UUID, **columns: Any) -> None:
     rows = Answer.objects.filter(pk=answer_id).exclude(state__in=Answer.SETTLED)
     if not rows.update(**columns):
         raise WriterReplaced
+
+
+def stored_data(event: Event) -> dict[str, Any]:
+    """Return an event's data without text of documents, ready for JSON."""
+    if isinstance(event, Sources):
+        return {"count": len(event.sources)}
+    if isinstance(event, CitationFound):
+        return event.spans()
+    data = event.data()
+    if isinstance(event, Done):
+        data["answer_id"] = str(event.answer_id)
+    return data

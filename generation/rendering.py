@@ -105,12 +105,13 @@ def _fill_marks(html: str, sources: dict[int, SourceRef]) -> str:
 
 
 def source_url(source: SourceRef) -> str:
-    """Return the address of the document at the passage."""
+    """Return the address of the document at the words that bear the answer."""
+    page, start, end = source.place
     place = urlencode(
         {
-            "page": source.page,
-            "start": source.start,
-            "end": source.end,
+            "page": page,
+            "start": start,
+            "end": end,
             # Offsets count in this version; the document may have a newer one.
             "version": source.version_id,
         }

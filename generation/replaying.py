@@ -90,7 +90,8 @@ def rebuilt(answer_id: UUID, asker: Asker, after: int) -> list[Numbered]:
         found += [(Searching.kind, searching.data()), (Sources.kind, {})]
         found += [("notice", notice) for notice in answer.notices]
         found.append((Token.kind, {"text": answer.text}))
-    found += [(c.kind, c.data()) for c in citations_of(answer)]
+    shown = sources_of(answer, asker)
+    found += [(c.kind, c.data()) for c in citations_of(answer, shown)]
     found.append(_end(answer))
     return [(number, *event) for number, event in enumerate(found, start=after + 1)]
 
@@ -107,6 +108,8 @@ def _end(answer: Answer) -> tuple[str, dict[str, Any]]:
         answer_id=answer.pk,
         text=answer.text,
         refused=answer.is_refused,
+        outcome=answer.outcome or "answered",  # type: ignore[arg-type]  # a choice of the column
+        missing=tuple(answer.missing),
         stopped=answer.state == Answer.State.STOPPED,
         timings=answer.timings,
         model=answer.model_name,

@@ -27,7 +27,7 @@ from generation.hub import Live, Numbered
 from generation.models import Answer
 from generation.parts import Parts, current
 from generation.prompting import prompt_version
-from generation.recording import Stored, WriterReplaced
+from generation.recording import Stored, WriterReplaced, stored_data
 from generation.selectors import (
     common_adapter,
     get_answer_for,
@@ -46,6 +46,7 @@ from generation.types import (
 )
 from ingestion.masking import Kind
 from ingestion.masking_settings import masks_of
+from ingestion.models import EmbeddingSpace
 from ingestion.selectors import progress_of, unread_documents
 from ingestion.spaces import live_space
 from ingestion.visibility import Visible, collections_visible_to, visible_to
@@ -132,6 +133,9 @@ class _Run:
     live: Live
     settings: GenerationConfig
     embedder_digest: str = ""
+    embedder_name: str = ""
+    # Chunks, documents and milliseconds of the search.
+    searched: dict[str, Any] = field(default_factory=dict)
     filters: dict[str, Any] = field(default_factory=dict)
     schema: dict[str, Any] | None = None
     text: str = ""
@@ -187,6 +191,7 @@ class _Run:
             end = replace(end, answer_id=self.answer_id)
             self.text = end.text
         closing: list[Event] = [*self.citations, end]
+        receipt = end.receipt if isinstance(end, Done) else {}
         first = len(self.live.events) + 1
         stored = [
             Stored(sequence=number, kind=event.kind, data=stored_data(event))
@@ -199,11 +204,16 @@ class _Run:
                 self.answer_id,
                 end,
                 citations=self.citations,
-                facts=self._facts(),
+                facts={**self._facts(), "receipt": self._receipt(receipt)},
                 stored=stored,
             )
         for event in closing:
             self.publish(event)
+
+    def _receipt(self, made: dict[str, Any]) -> dict[str, Any]:
+        """Return ``made`` with what this run knows besides."""
+        embedder = {"name": self.embedder_name, "digest": self.embedder_digest}
+        return {**made, "embedder": embedder, "searched": self.searched}
 
     def _facts(self) -> dict[str, Any]:
         return {
@@ -288,7 +298,18 @@ async def _write(run: _Run, parts: Parts) -> None:
     run.schema = scope.schema
 
     async def find(question: str) -> SearchResult:
-        found, run.embedder_digest = await in_thread(_find, question, scope, parts)
+        found, space = await in_thread(_find, question, scope, parts)
+        if space is not None:
+            run.embedder_name, run.embedder_digest = (
+                space.model_name,
+                space.model_digest,
+            )
+        run.searched = {
+            "collections": found.collections,
+            "documents": found.documents,
+            "chunks": found.chunks,
+            "timings": found.timings,
+        }
         return found
 
     stop = run.live.stop
@@ -342,7 +363,9 @@ def _prepare(answer_id: UUID, asker: Asker) -> tuple[Asked, _Scope]:
     )
 
 
-def _find(question: str, scope: _Scope, parts: Parts) -> tuple[SearchResult, str]:
+def _find(
+    question: str, scope: _Scope, parts: Parts
+) -> tuple[SearchResult, EmbeddingSpace | None]:
     space = live_space()
     found = search(
         question,
@@ -351,7 +374,7 @@ def _find(question: str, scope: _Scope, parts: Parts) -> tuple[SearchResult, str
         filters=(scope.typed, scope.filters),
         embedder=parts.embedder,
     )
-    return found, space.model_digest if space else ""
+    return found, space
 
 
 async def _watch(run: _Run) -> None:
@@ -373,13 +396,3 @@ async def _pulse(run: _Run) -> None:
             run.live.stop.set()
     if not await in_thread(may_still_read, run.answer_id, run.asker):
         raise Withdrawn
-
-
-def stored_data(event: Event) -> dict[str, Any]:
-    """Return an event's data without text of documents, ready for JSON."""
-    if isinstance(event, Sources):
-        return {"count": len(event.sources)}
-    data = event.data()
-    if isinstance(event, Done):
-        data["answer_id"] = str(event.answer_id)
-    return data

@@ -16,6 +16,7 @@ from statistics import fmean, median
 from typing import Any
 
 from generation.sentences import MARK
+from retrieval.confidence import interval_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class Outcome:
         contexts: documents that hold the answer.
         cited: documents of the sources that the answer cites.
         verdicts: one a sentence of the answer.
+        confidence: that the documents hold an answer, 0 to 1; None where the model
+            told no probabilities, or was not asked.
     """
 
     gold: tuple[str, ...]
@@ -37,6 +40,7 @@ class Outcome:
     verdicts: tuple[str, ...]
     seconds: float
     prompt_tokens: float
+    confidence: float | None = None
 
 
 def normalise(text: str) -> list[str]:
@@ -74,7 +78,40 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             "p95": _rounded(percentile([o.seconds for o in outcomes], 0.95)),
         },
         "prompt_tokens": {"mean": _mean([o.prompt_tokens for o in outcomes])},
+        "ci95": intervals(outcomes),
+        "curve": curve(outcomes),
     }
+
+
+def curve(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Return what refusing below each threshold gives, from 0.1 to 0.9.
+
+    ``answered`` is the share of answerable questions that are still answered.
+    A refusal for another reason than confidence is one at every threshold.
+    """
+    rows = []
+    for step in range(1, 10):
+        threshold = step / 10
+        refused = [o for o in outcomes if _is_below(o, threshold)]
+        right = [o for o in refused if not o.gold]
+        answerable = [o for o in outcomes if o.gold]
+        rows.append(
+            {
+                "threshold": threshold,
+                "precision": _share(len(right), len(refused)),
+                "recall": _share(len(right), len(outcomes) - len(answerable)),
+                "answered": _share(
+                    len(answerable) - (len(refused) - len(right)), len(answerable)
+                ),
+            }
+        )
+    return rows
+
+
+def _is_below(outcome: Outcome, threshold: float) -> bool:
+    if outcome.confidence is None:
+        return outcome.is_refused
+    return outcome.confidence < threshold
 
 
 def _answerable(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -84,6 +121,21 @@ def _answerable(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "n": len(outcomes),
         "f1": _mean([f1(answer, gold) for answer, gold in given]),
         "exact_match": _mean([exact_match(answer, gold) for answer, gold in given]),
+    }
+
+
+def intervals(outcomes: Sequence[Outcome]) -> dict[str, list[float] | None]:
+    """Return the 95 % intervals of the shares, from resampled questions."""
+    given = [("" if o.is_refused else o.answer, o.gold) for o in outcomes if o.gold]
+    values: dict[str, Sequence[float]] = {
+        "f1": [f1(answer, gold) for answer, gold in given],
+        "exact_match": [exact_match(answer, gold) for answer, gold in given],
+        "refusal_precision": [not o.gold for o in outcomes if o.is_refused],
+        "refusal_recall": [o.is_refused for o in outcomes if not o.gold],
+    }
+    return {
+        name: [_rounded(end) for end in interval_of(sample)] if sample else None
+        for name, sample in values.items()
     }
 
 

@@ -11,10 +11,10 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from generation.models import Answer, Conversation, Source
+from generation.models import Answer, Conversation, Evidence, Source
 from generation.sentences import without_marks
 from generation.standalone import Turn
-from generation.types import CitationFound, SourceRef
+from generation.types import Borne, CitationFound, SourceRef
 from ingestion.models import Chunk, Collection, Document, DocumentVersion
 from ingestion.selectors import quote
 from ingestion.visibility import documents_visible_to, reading_as
@@ -171,7 +171,14 @@ def form_of(answer: Answer) -> Any:
     return json.loads(answer.text) if answer.state == Answer.State.DONE else None
 
 
-def citations_of(answer: Answer) -> list[CitationFound]:
+def citations_of(answer: Answer, sources: Sequence[SourceRef]) -> list[CitationFound]:
+    """Return the judged sentences with the words that bear them.
+
+    Args:
+        sources: those that the reader may see; the words of others are left out.
+    """
+    shown = {source.n: source for source in sources}
+    rows = answer.citations.prefetch_related("evidence__source")
     return [
         CitationFound(
             start=row.start,
@@ -179,9 +186,17 @@ def citations_of(answer: Answer) -> list[CitationFound]:
             sentence=without_marks(answer.text[row.start : row.end]),
             sources=tuple(row.sources),
             verdict=row.verdict,  # type: ignore[arg-type]  # a choice of the column
+            evidence=tuple(_borne(words, shown) for words in row.evidence.all()),
         )
-        for row in answer.citations.all()
+        for row in rows
     ]
+
+
+def _borne(row: Evidence, shown: dict[int, SourceRef]) -> Borne:
+    source = shown[row.source.n]
+    at = row.start - source.start
+    quote = source.quote[at : at + row.end - row.start] if source.quote else ""
+    return Borne(n=source.n, start=row.start, end=row.end, page=row.page, quote=quote)
 
 
 def may_still_read(answer_id: UUID, asker: Asker) -> bool:

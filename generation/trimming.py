@@ -22,6 +22,8 @@ from retrieval.types import Hit
 # holds, and those that it and the sentences beside it hold. Set on SQuAD 2 dev: with
 # them 290 tokens hold as many answers as the first four passages, 640 tokens.
 _PASSAGE, _OWN, _NEAR = 2.0, 1.0, 0.5
+# Share of the tokens that the first passage may take.
+_FIRST = 0.8
 # A row of a table: cells between bars or tabs.
 _ROW = re.compile(r"^[^\n]*(?:\|[^\n]*\||\t)[^\n]*$", re.MULTILINE)
 
@@ -44,16 +46,25 @@ def trim(question: str, hits: Sequence[Hit], *, tokens: int) -> list[Hit]:
     a table is taken whole or not at all. Spans stay spans of the version's text.
     """
     parts = [list(_parts(index, hit)) for index, hit in enumerate(hits)]
+    terms = question_terms(question)
+    # In another language, or in other words, a passage may hold none of them.
+    speaking = {p.hit for some in parts for p in some if terms & p.terms}
     chosen: dict[int, tuple[int, int]] = {}
     room = float(tokens)
     for part in _by_use(question, hits, parts):
         known = chosen.get(part.hit)
+        # A sentence that says nothing of the question is read beside one that does.
+        # The first passage leaves room for another, however long it is.
+        floor = (1 - _FIRST) * tokens if part.hit == 0 and len(hits) > 1 else 0.0
+        is_aside = part.hit in speaking and not terms & part.terms
+        if part.hit and not known and is_aside:
+            continue
         start = min(part.start, known[0]) if known else part.start
         end = max(part.end, known[1]) if known else part.end
         cost = _cost(
             hits[part.hit], end - start - (known[1] - known[0] if known else 0)
         )
-        if cost <= room or not chosen:
+        if cost <= room - floor or not chosen:
             chosen[part.hit] = (start, end)
             room -= cost
     return [_cut(hits[index], *chosen[index]) for index in sorted(chosen)]

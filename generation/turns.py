@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import PurePath
 from uuid import UUID
@@ -70,7 +70,8 @@ class Starter:
 
 def turn_of(answer: Answer, asker: Asker) -> Turn:
     sources = sources_of(answer, asker)
-    citations = citations_of(answer)
+    citations = citations_of(answer, sources)
+    sources = with_words(sources, citations)
     named = {n for citation in citations for n in citation.sources}
     is_done = answer.state in Answer.SETTLED
     return Turn(
@@ -92,6 +93,14 @@ def _html(
         return render_answer(_said(answer), citations, sources)
     shown = json.dumps(form, ensure_ascii=False, indent=2)
     return format_html("<pre><code>{}</code></pre>", shown)
+
+
+def with_words(
+    sources: Sequence[SourceRef], citations: Sequence[CitationFound]
+) -> list[SourceRef]:
+    """Return the sources with the first words of each that bear a sentence."""
+    borne = {b.n: b for c in reversed(citations) for b in c.evidence if b.quote}
+    return [replace(source, borne=borne.get(source.n)) for source in sources]
 
 
 def _said(answer: Answer) -> str:

@@ -23,7 +23,10 @@ class GenerationConfig:
         max_sources: passages in the prompt.
         min_score_share: share of the best passage's score below which one is
             not worth its tokens, and distracts a small model. 0 keeps all.
-        refusal_threshold: evidence below which nothing is asked of the model, 0 to 1.
+        fact_tokens: of the passages for a question that a few words answer; what
+            others need is bounded by ``source_tokens`` only.
+        refusal_threshold: confidence below which a question is not answered, 0 to 1
+            (generation.deciding).
         temperature: 0 is greedy and repeatable.
         wall_s: seconds after which an answer is ended.
     """
@@ -34,15 +37,31 @@ class GenerationConfig:
     source_tokens: int = 1400
     max_sources: int = 6
     min_score_share: float = 0.6
-    refusal_threshold: float = 0.3
+    fact_tokens: int = 260
+    refusal_threshold: float = 0.4
     temperature: float = 0.0
     seed: int = 1
     wall_s: int = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Borne:
+    """The words of source ``n`` that bear a sentence: a span of its version's text."""
+
+    n: int
+    start: int
+    end: int
+    quote: str
+    # Unknown while the answer is being written.
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRef:
-    """A numbered passage. ``quote`` is the passage as stored, word for word."""
+    """A numbered passage. ``quote`` is the passage as stored, word for word.
+
+    ``borne`` are the words in it that bear a sentence of the answer, if any.
+    """
 
     n: int
     document_id: UUID
@@ -57,6 +76,22 @@ class SourceRef:
     dense_rank: int | None = None
     lexical_rank: int | None = None
     in_prompt: bool = True
+    borne: Borne | None = None
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Page, first and last character to show: of the words, else of the passage."""
+        if self.borne is None:
+            return self.page, self.start, self.end
+        return self.borne.page or self.page, self.borne.start, self.borne.end
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """The quote before, of and after the words that bear the answer."""
+        if self.borne is None:
+            return self.quote, "", ""
+        start, end = self.borne.start - self.start, self.borne.end - self.start
+        return self.quote[:start], self.quote[start:end], self.quote[end:]
 
     def __repr__(self) -> str:
         return f"SourceRef([{self.n}] {self.document!r} p. {self.page})"
@@ -110,6 +145,7 @@ class CitationFound(Event):
     sentence: str
     sources: tuple[int, ...]
     verdict: Literal["supported", "partly", "unsupported"]
+    evidence: tuple[Borne, ...] = ()
 
     def data(self) -> dict[str, Any]:
         return {
@@ -119,7 +155,13 @@ class CitationFound(Event):
             "sources": list(self.sources),
             "supported": self.verdict == "supported",
             "verdict": self.verdict,
+            "evidence": [asdict(words) for words in self.evidence],
         }
+
+    def spans(self) -> dict[str, Any]:
+        """Return the data without words of documents, which are read when shown."""
+        evidence = [{"n": b.n, "start": b.start, "end": b.end} for b in self.evidence]
+        return {**self.data(), "evidence": evidence}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,18 +173,31 @@ class Notice(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done(Event):
-    """The end. ``text`` is the finished answer; ``stopped`` if a person ended it."""
+    """The end.
+
+    Attributes:
+        text: the finished answer.
+        missing: names and numbers of the question that no passage holds.
+        stopped: a person ended it.
+        receipt: what made the answer (generation.receipts); saved, not sent.
+    """
 
     kind: ClassVar[str] = "done"
     answer_id: UUID | None
     text: str
     refused: bool
+    outcome: Literal["answered", "partly", "not_in_documents"]
+    missing: tuple[str, ...] = ()
     stopped: bool = False
     timings: dict[str, float] = field(default_factory=dict)
     model: str = ""
     model_digest: str = ""
     # generation.outgoing.Verdicts
     guards: dict[str, Any] = field(default_factory=dict)
+    receipt: dict[str, Any] = field(default_factory=dict)
+
+    def data(self) -> dict[str, Any]:
+        return {k: v for k, v in asdict(self).items() if k != "receipt"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -373,9 +373,9 @@ MAX_ANSWER_TOKENS = env_int("PLUMBLINE_MAX_ANSWER_TOKENS", 400, minimum=16)
 # Tokens of all passages in one prompt.
 SOURCE_TOKENS = env_int("PLUMBLINE_SOURCE_TOKENS", 1400, minimum=100)
 # Passages in one prompt. Of SQuAD 2 dev questions 96 % have theirs among the first
-# 4, 98 % among 6; on a CPU each passage costs seconds.
-MAX_SOURCES = env_int("PLUMBLINE_MAX_SOURCES", 4, minimum=1, maximum=50)
-# Evidence below which the answer is "Not in your documents", 0 to 1.
+# 4, 98 % among 6; of those after the first only the sentences of use are read.
+MAX_SOURCES = env_int("PLUMBLINE_MAX_SOURCES", 6, minimum=1, maximum=50)
+# Confidence below which the answer is "Not in your documents", 0 to 1.
 REFUSAL_THRESHOLD = env_float(
     "PLUMBLINE_REFUSAL_THRESHOLD", 0.4, minimum=0.0, maximum=1.0
 )

@@ -36,6 +36,10 @@ class ScriptedLLM:
         self.params: list[SamplingParams] = []
         self.users: list[str] = []
         self.cancelled = 0
+        # Log-probabilities of tokens: of the check whether the passages hold the
+        # answer, and of the answer's. Empty as from a server that tells none.
+        self.check: dict[str, float] = {}
+        self.opening: dict[str, float] = {}
         self._scripts: deque[list[str | Exception]] = deque()
 
     def enqueue(self, pieces: Sequence[str | Exception]) -> None:
@@ -44,6 +48,10 @@ class ScriptedLLM:
     async def stream(
         self, messages: Sequence[Message], params: SamplingParams, *, user: str
     ) -> AsyncIterator[QueuePlace | TextPiece | Finished]:
+        if params.max_tokens == 1:
+            yield TextPiece(text="yes", chances=self.check)
+            yield Finished()
+            return
         self.prompts.append(tuple(messages))
         self.params.append(params)
         self.users.append(user)
@@ -57,7 +65,7 @@ class ScriptedLLM:
                 await asyncio.sleep(self.delay_s)
                 if isinstance(piece, Exception):
                     raise piece
-                yield TextPiece(text=piece)
+                yield TextPiece(text=piece, chances=self.opening)
         except (asyncio.CancelledError, GeneratorExit):
             self.cancelled += 1
             raise

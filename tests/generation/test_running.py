@@ -20,6 +20,7 @@ from generation.errors import (
 )
 from generation.models import Answer, AnswerEvent, Source
 from generation.parts import using
+from generation.replay import replay
 from generation.selectors import citations_of, get_answer_for, sources_of
 from ingestion.models import Membership
 from rag_site import keys
@@ -113,7 +114,7 @@ async def test_an_answer_is_streamed_cited_and_saved(
     assert row.timings["answer_tokens"] == 3
     cited = await in_thread(sources_of, row, alice)
     assert cited[0].quote == source["quote"]
-    found = await in_thread(citations_of, row)
+    found = await in_thread(citations_of, row, cited)
     assert [(c.sources, c.verdict) for c in found] == [((1,), "supported")]
     assert await in_thread(Source.objects.filter(answer=row, is_cited=True).count) == 1
     assert model.users == [f"user-{alice.user_id}"]
@@ -419,3 +420,49 @@ async def test_a_reader_of_another_process_polls_the_rows(
     text = "".join(data["text"] for _, kind, data in events if kind == "token")
     assert text == "a " * 20
     assert events[-1][1] == "done"
+
+
+async def test_what_bears_a_sentence_is_kept_with_page_and_span(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.enqueue(["It holds 40 litres [1]."])
+    answer = await ask(alice)
+    row = await running.run_to_end(answer.pk, alice)
+    sources = await in_thread(sources_of, row, alice)
+    (citation,) = await in_thread(citations_of, row, sources)
+    (words,) = citation.evidence
+    assert (words.quote, words.page) == ("The pump holds 40 litres of oil.", 1)
+    assert (row.outcome, row.missing) == (Answer.Outcome.ANSWERED, [])
+    events = await collect(answer, alice)
+    assert all("quote" not in str(data) for _, kind, data in events if kind == "token")
+
+
+async def test_an_answer_that_the_model_doubts_is_refused_before_it_is_shown(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.check = {"no": -0.01, "yes": -5.0}
+    model.opening = {"Not": -0.1, "40": -2.0}
+    model.enqueue(["40 ", "litres [1]."])
+    answer = await ask(alice)
+    row = await running.run_to_end(answer.pk, alice)
+    assert row.is_refused
+    assert row.outcome == Answer.Outcome.NOT_IN_DOCUMENTS
+    assert row.receipt["judgement"]["confidence"] < 0.1
+    kinds = [kind for _, kind, _ in await collect(answer, alice)]
+    assert "token" not in kinds
+
+
+async def test_an_answer_is_made_again_from_its_receipt(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.enqueue(["It holds ", "40 litres."])
+    answer = await ask(alice)
+    await running.run_to_end(answer.pk, alice)
+    sent = model.prompts[-1]
+    model.enqueue(["It holds ", "40 litres."])
+    again = await in_thread(replay, answer.pk, model)
+    assert again.is_same
+    assert model.prompts[-1] == sent
+    model.enqueue(["It holds ", "41 litres."])
+    other = await in_thread(replay, answer.pk, model)
+    assert (other.is_same_prompt, other.is_same_text) == (True, False)

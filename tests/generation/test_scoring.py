@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from generation.scoring import Outcome, exact_match, f1, percentile, summarise
+from generation.scoring import Outcome, curve, exact_match, f1, percentile, summarise
 
 
 @pytest.mark.parametrize(
@@ -71,3 +73,16 @@ def test_a_percentile_is_a_value_that_occurred() -> None:
     assert percentile([5, 1, 4, 2, 3], 0.95) == 5
     assert percentile([5, 1, 4, 2, 3], 0.5) == 3
     assert percentile([7], 0.95) == 7
+
+
+def test_the_curve_refuses_more_as_the_threshold_rises() -> None:
+    outcomes = [
+        replace(outcome(), gold=("Oslo",), confidence=0.85),
+        replace(outcome(), gold=(), confidence=0.35),
+        replace(outcome(), gold=(), confidence=None, is_refused=True),
+    ]
+    rows = {row["threshold"]: row for row in curve(outcomes)}
+    assert rows[0.3]["recall"] == 0.5
+    assert (rows[0.4]["recall"], rows[0.4]["answered"]) == (1.0, 1.0)
+    assert rows[0.9]["answered"] == 0.0
+    assert rows[0.9]["precision"] == pytest.approx(0.6667)

@@ -116,13 +116,14 @@ def _reach(user: str | None, collection: str | None) -> tuple[Asker, list[UUID] 
 
 def report(answer: Answer, asker: Asker) -> dict[str, Any]:
     """Return what ``--json`` prints."""
+    sources = sources_of(answer, asker)
     return {
         "answer": answer.text,
         **({} if schema_of(answer) is None else {"data": form_of(answer)}),
         "refused": answer.is_refused,
         "sources": [
             {"n": s.n, "document": s.document, "page": s.page, "quote": s.quote}
-            for s in sources_of(answer, asker)
+            for s in sources
         ],
         "citations": [
             {
@@ -130,7 +131,7 @@ def report(answer: Answer, asker: Asker) -> dict[str, Any]:
                 "sources": list(c.sources),
                 "supported": c.verdict == "supported",
             }
-            for c in citations_of(answer)
+            for c in citations_of(answer, sources)
         ],
         "timings": answer.timings,
         "model": answer.model_name,

@@ -38,6 +38,12 @@ class Command(BaseCommand):
             part.add_argument("--limit", type=_positive, metavar="N", help="questions")
             part.add_argument("--json", action="store_true", dest="as_json")
         answers.add_argument("--model", metavar="NAME", help="of the catalogue")
+        answers.add_argument(
+            "--rows",
+            type=Path,
+            metavar="FILE",
+            help="keep each answer as a JSON line, and go on where FILE ends",
+        )
         _add_guards(parts)
         _add_golden(parts)
 
@@ -78,6 +84,7 @@ def _answer_questions(options: dict[str, Any]) -> dict[str, Any]:
             options["directory"],
             limit=options["limit"],
             model=options["model"],
+            rows=options["rows"],
             progress=progress,
         )
     return report

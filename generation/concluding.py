@@ -1,0 +1,115 @@
+"""From the text that a model wrote to the end of an answer: checked, cited, judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from generation import prompting
+from generation.citations import Cited, check
+from generation.deciding import (
+    missing_from,
+    outcome_of,
+)
+from generation.drafts import Asked, Draft, Means
+from generation.forming import Form
+from generation.guarding import (
+    NOT_IN_DOCUMENTS,
+    is_refusal,
+)
+from generation.outgoing import OutgoingGuard
+from generation.receipts import (
+    text_digest,
+)
+from generation.sentences import without_marks
+from generation.shortening import shorten
+from generation.showing import (
+    withheld_notice,
+)
+from generation.structured import evidence
+from generation.types import (
+    Borne,
+    CitationFound,
+    Event,
+    SourceRef,
+    Token,
+)
+from ingestion.masking import mask
+
+
+def conclude_form(
+    question: str, prompt: prompting.Prompt, asked: Asked, draft: Draft, form: Form
+) -> list[Event]:
+    guard = OutgoingGuard(asked.canary)
+    guard.feed(form.text)
+    draft.verdicts = guard.verdicts
+    if guard.is_blocked:
+        return withhold(draft)
+    texts = {source.n: source.quote for source in prompt.sources}
+    found = evidence(form.leaves, texts, question=question, schema=asked.schema or {})
+    return [
+        Token(text=form.text),
+        *found,
+        draft.done(form.text, refused=False, outcome=outcome_of(found, ())),
+    ]
+
+
+def withhold(draft: Draft) -> list[Event]:
+    return [withheld_notice(), draft.done(NOT_IN_DOCUMENTS, refused=True)]
+
+
+def conclude(
+    question: str, prompt: prompting.Prompt, means: Means, draft: Draft
+) -> list[Event]:
+    """Return the sentences with their sources, and the end."""
+    if draft.verdicts.is_blocked:
+        return withhold(draft)
+    stopped = means.stop.is_set()
+    text = draft.text.strip()
+    draft.receipt["written_digest"] = text_digest(draft.raw)
+    is_empty = not (without_marks(text) or stopped)
+    if draft.is_doubted or is_refusal(text) or is_empty:
+        return [draft.done(NOT_IN_DOCUMENTS, refused=True, stopped=stopped)]
+    if not prompting.wants_explanation(question):
+        text = shorten(text, question)
+    texts = {source.n: source.quote for source in prompt.sources}
+    headings = {source.n: source.heading for source in prompt.sources}
+    if means.masks:
+        # A label in the answer stands for what its source says.
+        texts = {n: mask(quote, means.masks) for n, quote in texts.items()}
+    checked = check(text, texts, question=question, headings=headings)
+    found = [_citation(item, prompt.sources, texts) for item in checked.cited]
+    missing = missing_from(question, prompt.sources)
+    end = draft.done(
+        checked.text,
+        refused=False,
+        stopped=stopped,
+        outcome=outcome_of(found, missing),
+        missing=missing,
+    )
+    return [*found, end]
+
+
+def _citation(
+    item: Cited, sources: Sequence[SourceRef], texts: Mapping[int, str]
+) -> CitationFound:
+    starts = {source.n: source.start for source in sources}
+    quotes = {source.n: source.quote for source in sources}
+    borne = [
+        Borne(
+            n=words.n,
+            start=starts[words.n] + words.start,
+            end=starts[words.n] + words.end,
+            quote=quotes[words.n][words.start : words.end],
+        )
+        for words in item.words
+        # Words of a masked text stand at other places in the stored one.
+        if texts[words.n] == quotes[words.n]
+    ]
+    return CitationFound(
+        start=item.start,
+        end=item.end,
+        sentence=item.sentence,
+        sources=item.sources,
+        verdict=item.verdict,
+        evidence=tuple(borne),
+    )

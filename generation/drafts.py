@@ -1,0 +1,115 @@
+"""A question with what it is answered by, and the answer as it grows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from generation import prompting
+from generation.deciding import (
+    Outcome,
+)
+from generation.llm import (
+    LanguageModel,
+    ModelInfo,
+)
+from generation.outgoing import Verdicts
+from generation.standalone import Turn
+from generation.types import (
+    Done,
+    GenerationConfig,
+)
+from ingestion.masking import Kind
+from retrieval.types import SearchResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question with what it is asked of.
+
+    Attributes:
+        user: scope of the model server's fairness and reuse, never a name.
+        collections: how many will be searched.
+        unread: names of documents in reach that are still being read.
+        is_urgent: somebody waits at a screen; else a program asks.
+        schema: JSON Schema that the answer keeps to, None for prose.
+        canary: what no answer to this request may hold (generation.canaries).
+        adapter: of the collections, if they all name the same.
+    """
+
+    question: str
+    user: str
+    previous: Turn | None = None
+    collections: int = 0
+    unread: tuple[str, ...] = ()
+    is_urgent: bool = True
+    schema: Mapping[str, Any] | None = None
+    canary: str = ""
+    adapter: str = ""
+
+    @property
+    def extra(self) -> prompting.Extra:
+        schema = json.dumps(self.schema, ensure_ascii=False) if self.schema else ""
+        return prompting.Extra(schema=schema, canary=self.canary)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What an answer is made with; ``stop`` ends it and keeps what is written.
+
+    ``masks`` are the kinds of items that no answer shows.
+    """
+
+    model: LanguageModel
+    find: Callable[[str], Awaitable[SearchResult]]
+    config: GenerationConfig
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    masks: frozenset[Kind] = frozenset()
+
+
+class Draft:
+    """The answer as it grows, with the times of its stages in milliseconds."""
+
+    def __init__(self) -> None:
+        # As masked for readers, and as the model wrote it.
+        self.text = self.raw = ""
+        self.model = ModelInfo(name="")
+        self.verdicts = Verdicts()
+        self.started = self._last = time.perf_counter()
+        self.timings: dict[str, float] = {}
+        self.receipt: dict[str, Any] = {"judgement": {}}
+        self.is_doubted = False
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.timings[f"{stage}_ms"] = round((now - self._last) * 1000, 1)
+        self._last = now
+
+    def done(
+        self,
+        text: str,
+        *,
+        refused: bool,
+        stopped: bool = False,
+        outcome: Outcome = "not_in_documents",
+        missing: tuple[str, ...] = (),
+    ) -> Done:
+        total = time.perf_counter() - self.started
+        self.timings["total_ms"] = round(total * 1000, 1)
+        return Done(
+            answer_id=None,
+            text=text,
+            refused=refused,
+            outcome=outcome,
+            missing=missing,
+            stopped=stopped,
+            timings=self.timings,
+            model=self.model.name,
+            model_digest=self.model.digest,
+            guards=asdict(self.verdicts),
+            receipt=self.receipt,
+        )

@@ -1,0 +1,107 @@
+"""An answer made again from what is stored of it: the same prompt, weights and seed.
+
+The prompt is built anew from the spans of the sources, and must have the digest that
+the receipt holds, else a document or the prompt's words have changed since.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from generation import prompting
+from generation.canaries import canary_of
+from generation.llm import LanguageModel, Message, SamplingParams, TextPiece
+from generation.models import Answer
+from generation.receipts import digest_of, text_digest
+from generation.selectors import sources_of
+from rag_site.asking import Asker
+from rag_site.errors import Conflict, NotFound
+
+
+class NotReplayable(Conflict):
+    """This answer cannot be made again: no model wrote it, or it did not end."""
+
+    code = "not_replayable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What came of it.
+
+    Attributes:
+        text: as the model wrote it, before citations were mended.
+        is_same_prompt: every byte that was sent is as it was.
+        is_same_model: the weights have the digest of then.
+        is_same_text: so is the text.
+    """
+
+    answer_id: UUID
+    text: str
+    is_same_prompt: bool
+    is_same_model: bool
+    is_same_text: bool
+
+    @property
+    def is_same(self) -> bool:
+        return self.is_same_prompt and self.is_same_model and self.is_same_text
+
+
+def model_name_of(answer: Answer) -> str:
+    """Return the name of the model that wrote it. Raises NotReplayable."""
+    if answer.state != Answer.State.DONE or "prompt_digest" not in answer.receipt:
+        raise NotReplayable
+    return answer.model_name
+
+
+def replay(answer_id: UUID, model: LanguageModel) -> Replayed:
+    """Ask ``model`` the stored prompt again.
+
+    Raises:
+        NotFound, NotReplayable, and what the model raises.
+    """
+    answer = answer_of(answer_id)
+    model_name_of(answer)
+    messages = _messages(answer)
+    text, digest = asyncio.run(_write(messages, answer.receipt["sampling"], model))
+    written = answer.receipt.get("written_digest", "")
+    return Replayed(
+        answer_id=answer.pk,
+        text=text,
+        is_same_prompt=digest_of(messages) == answer.receipt["prompt_digest"],
+        is_same_model=digest == answer.model_digest,
+        is_same_text=text_digest(text) == written,
+    )
+
+
+def answer_of(answer_id: UUID) -> Answer:
+    """Return any answer: whoever has a shell may read the database anyway."""
+    row = Answer.objects.select_related("conversation").filter(pk=answer_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _messages(answer: Answer) -> tuple[Message, ...]:
+    asker = Asker(user_id=answer.conversation.user_id, via="shell")
+    sources = [source for source in sources_of(answer, asker) if source.in_prompt]
+    question = answer.standalone_question or answer.question
+    extra = prompting.Extra(canary=canary_of(str(answer.pk), settings.SECRET_KEY))
+    return prompting.messages_of(question, sources, extra)
+
+
+async def _write(
+    messages: tuple[Message, ...], sampling: dict[str, Any], model: LanguageModel
+) -> tuple[str, str]:
+    params = SamplingParams(**{**sampling, "stop": tuple(sampling["stop"])})
+    info = await model.info()
+    pieces = [
+        item.text
+        async for item in model.stream(messages, params, user="replay")
+        if isinstance(item, TextPiece)
+    ]
+    return "".join(pieces), info.digest

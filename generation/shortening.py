@@ -1,0 +1,63 @@
+"""The few words of an answer that a question of fact asks for. Pure.
+
+Small models answer "Who led it?" with "It was led by Ada Holm." Where a sentence says
+the question again, what is left is the answer: fewer words to read and to check.
+"""
+
+from __future__ import annotations
+
+import re
+
+from generation.sentences import MARK, split_sentences
+from generation.words import claim_of, question_terms
+
+# What joins the question said again and the answer, in either order.
+_JOINT = re.compile(
+    r"\s+(?:is|was|are|were|has been|had been|will be|be|became|called|named|known as)\s+",
+    re.IGNORECASE,
+)
+# Share of the terms of the part that goes, which the question must hold.
+_SAID_AGAIN = 0.75
+# A longer answer tells something besides.
+_MOST_WORDS = 40
+
+
+def shorten(answer: str, question: str) -> str:
+    """Return ``answer`` without the question in it; marks stay at its end.
+
+    Text of more than one sentence, or without the question in it, stays as it is.
+    """
+    sentences = split_sentences(answer)
+    if len(sentences) != 1 or len(answer.split()) > _MOST_WORDS:
+        return answer
+    marks = "".join(match[0] for match in MARK.finditer(answer))
+    words = sentences[0].words.rstrip(" .")
+    kept = _rest(words, question)
+    return f"{kept} {marks}".strip() if kept else answer
+
+
+def _rest(words: str, question: str) -> str:
+    """Return what ``words`` say beside ``question``, "" if that cannot be told."""
+    asked = question_terms(question)
+    for joint in _JOINT.finditer(words):
+        before, after = words[: joint.start()].strip(), words[joint.end() :].strip()
+        if _is_said(after, asked) and not _is_said(before, asked):
+            return before
+        if _is_said(before, asked) and not _is_said(after, asked):
+            return _without_opening(after, asked)
+    return ""
+
+
+def _without_opening(words: str, asked: frozenset[str]) -> str:
+    """Return ``words`` without those of the question that they begin with."""
+    rest = words
+    while (first := rest.split(maxsplit=1)) and len(first) == 2:
+        if not claim_of(first[0]).terms & asked:
+            break
+        rest = first[1].removeprefix("by ")
+    return rest
+
+
+def _is_said(words: str, asked: frozenset[str]) -> bool:
+    terms = claim_of(words).terms
+    return bool(terms) and len(terms & asked) >= _SAID_AGAIN * len(terms)

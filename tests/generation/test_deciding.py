@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import math
+from uuid import UUID
+
+import pytest
+
+from generation.deciding import (
+    confidence,
+    missing_from,
+    outcome_of,
+    signals_of,
+)
+from generation.types import CitationFound, SourceRef
+
+NOWHERE = UUID(int=0)
+
+
+def logs(**chances: float) -> dict[str, float]:
+    return {token.replace("_", " "): math.log(p) for token, p in chances.items()}
+
+
+def test_a_model_that_says_yes_is_surer_than_one_that_says_no() -> None:
+    opening = logs(Oslo=0.9, Not=0.1)
+    sure = signals_of(logs(yes=0.7, Yes=0.2, no=0.1), opening)
+    unsure = signals_of(logs(yes=0.1, no=0.9), opening)
+    assert sure
+    assert unsure
+    assert sure.says_yes == pytest.approx(math.log(9))
+    assert 0 < confidence(unsure) < 0.4 < confidence(sure) < 1
+
+
+def test_a_likely_refusal_lowers_the_confidence() -> None:
+    check = logs(yes=0.5, no=0.5)
+    quiet = signals_of(check, logs(Oslo=0.99))
+    loud = signals_of(check, logs(_Not=0.95, Oslo=0.05))
+    assert quiet
+    assert loud
+    assert confidence(loud) < confidence(quiet)
+
+
+def test_a_server_without_probabilities_gives_no_signals() -> None:
+    assert signals_of({}, logs(Oslo=1.0)) is None
+    assert signals_of(logs(yes=1.0), {}) is None
+
+
+def test_names_and_numbers_that_no_passage_holds_are_missing() -> None:
+    quote = "Rollo came to France in 911."
+    source = SourceRef(
+        n=1,
+        document_id=NOWHERE,
+        version_id=NOWHERE,
+        document="normans.txt",
+        heading="",
+        page=1,
+        start=0,
+        end=len(quote),
+        quote=quote,
+        score=1.0,
+    )
+    assert missing_from("When did Rollo come to France?", [source]) == ()
+    asked = "Did Rollo meet Karl Berg in 1066?"
+    assert missing_from(asked, [source]) == ("Karl Berg", "1066")
+
+
+def test_an_answer_is_partial_if_a_sentence_or_a_name_is_not_borne() -> None:
+    def cited(verdict: str) -> CitationFound:
+        return CitationFound(
+            start=0, end=1, sentence="A", sources=(1,), verdict=verdict
+        )  # type: ignore[arg-type]
+
+    assert outcome_of([cited("supported")], ()) == "answered"
+    assert outcome_of([cited("supported"), cited("unsupported")], ()) == "partly"
+    assert outcome_of([cited("supported")], ("Karl Berg",)) == "partly"

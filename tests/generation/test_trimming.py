@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from uuid import uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generation.trimming import trim
+from retrieval.types import Hit
+
+OIL = "The pump is blue. It holds 40 litres of oil. It stands in the hall. "
+
+
+def hit(text: str, score: float, start: int = 0) -> Hit:
+    pk = uuid4()
+    return Hit(
+        chunk_id=1,
+        document_id=pk,
+        version_id=pk,
+        collection_id=pk,
+        document="manual.txt",
+        heading="",
+        text=text,
+        start=start,
+        end=start + len(text),
+        page=1,
+        page_last=1,
+        token_count=len(text) // 4,
+        score=score,
+    )
+
+
+def test_the_best_passage_is_whole_and_of_others_what_speaks_of_it_stays() -> None:
+    other = (
+        "Cats sleep. " * 6 + "Change the oil of the pump each year. " + "So it is. " * 6
+    )
+    kept = trim(
+        "How much oil does the pump hold?", [hit(OIL, 1.0), hit(other, 0.7)], tokens=27
+    )
+    assert kept[0].text == OIL.strip()
+    assert kept[1].text == "Change the oil of the pump each year."
+    assert other[kept[1].start : kept[1].end] == kept[1].text
+
+
+def test_a_table_is_taken_whole_or_not_at_all() -> None:
+    table = "| part | oil |\n| pump | 40 |\n| valve | 2 |"
+    text = f"Cats sleep.\n\n{table}\n\nDogs bark."
+    (_, kept) = trim("oil of the valve", [hit("Fine.", 1.0), hit(text, 0.9)], tokens=13)
+    assert kept.text == table
+    assert (
+        len(trim("oil of the valve", [hit("Fine.", 1.0), hit(text, 0.9)], tokens=4))
+        == 1
+    )
+
+
+def test_nothing_found_stays_nothing() -> None:
+    assert trim("What?", [], tokens=100) == []
+
+
+@given(
+    st.lists(st.text(alphabet="ab .\n|", min_size=1, max_size=60), max_size=4),
+    st.integers(1, 60),
+)
+def test_every_passage_stays_a_span_of_its_text(texts: list[str], tokens: int) -> None:
+    hits = [hit(text, 1.0 - n / 10, start=7) for n, text in enumerate(texts)]
+    whole = {h.version_id: h for h in hits}
+    for kept in trim("a b", hits, tokens=tokens):
+        source = whole[kept.version_id]
+        assert source.text[kept.start - 7 : kept.end - 7] == kept.text
