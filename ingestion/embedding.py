@@ -1,15 +1,15 @@
 """Turning text into vectors: the same weights for passages and for questions.
 
-Two implementations of one protocol: in this process (workers, shell), or over
-HTTP from the model server (web, which must not import torch).
+Three implementations of one protocol: in this process (model server, evaluation), in
+one of its own (what writes vectors: ingestion.embedding_process), or over HTTP from
+the model server (web). Neither web nor workers import torch.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -31,9 +31,9 @@ Vectors = NDArray[np.float32]
 # A question is one short text; a server that needs longer is not answering.
 _HTTP_TIMEOUT = httpx.Timeout(15.0, connect=3.0)
 
-# A forward pass gives up Python's lock some 600 times, and at the default of 5 ms
-# waits as long each time while another thread cuts a document: a tenth of all.
-_SWITCH_S = 0.0005
+# How much shorter than the longest of its batch a text may be: a share, and tokens.
+# With less, small batches cost more than they save.
+_PADDING, _PADDING_TOKENS = 0.1, 3
 
 # Two threads that ask first at the same time must not load the model twice.
 _loading = threading.Lock()
@@ -72,7 +72,7 @@ def get_embedder(name: str | None = None) -> Embedder:
     """Return the embedder for questions: the model server's if there is one.
 
     ``name`` is the model of the space that is searched; without it the settings'
-    one. A process that writes vectors uses ``load_embedder`` instead.
+    one. What writes vectors uses ``start_embedder`` instead.
     """
     if settings.MODEL_SERVER_URL:
         return http_embedder(settings.MODEL_SERVER_URL, settings.MODEL_SERVER_KEY, name)
@@ -125,24 +125,24 @@ class SentenceTransformerEmbedder:
         self.digest = digest
         self.precision = precision
         self._batch = batch
-        self._tokenizer = _read_tokenizer(folder / "tokenizer.json")
         self.model = _load_model(folder, self.precision, threads)
         # The model's own tokenizer refuses to be used by two threads at a time.
         self._lock = threading.Lock()
         self.dimension = int(self.model.get_embedding_dimension() or 0)
         self.max_tokens = int(self.model.max_seq_length or 0)
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(self.max_tokens)
+        self._prompt = _document_prompt(self.model.prompts)
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        if not texts:
-            return np.empty((0, self.dimension), np.float32)
+        prompted = [self._prompt + text for text in texts]
+        ids = [found.ids for found in self._tokenizer.encode_batch(prompted)]
         vectors = np.empty((len(texts), self.dimension), np.float32)
-        for rows in self._batches(texts):
+        for rows in batches([len(row) for row in ids], self._batch):
+            # Each time anew: a question waits for one batch at most.
             with self._lock:
-                vectors[rows] = self.model.encode_document(
-                    [texts[row] for row in rows],
-                    batch_size=len(rows),
-                    show_progress_bar=False,
-                )
+                vectors[rows] = self._encoded([ids[row] for row in rows])
         return unit(vectors)
 
     def embed_question(self, text: str) -> Vectors:
@@ -150,15 +150,53 @@ class SentenceTransformerEmbedder:
             row = self.model.encode_query(text, show_progress_bar=False)
         return unit(row)
 
-    def _batches(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """Yield rows by length in tokens, longest first: batches without padding.
+    def _encoded(self, ids: Sequence[Sequence[int]]) -> Vectors:
+        """Return what ``encode()`` would for one batch, before it is normalised.
 
-        encode() sorts by characters, which leaves a tenth of the work to padding.
+        The library sorts by characters, which leaves a tenth of the work to padding,
+        and prepares each batch for milliseconds, a tenth of the work on a short text.
         """
-        lengths = [len(found.ids) for found in self._tokenizer.encode_batch(texts)]
-        rows = sorted(range(len(texts)), key=lambda row: -lengths[row])
-        for at in range(0, len(rows), self._batch):
-            yield rows[at : at + self._batch]
+        import torch
+
+        tokens, mask = _padded(ids, int(self.model.tokenizer.pad_token_id or 0))
+        features = {
+            "input_ids": torch.from_numpy(tokens),
+            "attention_mask": torch.from_numpy(mask),
+        }
+        with torch.inference_mode():
+            found: Vectors = self.model(features)["sentence_embedding"].float().numpy()
+        return found
+
+def batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Yield rows longest first, at most ``most`` at a time and of about one length."""
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        if batch:
+            spare = lengths[batch[0]] - lengths[row] - _PADDING_TOKENS
+            if len(batch) == most or spare > _PADDING * lengths[row]:
+                yield batch
+                batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _padded(
+    rows: Sequence[Sequence[int]], pad: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return token ids and attention mask, both (rows, longest)."""
+    shape = len(rows), max(map(len, rows))
+    tokens, mask = np.full(shape, pad, np.int64), np.zeros(shape, np.int64)
+    for row, ids in enumerate(rows):
+        tokens[row, : len(ids)] = ids
+        mask[row, : len(ids)] = 1
+    return tokens, mask
+
+
+def _document_prompt(prompts: Mapping[str, str | None]) -> str:
+    """Return what ``encode_document()`` puts before a text; most models have none."""
+    names = ("document", "passage", "corpus")
+    return next((prompts[name] or "" for name in names if name in prompts), "")
 
 
 class HttpEmbedder:
@@ -297,7 +335,6 @@ def _load_model(folder: Path, precision: str, threads: int) -> SentenceTransform
 
     disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped library
     torch.set_num_threads(threads or torch_threads())
-    sys.setswitchinterval(_SWITCH_S)
     model = SentenceTransformer(
         str(folder),
         trust_remote_code=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from queue import Empty, SimpleQueue
 from uuid import UUID
 
 from django.conf import settings
@@ -25,13 +25,23 @@ def ingest_all(
     Args:
         embedder: another than that of the settings.
     """
-    with ThreadPoolExecutor(settings.WORKER_THREADS) as pool:
-        return sum(pool.map(partial(_ingest, embedder=embedder), document_ids))
+    waiting: SimpleQueue[UUID] = SimpleQueue()
+    for document_id in document_ids:
+        waiting.put(document_id)
+    threads = settings.WORKER_THREADS
+    with ThreadPoolExecutor(threads) as pool:
+        parts = [pool.submit(_drain, waiting, embedder) for _ in range(threads)]
+        return sum(part.result() for part in parts)
 
 
-def _ingest(document_id: UUID, *, embedder: Embedder | None) -> bool:
+def _drain(waiting: SimpleQueue[UUID], embedder: Embedder | None) -> int:
+    """Read what waits until nothing does; return how many were ours to read."""
     try:
-        return ingest(document_id, embedder=embedder)
+        count = 0
+        while True:
+            count += ingest(waiting.get_nowait(), embedder=embedder)
+    except Empty:
+        return count
     finally:
         # Threads of this pool end here, and nothing else closes what they opened.
         connection.close()

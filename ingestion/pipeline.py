@@ -22,7 +22,8 @@ from tokenizers import Tokenizer
 
 from ingestion.checkpoints import Journal, open_journal, vectors_kept
 from ingestion.chunking import split
-from ingestion.embedding import Embedder, Vectors, load_embedder, tokenizer_for, unit
+from ingestion.embedding import Embedder, Vectors, tokenizer_for, unit
+from ingestion.embedding_process import start_embedder
 from ingestion.errors import (
     LeaseLost,
     NoText,
@@ -63,9 +64,9 @@ from rag_site.logs import new_reference, referenced, timed
 
 logger = logging.getLogger(__name__)
 
-# Texts between two looks at cancellation and at waiting questions: a fifth of a
-# second of work in bfloat16, half a second in float32.
-_STRIDE = 8
+# Texts between two looks at cancellation and at waiting questions: a third of a
+# second of work in bfloat16, one second in float32.
+_STRIDE = 16
 # Seconds that one stride waits for questions being answered. Reading goes on
 # slowly even under questions without end.
 _MAX_YIELD_S = 3.0
@@ -139,7 +140,7 @@ def _read(
         journal = open_journal(claimed)
         run = _Run(claimed, heartbeat, journal, watch)
         parsed = _parse(run)
-        embedder = embedder or load_embedder(live_model_name())
+        embedder = embedder or start_embedder(live_model_name())
         tokenizer = tokenizer or tokenizer_for(embedder.name)
         title = parsed.title.strip() or PurePath(claimed.name).stem
         passages = split(

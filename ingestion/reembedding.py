@@ -20,7 +20,8 @@ from django.utils import timezone
 from pgvector import HalfVector
 
 from ingestion import indexing
-from ingestion.embedding import Embedder, Vectors, load_embedder, tokenizer_for
+from ingestion.embedding import Embedder, Vectors, tokenizer_for
+from ingestion.embedding_process import start_embedder
 from ingestion.errors import IndexFailed, ReembedRefused, SpaceBusy
 from ingestion.indexing import IndexConfig, partition_of
 from ingestion.models import Chunk, EmbeddingSpace
@@ -151,7 +152,7 @@ def drop_retired() -> list[str]:
 
 
 def work(
-    check: Check, watch: Watch | None = None, *, load: Load = load_embedder
+    check: Check, watch: Watch | None = None, *, load: Load = start_embedder
 ) -> bool:
     """Go on with the space being built until it is live; return whether it is.
 

@@ -7,23 +7,23 @@ time is up, when its answer grows too large, or when the work is cancelled.
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
 import selectors
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 from ingestion import errors
 from ingestion.errors import LimitExceeded, ParseCancelled, ParserCrashed
+from ingestion.readers import ForkServer, Reader
 from ingestion.types import Block, PageText, Parsed, ParseJob, ParseLimits
 from rag_site.errors import RagError, TransientError
 
@@ -33,13 +33,10 @@ Progress = Callable[[int, int], None]
 Cancelled = Callable[[], bool]
 OnPage = Callable[[PageText], None]
 
-_ROOT = Path(__file__).resolve().parent.parent
-# -I ignores PYTHON* variables and the current folder, which is the child's
-# own temporary one; the project is found by the path given here.
-_START = "import sys; sys.path.insert(0, sys.argv[1]); from ingestion.parsing.child import main; main()"
+_READERS = ForkServer()
+atexit.register(_READERS.stop)
 _POLL_S = 0.2
 _EXIT_S = 5
-_TERM_S = 1
 _ABORTS = {-signal.SIGABRT, -signal.SIGTRAP, -signal.SIGILL, -signal.SIGSEGV}
 # Buffers double as they grow, so the request that fails may come at half the limit.
 _NEAR_LIMIT = 0.5
@@ -152,71 +149,32 @@ def _existing(path: str) -> str:
 
 
 @contextmanager
-def _child(folder: str) -> Iterator[subprocess.Popen[bytes]]:
+def _child(folder: str) -> Iterator[Reader]:
     """Start a child in a session of its own; kill all of it at the end."""
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": folder,
-        "TMPDIR": folder,
-        "OMP_NUM_THREADS": "1",
-        "OMP_THREAD_LIMIT": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _START, str(_ROOT)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=folder,
-            env=environment,
-            start_new_session=True,
-        )
-    except OSError as exc:
-        raise TransientError("A process for reading files could not start.") from exc
+    process = _READERS.fork(folder)
     try:
         yield process
     finally:
-        _kill(process)
+        process.end()
 
 
-def _ended(process: subprocess.Popen[bytes]) -> tuple[int | None, int]:
+def _ended(process: Reader) -> tuple[int | None, int]:
     """Return how the reader ended and its peak memory in MB.
 
-    The status is None if it hangs after its answer, and that of the process
-    which waited for it, at 0 MB, if that one could not tell.
+    The status is None if it hangs after its answer, and that of SIGKILL, at 0 MB,
+    if the process which waited for it could not tell: nothing else ends that one.
     """
-    try:
-        process.wait(_EXIT_S)
-    except subprocess.TimeoutExpired:
+    if not process.wait(_EXIT_S):
         return None, 0
-    assert process.stderr is not None  # noqa: S101 - narrows for the type checker
     os.set_blocking(process.stderr.fileno(), False)
     try:
         end = json.loads(os.read(process.stderr.fileno(), _READ_BYTES))
         return int(end["status"]), int(end["peak_kb"]) // 1024
     except (OSError, ValueError, KeyError, TypeError):
-        return process.returncode, 0
+        return -signal.SIGKILL, 0
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the whole session: first the reader, so that it gets reaped, then the rest."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            break
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, sign)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_TERM_S)
-    for stream in (process.stdin, process.stdout, process.stderr):
-        if stream is not None:
-            stream.close()
-    process.wait()
-
-
-def _send(process: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
-    assert process.stdin is not None  # noqa: S101 - narrows for the type checker
+def _send(process: Reader, request: dict[str, Any]) -> None:
     try:
         process.stdin.write(json.dumps(request).encode())
         process.stdin.close()
@@ -225,13 +183,12 @@ def _send(process: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
 
 
 def _lines(
-    process: subprocess.Popen[bytes],
+    process: Reader,
     limits: ParseLimits,
     clock: Clock,
     cancelled: Cancelled | None,
 ) -> Iterator[bytes]:
     """Yield the child's lines as they come, watching time, size and cancel."""
-    assert process.stdout is not None  # noqa: S101 - narrows for the type checker
     room = limits.max_chars * _BYTES_PER_CHAR + _SPARE_BYTES
     rest = b""
     for block in _blocks(process.stdout, clock, cancelled):

@@ -16,7 +16,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
-from ingestion.embedding import load_embedder
+from ingestion.embedding_process import start_embedder
 from ingestion.leasing import Queue
 from ingestion.taking import Takers
 from ingestion.yielding import give_way
@@ -73,6 +73,6 @@ def _ask_all_to_stop() -> None:
 
 def _load() -> None:
     try:
-        load_embedder()
+        start_embedder()
     except RagError as exc:
         logger.error("the embedding model is not there: %s", exc.message)

@@ -32,7 +32,7 @@ class HashEmbedder:
     max_tokens = 256
 
     def __init__(self, _name: str | None = None) -> None:
-        """Made as ``load_embedder`` and ``get_embedder`` are called."""
+        """Made as ``start_embedder`` and ``get_embedder`` are called."""
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = [self.embed_question(text) for text in texts]

@@ -1,11 +1,10 @@
-"""The child process in which files are read. Started by ingestion.sandbox only.
+"""The child process in which files are read: a fork of ingestion.parsing.fork_server.
 
 It forks at once. The reader, its only child, takes one job as JSON from
 standard input and writes JSON lines to what was standard output: progress
 events, pages, and last the end or an error. The process that was started only
 waits, and writes to standard error how the reader ended and the most memory it
-held: measured from outside that would include the memory of the worker, which
-a starting process shares for a moment.
+held, as the kernel counted it.
 
 Layers around the reader, each of which does only what it says:
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from ingestion.embedding import Embedder, load_embedder, tokenizer_for
+from ingestion.embedding import Embedder, batches, load_embedder, tokenizer_for
 from rag_site.weights import CATALOGUE, WeightsMissing, locate
 from tests.fakes import HashEmbedder
 
@@ -109,3 +110,46 @@ def test_both_precisions_mean_the_same():
         for precision in ("float32", "bfloat16")
     ]
     assert min(np.sum(vectors[0] * vectors[1], axis=1)) > 0.99
+
+
+@pytest.mark.models
+def test_the_vectors_are_those_of_the_library():
+    embedder = real_embedder()
+    texts = [*TEXTS, "A longer text about the oil of the pump. " * 9, "oil " * 400]
+    theirs = embedder.model.encode_document(texts, normalize_embeddings=True)
+    cosines = np.sum(embedder.embed_passages(texts) * theirs, axis=1)
+    # Batches of other widths round differently in bfloat16.
+    assert min(cosines) > 0.995
+
+
+@pytest.mark.models
+def test_threads_that_ask_at_once_each_get_their_own():
+    embedder = real_embedder()
+    texts = [f"Note {n} about {word}." for n, word in enumerate("abcdefghijkl")]
+    alone = [embedder.embed_passages([text])[0] for text in texts]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda text: embedder.embed_passages([text]), texts))
+    for before, (vector,) in zip(alone, together, strict=True):
+        assert before @ vector > 0.995
+
+
+@pytest.mark.models
+def test_what_fails_in_one_batch_fails_for_each_and_leaves_nothing(monkeypatch):
+    embedder = real_embedder()
+    with monkeypatch.context() as patched:
+        patched.setattr(embedder, "_encoded", lambda ids: 1 / 0)
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                embedder.embed_passages(["one"])
+    assert embedder.embed_passages(["one"]).shape == (1, embedder.dimension)
+
+
+@pytest.mark.parametrize("most", [1, 3, 8])
+def test_batches_hold_every_row_once_with_little_padding(most):
+    lengths = [3, 200, 198, 10, 90, 91, 95, 9, 9, 9, 9, 150]
+    found = list(batches(lengths, most))
+    assert sorted(row for rows in found for row in rows) == list(range(len(lengths)))
+    for rows in found:
+        held = [lengths[row] for row in rows]
+        assert len(rows) <= most
+        assert max(held) <= min(held) * 1.1 + 3

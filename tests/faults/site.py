@@ -207,7 +207,7 @@ def parsers_left() -> list[int]:
     found = []
     for process in psutil.process_iter(["cmdline", "ppid", "pid"]):
         command = " ".join(process.info["cmdline"] or [])
-        is_parser = "ingestion.parsing.child" in command and str(ROOT) in command
+        is_parser = "ingestion.parsing.fork_server" in command and str(ROOT) in command
         if is_parser and process.info["ppid"] == 1:
             found.append(process.info["pid"])
     return found

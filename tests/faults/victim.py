@@ -122,9 +122,7 @@ def _failpoints(step: Callable[[str], None]) -> Iterator[None]:
 
 def _auditor(step: Callable[[str], None], files: str) -> Callable[..., None]:
     def audit(event: str, args: tuple[Any, ...]) -> None:
-        if event == "subprocess.Popen":
-            step("start parser")
-        elif event in _FILE_EVENTS and str(args[0]).startswith(files):
+        if event in _FILE_EVENTS and str(args[0]).startswith(files):
             reads = event == "open" and not (args[2] or 0) & (os.O_WRONLY | os.O_RDWR)
             if not reads:
                 step(f"{event} a stored file")
@@ -145,7 +143,7 @@ def _patches(step: Callable[[str], None]) -> list[tuple[Any, str, Any]]:
     from django.db import connection
     from redis.connection import AbstractConnection
 
-    from ingestion import checkpoints, pipeline, sandbox, storing, sweeping
+    from ingestion import checkpoints, pipeline, readers, sandbox, storing, sweeping
     from tests.fakes import HashEmbedder, word_tokenizer
 
     def before(target: Any, name: str, label: str) -> tuple[Any, str, Any]:
@@ -161,11 +159,12 @@ def _patches(step: Callable[[str], None]) -> list[tuple[Any, str, Any]]:
 
     return [
         before(connection, "_commit", "commit"),
+        before(readers.ForkServer, "fork", "start parser"),
         before(storing, "copy_in", "COPY"),
         before(checkpoints, "copy_in", "COPY checkpoint"),
         before(AbstractConnection, "send_packed_command", "Redis"),
         (sandbox, "run_child", said),
-        (pipeline, "load_embedder", HashEmbedder),
+        (pipeline, "start_embedder", HashEmbedder),
         (pipeline, "tokenizer_for", lambda name: word_tokenizer()),
         # So that this short file leaves checkpoints at each page and batch.
         (pipeline, "_STRIDE", 2),

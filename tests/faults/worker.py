@@ -35,8 +35,8 @@ def main(queue: str, pause_s: float) -> None:
 
     embedder = PausingEmbedder(pause_s)
     with (
-        mock.patch.object(tasks, "load_embedder", return_value=embedder),
-        mock.patch.object(pipeline, "load_embedder", return_value=embedder),
+        mock.patch.object(tasks, "start_embedder", return_value=embedder),
+        mock.patch.object(pipeline, "start_embedder", return_value=embedder),
         mock.patch.object(pipeline, "tokenizer_for", return_value=word_tokenizer()),
     ):
         app.worker_main(

@@ -34,9 +34,9 @@ def folder(tmp_path):
 
 @pytest.fixture
 def fake_embedder(monkeypatch):
-    monkeypatch.setattr(pipeline, "load_embedder", HashEmbedder)
+    monkeypatch.setattr(pipeline, "start_embedder", HashEmbedder)
     monkeypatch.setattr(pipeline, "tokenizer_for", lambda name: word_tokenizer())
-    monkeypatch.setattr(command, "load_embedder", HashEmbedder)
+    monkeypatch.setattr(command, "start_embedder", HashEmbedder)
 
 
 def run(capsys, *args: object) -> tuple[int, dict]:

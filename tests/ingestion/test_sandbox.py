@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from ingestion import sandbox
+from ingestion import readers, sandbox
 from ingestion.errors import (
     Corrupt,
     Encrypted,
@@ -23,6 +24,7 @@ from ingestion.errors import (
     ParseFailed,
     ParserCrashed,
 )
+from ingestion.readers import ForkServer
 from ingestion.sandbox import parse_in_child
 from ingestion.types import Parsed, ParseJob, ParseLimits
 from ingestion.uploads import SUPPORTED
@@ -166,14 +168,31 @@ def crash(job, emit):
     {before}
     os.abort()
 child._run = crash
-child.main()
+from ingestion.parsing import fork_server
+fork_server.serve(int(sys.argv[2]), child.main)
 """
+
+Crashing = Callable[[str], None]
+
+
+@pytest.fixture
+def crashing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Crashing]:
+    """Let every child run some code and then abort."""
+    servers: list[ForkServer] = []
+
+    def set_up(before: str) -> None:
+        servers.append(ForkServer(_CRASHING.format(before=before)))
+        monkeypatch.setattr(sandbox, "_READERS", servers[-1])
+
+    yield set_up
+    for server in servers:
+        server.stop()
 
 
 def test_a_crash_of_native_code_is_a_failed_document(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, crashing: Crashing
 ) -> None:
-    monkeypatch.setattr(sandbox, "_START", _CRASHING.format(before="pass"))
+    crashing("pass")
     # A worker that holds more than the child may hold tells nothing about it.
     held = b"x" * 200_000_000
     job = _job(tmp_path, "a.txt", b"text")
@@ -185,32 +204,27 @@ def test_a_crash_of_native_code_is_a_failed_document(
 
 
 def test_a_crash_near_the_limit_is_a_lack_of_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, crashing: Crashing
 ) -> None:
-    crashing = _CRASHING.format(before="held = b'x' * 120_000_000")
-    monkeypatch.setattr(sandbox, "_START", crashing)
+    crashing("held = b'x' * 120_000_000")
     job = _job(tmp_path, "a.txt", b"text")
 
     with pytest.raises(LimitExceeded, match="200 MB"):
         parse_in_child(_limited(job, ParseLimits(memory_mb=200)))
 
 
-def test_half_an_answer_is_a_crash(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_half_an_answer_is_a_crash(tmp_path: Path, crashing: Crashing) -> None:
     half = "out = emit.__closure__[0].cell_contents; out.write('[1'); out.flush()"
-    monkeypatch.setattr(sandbox, "_START", _CRASHING.format(before=half))
+    crashing(half)
 
     with pytest.raises(ParserCrashed):
         _parsed(tmp_path, "a.txt", b"text")
 
 
-def test_killing_the_child_kills_its_reader(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killing_the_child_kills_its_reader(tmp_path: Path, crashing: Crashing) -> None:
     mark = tmp_path / "reader"
     wait = f"open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-    monkeypatch.setattr(sandbox, "_START", _CRASHING.format(before=wait))
+    crashing(wait)
     started = time.monotonic()
 
     with pytest.raises(ParseCancelled):
@@ -285,7 +299,7 @@ def test_a_confined_child_cannot_reach_out() -> None:
 def test_the_child_loads_no_framework_and_no_parser_it_does_not_need() -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(_ROOT)!r}); "
-        "import ingestion.parsing.child, ingestion.parsing; "
+        "import ingestion.parsing.fork_server; "
         "print(*{m.partition('.')[0] for m in sys.modules})"
     )
 
@@ -296,3 +310,45 @@ def test_the_child_loads_no_framework_and_no_parser_it_does_not_need() -> None:
     loaded = set(done.stdout.split())
     heavy = {"django", "celery", "torch", "pypdfium2", "openpyxl", "lxml", "numpy"}
     assert loaded & heavy == set()
+
+
+def test_readers_start_again_after_their_server_was_killed(tmp_path: Path) -> None:
+    assert _parsed(tmp_path, "a.txt", b"one").pages[0].text == "one"
+    server = sandbox._READERS._process
+    assert server is not None
+    server.kill()
+    server.wait()
+
+    assert _parsed(tmp_path, "a.txt", b"two").pages[0].text == "two"
+
+
+def test_the_fork_server_holds_no_secret_and_no_channel_of_a_reader(
+    tmp_path: Path,
+) -> None:
+    _parsed(tmp_path, "a.txt", b"text")
+    server = sandbox._READERS._process
+    assert server is not None
+    process = psutil.Process(server.pid)
+
+    assert set(process.environ()) <= {*readers._ENVIRONMENT, "LC_CTYPE"}
+    # Nothing, nothing, nothing, the control socket and the pipe that wakes it.
+    assert process.num_fds() == 6
+    assert process.children() == []
+
+
+def test_the_fork_server_ends_with_the_process_that_started_it() -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(_ROOT)!r}); "
+        "from ingestion.readers import ForkServer; server = ForkServer(); "
+        "server.fork('/tmp'); print(server._process.pid, flush=True); "
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    psutil.wait_procs(
+        [psutil.Process(int(pid)) for pid in done.stdout.split()
+         if psutil.pid_exists(int(pid))], timeout=30,
+    )  # fmt: skip
+    assert done.stdout.strip()
+    assert not any(psutil.pid_exists(int(pid)) for pid in done.stdout.split())

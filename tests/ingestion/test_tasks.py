@@ -132,7 +132,7 @@ def test_each_timer_is_there_and_expires(settings):
 @pytest.fixture
 def takers(monkeypatch):
     """The threads of a worker for small files, without weights."""
-    monkeypatch.setattr(pipeline, "load_embedder", HashEmbedder)
+    monkeypatch.setattr(pipeline, "start_embedder", HashEmbedder)
     monkeypatch.setattr(pipeline, "tokenizer_for", lambda name: word_tokenizer())
     monkeypatch.setattr(taking, "_LOOK_S", 60)
     made = Takers("small", "small@here")
@@ -174,7 +174,7 @@ def test_a_last_try_waits_until_nothing_else_is_in_hand(takers, monkeypatch):
             assert go_on.wait(20)
             return super().embed_passages(texts)
 
-    monkeypatch.setattr(pipeline, "load_embedder", lambda name: Slow())
+    monkeypatch.setattr(pipeline, "start_embedder", lambda name: Slow())
     monkeypatch.setattr(taking, "_LOOK_S", 0.05)
     worn, fresh = (make_document(make_collection(name=name)) for name in "ab")
     long_ago(worn, tries=2, queued_at=timezone.now() - timedelta(hours=1))
@@ -199,7 +199,7 @@ def test_a_worker_that_stops_gives_its_document_back(takers, monkeypatch):
             assert go_on.wait(20)
             return super().embed_passages(texts)
 
-    monkeypatch.setattr(pipeline, "load_embedder", Slow)
+    monkeypatch.setattr(pipeline, "start_embedder", Slow)
     document = make_document(make_collection())
     takers.start()
     assert begun.wait(20)

@@ -21,7 +21,7 @@ from django.core.management.base import BaseCommand, CommandError
 from ingestion import sweeping, syncing
 from ingestion.accepting import OnSameName
 from ingestion.archiving import is_archive
-from ingestion.embedding import load_embedder
+from ingestion.embedding_process import start_embedder
 from ingestion.inline import ingest_all
 from ingestion.models import Collection, Document
 from ingestion.receiving import Sent, receive
@@ -214,7 +214,7 @@ def _worked(ids: Sequence[UUID]) -> bool:
     if sweeping.has_live_worker():
         return False
     try:
-        load_embedder()
+        start_embedder()
     except RagError as exc:
         raise CommandError(exc.message) from exc
     sweeping.set_aside()
