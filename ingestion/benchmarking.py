@@ -15,19 +15,25 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from ingestion import benchmark_files, filing
-from ingestion.embedding import SentenceTransformerEmbedder, load_embedder, load_in
+from ingestion.embedding import load_in
+from ingestion.embedding_process import EmbeddingProcess, start_embedder
 from ingestion.inline import ingest_all
 from ingestion.models import Chunk, Collection, Document, DocumentVersion
+from ingestion.precision import Precision
 from ingestion.uploads import inspect_upload
 from rag_site.benchmarks import Result, peak_mb, peaks_of_children, reset_peak
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 DOCUMENTS, SMALL_FILES, PAGES = 36, 1000, 2000
 # Documents between two turns: enough that the first, which nothing overlaps, and the
@@ -40,14 +46,14 @@ BARE_GOAL = "ratio at least 0.85"
 FLOAT32_GOAL = "ratio at least 1.7"
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Bench:
-    embedder: SentenceTransformerEmbedder
+    embedder: EmbeddingProcess
     step: Callable[[], None]
     numbers: Iterator[int] = field(default_factory=count)
 
     def read(
-        self, files: Sequence[Path], embedder: SentenceTransformerEmbedder | None = None
+        self, files: Sequence[Path], embedder: EmbeddingProcess | None = None
     ) -> tuple[float, list[str]]:
         """Read ``files``; return the seconds and the texts that were embedded."""
         collection = new_collection(f"benchmark {next(self.numbers)}")
@@ -62,14 +68,21 @@ class _Bench:
 
     def encode(self, texts: Sequence[str]) -> float:
         """Return the seconds that the library alone takes for ``texts``."""
+        model = self._bare
         begun = time.perf_counter()
-        self.embedder.model.encode(
+        model.encode(
             list(texts),
             batch_size=settings.EMBEDDING_BATCH,
             normalize_embeddings=True,
             show_progress_bar=False,
         )
         return time.perf_counter() - begun
+
+    @cached_property
+    def _bare(self) -> SentenceTransformer:
+        # Late: what the worker holds at most is measured without it.
+        precision = cast("Precision", self.embedder.precision)
+        return load_in(precision, self.embedder.name).model
 
 
 def run(options: Mapping[str, Any]) -> list[Result]:
@@ -82,7 +95,7 @@ def run(options: Mapping[str, Any]) -> list[Result]:
     documents = options.get("documents") or DOCUMENTS
     turns = range(0, documents, _TURN)
     steps = _steps(options.get("progress"), 3 + 2 * len(turns))
-    bench = _Bench(load_embedder(), steps)
+    bench = _Bench(start_embedder(), steps)
     with own_files() as folder:
         # Warms the model, the pages and the caches.
         bench.read(benchmark_files.documents(folder / "warm", 2))
@@ -99,14 +112,14 @@ def run(options: Mapping[str, Any]) -> list[Result]:
 def _side_by_side(bench: _Bench, turns: Sequence[Sequence[Path]]) -> list[Result]:
     """Read each turn's files as set, then in float32; encode their chunks bare."""
     chosen = bench.embedder
-    is_float32 = chosen.precision == "float32"
-    plain = chosen if is_float32 else load_in("float32", chosen.name)
+    plain = EmbeddingProcess(chosen.name, "float32")
     chunks, ours, theirs, bare = 0, 0.0, 0.0, 0.0
     for files in turns:
         seconds, texts = bench.read(files)
         chunks, ours = chunks + len(texts), ours + seconds
         bare += bench.encode(texts)
         theirs += bench.read(files, plain)[0]
+    plain.stop()
     name = f"file to searchable, {chosen.precision}, against"
     return [
         _rate(f"{name} bare encode()", chunks, ours, bare, goal=BARE_GOAL),
@@ -127,17 +140,24 @@ def _small(bench: _Bench, files: Sequence[Path]) -> list[Result]:
 
 def _long(bench: _Bench, pdf: Path, pages: int) -> list[Result]:
     reset_peak()
-    with peaks_of_children("ingestion.parsing.fork_server") as children:
+    with (
+        peaks_of_children("ingestion.parsing.fork_server") as readers,
+        peaks_of_children("ingestion.embedding_process") as embedding,
+    ):
         seconds, texts = bench.read([pdf])
+    worker = peak_mb()
     name = f"one PDF of {pages} pages"
+    peaks = {
+        "worker": worker,
+        "embedding process": max(embedding, default=0.0),
+        "parser child": max(readers, default=0.0),
+    }
     return [
         _against_sample(bench, f"{name} against bare encode()", texts, seconds),
         Result(name=name, value=round(pages / seconds, 2), unit="pages/s"),
-        Result(name=f"peak memory of the worker, {name}", value=peak_mb(), unit="MB"),
-        Result(
-            name=f"peak memory of the parser child, {name}",
-            value=max(children, default=0.0),
-            unit="MB",
+        *(
+            Result(name=f"peak memory of the {part}, {name}", value=mb, unit="MB")
+            for part, mb in peaks.items()
         ),
     ]
 

@@ -34,6 +34,8 @@ _HTTP_TIMEOUT = httpx.Timeout(15.0, connect=3.0)
 # How much shorter than the longest of its batch a text may be: a share, and tokens.
 # With less, small batches cost more than they save.
 _PADDING, _PADDING_TOKENS = 0.1, 3
+# Widths of batches are multiples of this: kernels are compiled for each new shape.
+_WIDTHS = 8
 
 # Two threads that ask first at the same time must not load the model twice.
 _loading = threading.Lock()
@@ -167,6 +169,7 @@ class SentenceTransformerEmbedder:
             found: Vectors = self.model(features)["sentence_embedding"].float().numpy()
         return found
 
+
 def batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
     """Yield rows longest first, at most ``most`` at a time and of about one length."""
     batch: list[int] = []
@@ -185,7 +188,7 @@ def _padded(
     rows: Sequence[Sequence[int]], pad: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return token ids and attention mask, both (rows, longest)."""
-    shape = len(rows), max(map(len, rows))
+    shape = len(rows), -(-max(map(len, rows)) // _WIDTHS) * _WIDTHS
     tokens, mask = np.full(shape, pad, np.int64), np.zeros(shape, np.int64)
     for row, ids in enumerate(rows):
         tokens[row, : len(ids)] = ids

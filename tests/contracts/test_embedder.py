@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import psutil
 import pytest
 
 from ingestion.embedding import Embedder, batches, load_embedder, tokenizer_for
+from ingestion.embedding_process import start_embedder
+from ingestion.errors import EmbedderUnavailable
 from rag_site.weights import CATALOGUE, WeightsMissing, locate
 from tests.fakes import HashEmbedder
 
@@ -30,9 +36,23 @@ def real_embedder() -> Embedder:
     return load_embedder(NAME)
 
 
-@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.models)])
+def process() -> Embedder:
+    real_embedder()
+    return start_embedder(NAME)
+
+
+_MADE = {"fake": HashEmbedder, "real": real_embedder, "process": process}
+
+
+@pytest.fixture(
+    params=[
+        "fake",
+        pytest.param("real", marks=pytest.mark.models),
+        pytest.param("process", marks=pytest.mark.models),
+    ]
+)
 def embedder(request: pytest.FixtureRequest) -> Embedder:
-    return HashEmbedder() if request.param == "fake" else real_embedder()
+    return _MADE[request.param]()
 
 
 def test_it_says_what_it_is(embedder):
@@ -124,7 +144,7 @@ def test_the_vectors_are_those_of_the_library():
 
 @pytest.mark.models
 def test_threads_that_ask_at_once_each_get_their_own():
-    embedder = real_embedder()
+    embedder = process()
     texts = [f"Note {n} about {word}." for n, word in enumerate("abcdefghijkl")]
     alone = [embedder.embed_passages([text])[0] for text in texts]
     with ThreadPoolExecutor(4) as pool:
@@ -134,14 +154,42 @@ def test_threads_that_ask_at_once_each_get_their_own():
 
 
 @pytest.mark.models
-def test_what_fails_in_one_batch_fails_for_each_and_leaves_nothing(monkeypatch):
-    embedder = real_embedder()
+def test_a_killed_process_is_an_error_that_passes():
+    embedder = process()
+    embedder.embed_question("Is it there?")
+    embedder._process.kill()
+    with pytest.raises(EmbedderUnavailable):
+        embedder.embed_passages(["one", "two"])
+    assert embedder.embed_passages(["one"]).shape == (1, embedder.dimension)
+
+
+@pytest.mark.models
+def test_what_fails_there_fails_for_each_who_waited(monkeypatch):
+    embedder = process()
     with monkeypatch.context() as patched:
-        patched.setattr(embedder, "_encoded", lambda ids: 1 / 0)
+        patched.setattr(embedder, "_asked", lambda *_: 1 / 0)
         for _ in range(2):
             with pytest.raises(ZeroDivisionError):
                 embedder.embed_passages(["one"])
     assert embedder.embed_passages(["one"]).shape == (1, embedder.dimension)
+
+
+@pytest.mark.models
+def test_the_process_ends_with_the_one_that_started_it():
+    embedder = process()
+    code = (
+        "import django, os, signal; django.setup(); "
+        "from ingestion.embedding_process import start_embedder; "
+        f"embedder = start_embedder({embedder.name!r}); "
+        "print(embedder._process.pid, embedder.precision, flush=True); "
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    pid = int(done.stdout.split()[0])
+    deadline = time.monotonic() + 30
+    while psutil.pid_exists(pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not psutil.pid_exists(pid)
 
 
 @pytest.mark.parametrize("most", [1, 3, 8])

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import django.db
@@ -16,8 +17,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from ingestion import pipeline, sweeping, taking, tasks, yielding
-from ingestion.embedding import load_embedder
+from ingestion import embedding_process, pipeline, sweeping, taking, tasks, yielding
+from ingestion.embedding_process import start_embedder
 from ingestion.leasing import Watch, claim, claim_next, kept_alive, waiting
 from ingestion.models import Document, WorkerHeartbeat
 from ingestion.taking import Takers
@@ -303,21 +304,14 @@ def test_nobody_yields_while_redis_is_away(settings, monkeypatch):
 
 
 @pytest.mark.models
-def test_two_threads_load_one_model():
-    from ingestion import embedding
+def test_threads_that_ask_first_start_one_process():
     from rag_site.weights import WeightsMissing, locate
 
     try:
         locate("all-minilm-l6-v2")
     except WeightsMissing as exc:
         pytest.skip(exc.message)
-    embedding._load.cache_clear()
-    found = []
-    threads = [
-        threading.Thread(target=lambda: found.append(load_embedder())) for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    embedding_process.stop_all()
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: start_embedder(), range(3)))
     assert found[0] is found[1] is found[2]
