@@ -7,15 +7,14 @@ the database but ``means.find``; no connection is held while tokens flow.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from generation import prompting
 from generation.concluding import conclude, conclude_form
 from generation.deciding import (
     confidence,
-    signals_of,
+    log_odds,
 )
 from generation.drafts import Asked, Draft, Means
 from generation.forming import Form, fill_form
@@ -96,59 +95,68 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
         async for event in _fill(question, prompt, asked, means, draft):
             yield event
         return
-    said: dict[str, float] = {}
-    async for event in _ask_whether(prompt.check, said, asked, means):
+    async for event in _ask_whether(prompt, asked, means, draft):
         yield event
-    draft.lap("check")
-    judge = partial(_judge, said, draft, means.config)
-    async for event in _write(prompt, asked, means, draft, judge=judge):
-        yield event
+    if not draft.is_doubted:
+        async for event in _write(prompt, asked, means, draft):
+            yield event
     for event in conclude(question, prompt, means, draft):
         yield event
 
 
 async def _ask_whether(
-    messages: Sequence[Message], said: dict[str, float], asked: Asked, means: Means
+    prompt: prompting.Prompt, asked: Asked, means: Means, draft: Draft
 ) -> AsyncIterator[Event]:
-    """Ask the model for "yes" or "no"; put what it finds likely in ``said``."""
+    """Ask the model whether the passages hold the answer, and judge what it says."""
     params = SamplingParams(
         max_tokens=1,
         is_urgent=asked.is_urgent,
         adapter=asked.adapter,
         chances=_CHANCES,
     )
-    stream = means.model.stream(messages, params, user=asked.user)
+    await _note("check", prompt.check, params, means, draft)
+    stream = means.model.stream(prompt.check, params, user=asked.user)
     async for item in until(stream, means.stop, seconds=means.config.wall_s):
         if isinstance(item, QueuePlace) and item.position > 0:
             yield Queued(position=item.position, estimate_s=item.estimate_s)
-        elif isinstance(item, TextPiece) and not said:
-            said.update(item.chances)
+        elif isinstance(item, TextPiece) and not draft.raw:
+            draft.raw = item.text
+            _judge(item.chances, draft, means.config)
+        elif isinstance(item, Finished):
+            _count(item, draft)
+    draft.lap("check")
 
 
-def _judge(
-    said: dict[str, float],
-    draft: Draft,
-    config: GenerationConfig,
-    opening: TextPiece,
-) -> bool:
-    """Return whether to go on with an answer that opens like this."""
-    if "first_token_ms" in draft.timings:
-        return True
-    draft.lap("first_token")
-    signals = signals_of(said, opening.chances)
-    if signals is None:
-        return True
-    sure = confidence(signals)
+def _judge(said: Mapping[str, float], draft: Draft, config: GenerationConfig) -> None:
+    """Doubt the answer if the model is not sure enough that there is one."""
+    says_yes = log_odds(said)
+    if says_yes is None:
+        return
+    sure = confidence(says_yes)
+    draft.is_doubted = sure < config.refusal_threshold
     draft.receipt["judgement"] |= {
-        **signals.data(),
+        "says_yes": round(says_yes, 4),
         "confidence": round(sure, 4),
         "threshold": config.refusal_threshold,
     }
-    draft.is_doubted = sure < config.refusal_threshold
-    if draft.is_doubted:
-        draft.raw = opening.text
-        draft.receipt["sampling"]["max_tokens"] = 1
-    return not draft.is_doubted
+
+
+async def _note(
+    asked_for: str,
+    messages: Sequence[Message],
+    params: SamplingParams,
+    means: Means,
+    draft: Draft,
+) -> None:
+    """Put in the receipt what is sent; of two requests the last one stays."""
+    draft.model = await means.model.info()
+    draft.raw = ""
+    draft.receipt |= {
+        "model": model_of(draft.model),
+        "asked_for": asked_for,
+        "sampling": sampling_of(params),
+        "prompt_digest": digest_of(messages),
+    }
 
 
 async def build_prompt(
@@ -184,21 +192,11 @@ def worth_reading(hits: Sequence[Hit], config: GenerationConfig) -> list[Hit]:
 
 
 async def _write(
-    prompt: prompting.Prompt,
-    asked: Asked,
-    means: Means,
-    draft: Draft,
-    *,
-    judge: Callable[[TextPiece], bool],
+    prompt: prompting.Prompt, asked: Asked, means: Means, draft: Draft
 ) -> AsyncIterator[Event]:
-    """Yield places in line and tokens until the model ends, is doubted or stopped."""
+    """Yield places in line and tokens until the model ends or is stopped."""
     params = _params(asked, means)
-    draft.model = await means.model.info()
-    draft.receipt |= {
-        "model": model_of(draft.model),
-        "sampling": sampling_of(params),
-        "prompt_digest": digest_of(prompt.messages),
-    }
+    await _note("answer", prompt.messages, params, means, draft)
     guard = OutgoingGuard(asked.canary, means.masks)
     shown = 0
     stream = means.model.stream(prompt.messages, params, user=asked.user)
@@ -206,8 +204,8 @@ async def _write(
         if isinstance(item, QueuePlace) and item.position > 0:
             yield Queued(position=item.position, estimate_s=item.estimate_s)
         elif isinstance(item, TextPiece):
-            if not judge(item):
-                break
+            if "first_token_ms" not in draft.timings:
+                draft.lap("first_token")
             draft.raw += item.text
             draft.text += guard.feed(item.text)
             if guard.is_blocked:
@@ -236,7 +234,6 @@ def _params(asked: Asked, means: Means) -> SamplingParams:
         is_urgent=asked.is_urgent,
         schema=asked.schema,
         adapter=asked.adapter,
-        chances=0 if is_form else _CHANCES,
     )
 
 

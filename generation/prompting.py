@@ -147,11 +147,10 @@ def build(
     if not chosen and counts:
         raise ContextTooLong
     kept = tuple(replace(sources[i], n=n) for n, i in enumerate(chosen, start=1))
-    passages = passages_text(kept)
     wanted = min(len(sources), config.max_sources)
     return Prompt(
         messages=messages_of(question, kept, extra),
-        check=_messages(_check_text(question, passages), passages, kept),
+        check=check_of(question, kept),
         sources=kept,
         left_out=wanted - len(kept),
     )
@@ -163,6 +162,13 @@ def messages_of(
     """Return what is sent for ``question`` over exactly these sources."""
     passages = passages_text(sources)
     return _messages(_user_text(question, passages, extra), passages, sources)
+
+
+def check_of(question: str, sources: Sequence[SourceRef]) -> tuple[Message, ...]:
+    """Return what asks whether these sources hold the answer."""
+    passages = passages_text(sources)
+    text = fill("check", passages=passages, question=plain(question))
+    return _messages(text, passages, sources)
 
 
 def passages_text(sources: Sequence[SourceRef]) -> str:
@@ -223,16 +229,11 @@ def _user_text(question: str, passages: str, extra: Extra = NO_EXTRA) -> str:
     if extra.schema:
         asked = {"question": plain(question), "schema": plain(extra.schema)}
         return fill("form", passages=passages, **asked)
-    return fill(
-        "explain" if wants_explanation(question) else "question",
-        passages=passages,
-        question=plain(question),
-        marker=NOT_IN_DOCUMENTS,
-    )
-
-
-def _check_text(question: str, passages: str) -> str:
-    return fill("check", passages=passages, question=plain(question))
+    asked = {"passages": passages, "question": plain(question)}
+    if wants_explanation(question):
+        return fill("explain", **asked, marker=NOT_IN_DOCUMENTS)
+    # Offered a refusal, a small model takes it too often; the check has decided.
+    return fill("question", **asked)
 
 
 def frame_tokens(counts: Sequence[int]) -> int:

@@ -90,6 +90,8 @@ def _messages(answer: Answer) -> tuple[Message, ...]:
     asker = Asker(user_id=answer.conversation.user_id, via="shell")
     sources = [source for source in sources_of(answer, asker) if source.in_prompt]
     question = answer.standalone_question or answer.question
+    if answer.receipt.get("asked_for") == "check":
+        return prompting.check_of(question, sources)
     extra = prompting.Extra(canary=canary_of(str(answer.pk), settings.SECRET_KEY))
     return prompting.messages_of(question, sources, extra)
 

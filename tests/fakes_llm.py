@@ -36,10 +36,9 @@ class ScriptedLLM:
         self.params: list[SamplingParams] = []
         self.users: list[str] = []
         self.cancelled = 0
-        # Log-probabilities of tokens: of the check whether the passages hold the
-        # answer, and of the answer's. Empty as from a server that tells none.
+        # Log-probabilities of tokens in the check whether the passages hold the
+        # answer. Empty as from a server that tells none.
         self.check: dict[str, float] = {}
-        self.opening: dict[str, float] = {}
         self._scripts: deque[list[str | Exception]] = deque()
 
     def enqueue(self, pieces: Sequence[str | Exception]) -> None:
@@ -65,7 +64,7 @@ class ScriptedLLM:
                 await asyncio.sleep(self.delay_s)
                 if isinstance(piece, Exception):
                     raise piece
-                yield TextPiece(text=piece, chances=self.opening)
+                yield TextPiece(text=piece)
         except (asyncio.CancelledError, GeneratorExit):
             self.cancelled += 1
             raise

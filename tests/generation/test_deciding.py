@@ -7,9 +7,9 @@ import pytest
 
 from generation.deciding import (
     confidence,
+    log_odds,
     missing_from,
     outcome_of,
-    signals_of,
 )
 from generation.types import CitationFound, SourceRef
 
@@ -21,27 +21,16 @@ def logs(**chances: float) -> dict[str, float]:
 
 
 def test_a_model_that_says_yes_is_surer_than_one_that_says_no() -> None:
-    opening = logs(Oslo=0.9, Not=0.1)
-    sure = signals_of(logs(yes=0.7, Yes=0.2, no=0.1), opening)
-    unsure = signals_of(logs(yes=0.1, no=0.9), opening)
-    assert sure
-    assert unsure
-    assert sure.says_yes == pytest.approx(math.log(9))
+    sure = log_odds(logs(yes=0.7, Yes=0.2, no=0.1))
+    unsure = log_odds(logs(_Yes=0.1, no=0.9))
+    assert sure == pytest.approx(math.log(9))
+    assert unsure == pytest.approx(-math.log(9))
     assert 0 < confidence(unsure) < 0.4 < confidence(sure) < 1
 
 
-def test_a_likely_refusal_lowers_the_confidence() -> None:
-    check = logs(yes=0.5, no=0.5)
-    quiet = signals_of(check, logs(Oslo=0.99))
-    loud = signals_of(check, logs(_Not=0.95, Oslo=0.05))
-    assert quiet
-    assert loud
-    assert confidence(loud) < confidence(quiet)
-
-
-def test_a_server_without_probabilities_gives_no_signals() -> None:
-    assert signals_of({}, logs(Oslo=1.0)) is None
-    assert signals_of(logs(yes=1.0), {}) is None
+def test_one_word_alone_is_bounded_and_none_tells_nothing() -> None:
+    assert log_odds(logs(yes=1.0)) == 6.0
+    assert log_odds({}) is None
 
 
 def test_names_and_numbers_that_no_passage_holds_are_missing() -> None:

@@ -65,8 +65,7 @@ def test_the_prompt_reads_as_written() -> None:
         "\n"
         "Question: How much oil?\n"
         "Reply with only the few exact words of a passage that answer this question, "
-        "then its number, like: Oslo [1]. If the passages do not answer exactly this "
-        "question, reply: Not in your documents."
+        "then its number, like: Oslo [1]."
     )
 
 

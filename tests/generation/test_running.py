@@ -441,7 +441,6 @@ async def test_an_answer_that_the_model_doubts_is_refused_before_it_is_shown(
     alice: Asker, model: ScriptedLLM
 ) -> None:
     model.check = {"no": -0.01, "yes": -5.0}
-    model.opening = {"Not": -0.1, "40": -2.0}
     model.enqueue(["40 ", "litres [1]."])
     answer = await ask(alice)
     row = await running.run_to_end(answer.pk, alice)
@@ -450,6 +449,8 @@ async def test_an_answer_that_the_model_doubts_is_refused_before_it_is_shown(
     assert row.receipt["judgement"]["confidence"] < 0.1
     kinds = [kind for _, kind, _ in await collect(answer, alice)]
     assert "token" not in kinds
+    assert model.prompts == []
+    assert (await in_thread(replay, answer.pk, model)).is_same
 
 
 async def test_an_answer_is_made_again_from_its_receipt(
