@@ -13,6 +13,7 @@ from typing import Any
 from generation import prompting
 from generation.concluding import conclude, conclude_form
 from generation.deciding import (
+    FITTED,
     confidence,
     log_odds,
 )
@@ -108,6 +109,9 @@ async def _ask_whether(
     prompt: prompting.Prompt, asked: Asked, means: Means, draft: Draft
 ) -> AsyncIterator[Event]:
     """Ask the model whether the passages hold the answer, and judge what it says."""
+    draft.model = await means.model.info()
+    if draft.model.name not in FITTED:
+        return
     params = SamplingParams(
         max_tokens=1,
         is_urgent=asked.is_urgent,
@@ -132,7 +136,7 @@ def _judge(said: Mapping[str, float], draft: Draft, config: GenerationConfig) ->
     says_yes = log_odds(said)
     if says_yes is None:
         return
-    sure = confidence(says_yes)
+    sure = confidence(says_yes, draft.model.name)
     draft.is_doubted = sure < config.refusal_threshold
     draft.receipt["judgement"] |= {
         "says_yes": round(says_yes, 4),

@@ -102,8 +102,8 @@ def _faults(site: Site, whole: Any, victim: Victim, k: int) -> list[str]:
     site.change("UPDATE ingestion_document SET lease_until = now() - interval '1s'")
     site.change(
         "INSERT INTO ingestion_collection (id, name, description, owner_id, visibility,"
-        " language, masking, created_at, updated_at) SELECT gen_random_uuid(), %s, '',"
-        " id, 'members', 'english', 'off', now(), now() FROM rag_site_user"
+        " language, masking, adapter, created_at, updated_at) SELECT gen_random_uuid(),"
+        " %s, '', id, 'members', 'english', 'off', '', now(), now() FROM rag_site_user"
         " WHERE NOT EXISTS (SELECT FROM ingestion_collection WHERE name = %s)",
         f"k{k}",
         f"k{k}",

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from generation.deciding import (
+    FITTED,
     confidence,
     log_odds,
     missing_from,
@@ -25,7 +26,8 @@ def test_a_model_that_says_yes_is_surer_than_one_that_says_no() -> None:
     unsure = log_odds(logs(_Yes=0.1, no=0.9))
     assert sure == pytest.approx(math.log(9))
     assert unsure == pytest.approx(-math.log(9))
-    assert 0 < confidence(unsure) < 0.4 < confidence(sure) < 1
+    for model in FITTED:
+        assert 0 < confidence(unsure, model) < 0.4 < confidence(sure, model) < 1
 
 
 def test_one_word_alone_is_bounded_and_none_tells_nothing() -> None:

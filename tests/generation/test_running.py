@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from generation import hub, running, services
+from generation import deciding, hub, running, services
 from generation.database import in_thread
 from generation.errors import (
     EmptyQuestion,
@@ -437,9 +437,23 @@ async def test_what_bears_a_sentence_is_kept_with_page_and_span(
     assert all("quote" not in str(data) for _, kind, data in events if kind == "token")
 
 
-async def test_an_answer_that_the_model_doubts_is_refused_before_it_is_shown(
+async def test_a_model_that_no_rule_was_fitted_for_is_not_asked(
     alice: Asker, model: ScriptedLLM
 ) -> None:
+    model.check = {"no": -0.01, "yes": -5.0}
+    model.enqueue(["It holds 40 litres [1]."])
+    answer = await ask(alice)
+    row = await running.run_to_end(answer.pk, alice)
+    assert not row.is_refused
+    assert "confidence" not in row.receipt["judgement"]
+    model.enqueue(["It holds 40 litres [1]."])
+    assert (await in_thread(replay, answer.pk, model)).is_same
+
+
+async def test_an_answer_that_the_model_doubts_is_refused_before_it_is_shown(
+    alice: Asker, model: ScriptedLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(deciding.FITTED, "scripted", (-0.735, 1.511))
     model.check = {"no": -0.01, "yes": -5.0}
     model.enqueue(["40 ", "litres [1]."])
     answer = await ask(alice)
