@@ -21,7 +21,7 @@ from generation.types import GenerationConfig, SourceRef
 
 PROMPTS = Path(__file__).parent / "prompts"
 # Raised by hand when the words change their meaning; the digest follows every byte.
-PROMPT_NUMBER = 2
+PROMPT_NUMBER = 3
 # Special tokens and role names of one message, at most, over the allow-listed
 # templates; and the opening of the answer.
 MESSAGE_TOKENS = 8
@@ -229,11 +229,12 @@ def _user_text(question: str, passages: str, extra: Extra = NO_EXTRA) -> str:
     if extra.schema:
         asked = {"question": plain(question), "schema": plain(extra.schema)}
         return fill("form", passages=passages, **asked)
-    asked = {"passages": passages, "question": plain(question)}
-    if wants_explanation(question):
-        return fill("explain", **asked, marker=NOT_IN_DOCUMENTS)
-    # Offered a refusal, a small model takes it too often; the check has decided.
-    return fill("question", **asked)
+    return fill(
+        "explain" if wants_explanation(question) else "question",
+        passages=passages,
+        question=plain(question),
+        marker=NOT_IN_DOCUMENTS,
+    )
 
 
 def frame_tokens(counts: Sequence[int]) -> int:

@@ -26,7 +26,7 @@ from rag_site.models import OneTimeLink, User
 logger = logging.getLogger(__name__)
 
 SAMPLE = Path(__file__).parent / "sample" / "About Plumbline.md"
-FIRST_QUESTION = "What does Plumbline do when the documents do not hold the answer?"
+FIRST_QUESTION = "How many passages are put before the language model?"
 
 
 class LinkUsed(NotFound):

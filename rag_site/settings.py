@@ -377,7 +377,7 @@ SOURCE_TOKENS = env_int("PLUMBLINE_SOURCE_TOKENS", 1400, minimum=100)
 MAX_SOURCES = env_int("PLUMBLINE_MAX_SOURCES", 6, minimum=1, maximum=50)
 # Confidence below which the answer is "Not in your documents", 0 to 1.
 REFUSAL_THRESHOLD = env_float(
-    "PLUMBLINE_REFUSAL_THRESHOLD", 0.4, minimum=0.0, maximum=1.0
+    "PLUMBLINE_REFUSAL_THRESHOLD", 0.15, minimum=0.0, maximum=1.0
 )
 # Characters of one question.
 MAX_QUESTION_CHARS = env_int("PLUMBLINE_MAX_QUESTION_CHARS", 4000, minimum=100)

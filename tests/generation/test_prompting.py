@@ -63,9 +63,10 @@ def test_the_prompt_reads_as_written() -> None:
         "Check it weekly.\n"
         "</passage>\n"
         "\n"
-        "Question: How much oil?\n"
-        "Reply with only the few exact words of a passage that answer this question, "
-        "then its number, like: Oslo [1]."
+        "If the passages do not answer the question, reply: Not in your documents.\n"
+        "Otherwise reply in the language of the question with only the few words of a "
+        "passage that answer it, then the number of that passage, like: Oslo [1].\n"
+        "Question: How much oil?"
     )
 
 
