@@ -86,6 +86,7 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
         yield Sources(sources=closest(found.hits))
         yield draft.done(NOT_IN_DOCUMENTS, refused=True)
         return
+    draft.model = await means.model.info()
     prompt = await build_prompt(question, found.hits, means, asked.extra)
     draft.lap("prompt")
     draft.receipt["left_out"] = left_out_of(found.hits, prompt.sources)
@@ -109,7 +110,6 @@ async def _ask_whether(
     prompt: prompting.Prompt, asked: Asked, means: Means, draft: Draft
 ) -> AsyncIterator[Event]:
     """Ask the model whether the passages hold the answer, and judge what it says."""
-    draft.model = await means.model.info()
     if draft.model.name not in FITTED:
         return
     params = SamplingParams(
@@ -118,7 +118,7 @@ async def _ask_whether(
         adapter=asked.adapter,
         chances=_CHANCES,
     )
-    await _note("check", prompt.check, params, means, draft)
+    _note("check", prompt.check, params, draft)
     stream = means.model.stream(prompt.check, params, user=asked.user)
     async for item in until(stream, means.stop, seconds=means.config.wall_s):
         if isinstance(item, QueuePlace) and item.position > 0:
@@ -145,15 +145,10 @@ def _judge(said: Mapping[str, float], draft: Draft, config: GenerationConfig) ->
     }
 
 
-async def _note(
-    asked_for: str,
-    messages: Sequence[Message],
-    params: SamplingParams,
-    means: Means,
-    draft: Draft,
+def _note(
+    asked_for: str, messages: Sequence[Message], params: SamplingParams, draft: Draft
 ) -> None:
     """Put in the receipt what is sent; of two requests the last one stays."""
-    draft.model = await means.model.info()
     draft.raw = ""
     draft.receipt |= {
         "model": model_of(draft.model),
@@ -171,10 +166,11 @@ async def build_prompt(
 ) -> prompting.Prompt:
     """Return the prompt, its budget counted by the model's own tokenizer."""
     config = means.config
-    is_fact = not prompting.wants_explanation(question)
-    read = worth_reading(hits, config)
     # Half, because the embedder's tokens, which are counted here, are not the model's.
-    room = min(config.fact_tokens if is_fact else 10**9, config.source_tokens // 2)
+    room = config.source_tokens // 2
+    if not prompting.wants_explanation(question):
+        room = min(room, config.fact_tokens)
+    read = worth_reading(hits, config)
     sources = as_sources(trim(question, read, tokens=room))
     passages = [prompting.passage_text(source) for source in sources]
     frame = prompting.frame_texts(question, extra)
@@ -200,7 +196,7 @@ async def _write(
 ) -> AsyncIterator[Event]:
     """Yield places in line and tokens until the model ends or is stopped."""
     params = _params(asked, means)
-    await _note("answer", prompt.messages, params, means, draft)
+    _note("answer", prompt.messages, params, draft)
     guard = OutgoingGuard(asked.canary, means.masks)
     shown = 0
     stream = means.model.stream(prompt.messages, params, user=asked.user)
@@ -254,8 +250,9 @@ async def _fill(
         written = means.model.stream(prompt.messages, params, user=asked.user)
         return until(written, means.stop, seconds=means.config.wall_s)
 
-    draft.model = await means.model.info()
-    filled = fill_form(stream, _params(asked, means), means.masks, means.stop.is_set)
+    params = _params(asked, means)
+    _note("form", prompt.messages, params, draft)
+    filled = fill_form(stream, params, means.masks, means.stop.is_set)
     async for item in filled:
         if isinstance(item, QueuePlace) and item.position > 0:
             yield Queued(position=item.position, estimate_s=item.estimate_s)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tarfile
@@ -22,12 +21,13 @@ from pathlib import Path
 import httpx
 
 from generation.llm import HttpLanguageModel
+from generation.serving import free_port, stop
 
 PACKAGE = "llama-cpp-python"
 MEMBER = "examples/server/server.py"
 # What it imports and this project may not have.
 NEEDED = ("fastapi", "openai", "websockets", "safetensors", "jinja2")
-FETCH_S, START_S, STOP_S = 400, 120, 10
+FETCH_S, START_S = 400, 120
 
 
 class PeerMissing(Exception):
@@ -44,7 +44,7 @@ def peer(weights: Path, *, slots: int, threads: int) -> Iterator[HttpLanguageMod
     with tempfile.TemporaryDirectory(prefix="plumbline-peer-") as name:
         folder = Path(name)
         script = _fetched(folder)
-        port = _free_port()
+        port = free_port()
         config = folder / "config.json"
         config.write_text(json.dumps(_config(weights, port, slots, threads)))
         path = os.pathsep.join([str(folder / "needed"), *sys.path[1:]])
@@ -60,7 +60,7 @@ def peer(weights: Path, *, slots: int, threads: int) -> Iterator[HttpLanguageMod
                 _await(process, port, folder / "log")
                 yield HttpLanguageModel(f"http://127.0.0.1:{port}", name="peer")
             finally:
-                _stop(process)
+                stop(process)
 
 
 def _config(
@@ -116,12 +116,6 @@ def _pip(*arguments: str) -> None:
         raise PeerMissing(f"pip {arguments[0]} failed: {last[0]}")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
@@ -134,12 +128,3 @@ def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             return
     said = log.read_text().strip().splitlines()[-1:] or ["it said nothing"]
     raise PeerMissing(f"it did not start: {said[0]}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -17,14 +17,10 @@ from generation.guarding import (
     is_refusal,
 )
 from generation.outgoing import OutgoingGuard
-from generation.receipts import (
-    text_digest,
-)
+from generation.receipts import text_digest
 from generation.sentences import without_marks
 from generation.shortening import shorten
-from generation.showing import (
-    withheld_notice,
-)
+from generation.showing import withheld_notice
 from generation.structured import evidence
 from generation.types import (
     Borne,

@@ -10,9 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from generation import prompting
-from generation.deciding import (
-    Outcome,
-)
+from generation.deciding import Outcome
 from generation.llm import (
     LanguageModel,
     ModelInfo,
@@ -98,6 +96,7 @@ class Draft:
         outcome: Outcome = "not_in_documents",
         missing: tuple[str, ...] = (),
     ) -> Done:
+        guards = asdict(self.verdicts)
         total = time.perf_counter() - self.started
         self.timings["total_ms"] = round(total * 1000, 1)
         return Done(
@@ -110,6 +109,6 @@ class Draft:
             timings=self.timings,
             model=self.model.name,
             model_digest=self.model.digest,
-            guards=asdict(self.verdicts),
-            receipt=self.receipt,
+            guards=guards,
+            receipt=self.receipt | {"guards": guards},
         )

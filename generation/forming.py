@@ -57,7 +57,8 @@ async def fill_form(
         if form is not None:
             yield form
             return
-        logger.info("a form was refused: %s", problem)
+        # The path names keys that the caller wrote.
+        logger.debug("a form does not keep to its schema: %s", problem)
     raise SchemaUnmet
 
 

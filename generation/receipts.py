@@ -61,13 +61,13 @@ def left_out_of(
 
     ``characters`` is how much of a passage was left out.
     """
-    read = {(s.version_id, at): s for s in sources for at in (s.start,)}
     rows: list[dict[str, Any]] = []
     for hit in hits:
         inside = [
-            s
-            for (version, start), s in read.items()
-            if version == hit.version_id and hit.start <= start < hit.end
+            source
+            for source in sources
+            if source.version_id == hit.version_id
+            and hit.start <= source.start < hit.end
         ]
         kept = sum(s.end - s.start for s in inside)
         if kept < hit.end - hit.start:

@@ -24,7 +24,7 @@ from rag_site.errors import Conflict, NotFound
 
 
 class NotReplayable(Conflict):
-    """This answer cannot be made again: no model wrote it, or it did not end."""
+    """This answer cannot be made again: no model wrote it, it did not end, or it is JSON."""
 
     code = "not_replayable"
 
@@ -53,7 +53,11 @@ class Replayed:
 
 def model_name_of(answer: Answer) -> str:
     """Return the name of the model that wrote it. Raises NotReplayable."""
-    if answer.state != Answer.State.DONE or "prompt_digest" not in answer.receipt:
+    receipt = answer.receipt
+    if answer.state != Answer.State.DONE or "prompt_digest" not in receipt:
+        raise NotReplayable
+    # The database keeps a schema, not the order of its keys, which was sent.
+    if receipt["asked_for"] == "form":
         raise NotReplayable
     return answer.model_name
 

@@ -88,7 +88,7 @@ def started(name: str, *, embeds: bool = False) -> Iterator[HttpLanguageModel]:
     embeds, which takes seconds.
     """
     locate(name)
-    key, port = secrets.token_urlsafe(32), _free_port()
+    key, port = secrets.token_urlsafe(32), free_port()
     environment = {**os.environ, "PLUMBLINE_MODEL_SERVER_KEY": key}
     command = [sys.executable, str(MANAGE), "serve_model", "--with-parent"]
     command += ["--port", str(port), "--model", name]
@@ -106,10 +106,11 @@ def started(name: str, *, embeds: bool = False) -> Iterator[HttpLanguageModel]:
             _wait(process, url, log)
             yield HttpLanguageModel(url, key, name=name)
         finally:
-            _stop(process)
+            stop(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -135,7 +136,8 @@ def _is_ready(url: str) -> bool:
     return not health["embedder_loading"]
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was started here, at the latest after ``STOP_S``."""
     process.terminate()
     try:
         process.wait(STOP_S)

@@ -12,6 +12,7 @@ answers batches of texts over the socket FD until its other end is gone.
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import signal
 import socket
@@ -24,7 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import django
 import numpy as np
@@ -91,7 +92,7 @@ class EmbeddingProcess:
     def precision(self) -> str:
         """What it computes in; waits until the model is loaded."""
         with self._lock:
-            return str(self._asked("precision"))
+            return self._asked("precision").decode()
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Raises EmbedderUnavailable."""
@@ -104,7 +105,7 @@ class EmbeddingProcess:
     def embed_question(self, text: str) -> Vectors:
         """Raises EmbedderUnavailable."""
         with self._lock:
-            return unit(self._asked("embed_question", text))
+            return unit(self._vectors(self._asked("embed_question", text))[0])
 
     def stop(self) -> None:
         with self._lock:
@@ -125,7 +126,7 @@ class EmbeddingProcess:
     def _serve(self, orders: Sequence[_Order]) -> None:
         texts = [text for order in orders for text in order.texts]
         try:
-            vectors = self._asked("embed_passages", texts)
+            vectors = self._vectors(self._asked("embed_passages", texts))
         except Exception as exc:  # noqa: BLE001 - each thread raises it for itself
             for order in orders:
                 order.error = exc
@@ -133,15 +134,19 @@ class EmbeddingProcess:
         for order in orders:
             order.vectors, vectors = np.split(vectors, [len(order.texts)])
 
-    def _asked(self, name: str, *arguments: object) -> Any:
+    def _vectors(self, raw: bytes) -> Vectors:
+        return np.frombuffer(raw, np.float32).reshape(-1, self.dimension)
+
+    def _asked(self, name: str, *arguments: object) -> bytes:
         """Return what the embedder there has or does under ``name``.
 
+        Plain bytes both ways: nothing that a damaged process sends is run here.
         Raises EmbedderUnavailable.
         """
         connection = self._running()
         try:
-            connection.send((name, arguments))
-            return connection.recv()
+            connection.send_bytes(json.dumps([name, arguments]).encode())
+            return connection.recv_bytes()
         except (EOFError, OSError) as exc:
             self._stop()
             logger.warning("the embedding process is gone; it starts anew when asked")
@@ -199,9 +204,12 @@ def serve(connection: Connection, embedder: SentenceTransformerEmbedder) -> None
     """Answer until the other end is gone. What fails here ends the process."""
     with suppress(EOFError, ConnectionError):
         while True:
-            name, arguments = connection.recv()
+            name, arguments = json.loads(connection.recv_bytes())
             found = getattr(embedder, name)
-            connection.send(found(*arguments) if callable(found) else found)
+            if isinstance(found, str):
+                connection.send_bytes(found.encode())
+            else:
+                connection.send_bytes(found(*arguments).tobytes())
 
 
 def main(fd: str, name: str, precision: str) -> None:

@@ -36,6 +36,8 @@ _ENVIRONMENT = {
 }
 _MAX_ANSWER = 64
 _TERM_S = 1.0
+# Its first answer comes when it has loaded the parsers.
+_ANSWER_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,10 @@ class Reader:
 
     def wait(self, seconds: float) -> bool:
         """Return whether it has ended, at the latest after ``seconds``."""
-        return bool(select.select([self.pidfd], [], [], seconds)[0])
+        # Not select(), which takes no descriptor above 1,023: a web process has more.
+        ended = select.poll()
+        ended.register(self.pidfd, select.POLLIN)
+        return bool(ended.poll(seconds * 1000))
 
     def end(self) -> None:
         """End the whole session, and close the channels.
@@ -115,7 +120,7 @@ class ForkServer:
             try:
                 socket.send_fds(control, [folder.encode()], channels)
                 answer, pidfds, _, _ = socket.recv_fds(control, _MAX_ANSWER, 1)
-            except (BrokenPipeError, ConnectionResetError):
+            except (BrokenPipeError, ConnectionResetError, TimeoutError):
                 answer, pidfds = b"", []
             if answer and int(answer):
                 return int(answer), pidfds[0]
@@ -140,6 +145,7 @@ class ForkServer:
                     pass_fds=[theirs.fileno()],
                     start_new_session=True,
                 )  # fmt: skip
+            ours.settimeout(_ANSWER_S)
             self._control, self._owner = ours, os.getpid()
         return self._control
 

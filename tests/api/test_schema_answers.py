@@ -51,6 +51,7 @@ async def test_the_answer_is_json_with_evidence(
     assert body["data"] == json.loads(GOOD) == json.loads(body["text"])
     assert body["parameters"]["schema"] == SCHEMA
     assert model.params[0].schema == SCHEMA
+    assert body["receipt"]["asked_for"] == "form"
     said = [(c["sentence"], c["sources"], c["verdict"]) for c in body["citations"]]
     assert said == [("40", [1], "supported"), ("oil", [1], "supported")]
     for citation in body["citations"]:

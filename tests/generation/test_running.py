@@ -461,6 +461,7 @@ async def test_an_answer_that_the_model_doubts_is_refused_before_it_is_shown(
     assert row.is_refused
     assert row.outcome == Answer.Outcome.NOT_IN_DOCUMENTS
     assert row.receipt["judgement"]["confidence"] < 0.1
+    assert row.receipt["guards"] == {"masked": {}, "is_blocked": False}
     kinds = [kind for _, kind, _ in await collect(answer, alice)]
     assert "token" not in kinds
     assert model.prompts == []
