@@ -30,6 +30,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -164,7 +165,9 @@ def _emitter(out: TextIO) -> Callable[[dict[str, Any]], None]:
 def _run(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
     from ingestion.errors import ParseFailed
 
-    operations = {"parse": _parse, "render": _render, "locate": _locate}
+    operations = {
+        "parse": _parse, "render": _render, "locate": _locate, "unpack": _unpack,
+    }  # fmt: skip
     try:
         operations[job["operation"]](job, emit)
     except ParseFailed as exc:
@@ -255,6 +258,21 @@ def _locate(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None
     from ingestion.parsing.pdf_view import find_boxes
 
     emit({"done": {"boxes": find_boxes(job["path"], job["page"], job["text"])}})
+
+
+def _unpack(job: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
+    """Leave the archive's files in a folder, numbered, and say what each is."""
+    from ingestion.types import ParseLimits
+    from ingestion.unpacking import members
+
+    folder = Path(job["folder"])
+    found = members(Path(job["path"]), ParseLimits(**job["limits"]), folder)
+    for number, member in enumerate(found, start=1):
+        kept = folder / f"file-{number}"
+        if not member.problem:
+            member.path.rename(kept)
+        emit({"member": {**asdict(member), "path": str(kept)}})
+    emit({"done": {}})
 
 
 def _memory_message(limits: dict[str, int]) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ingestion import archiving
+from ingestion.archiving import unpacked
 from ingestion.errors import Corrupt, LimitExceeded, ParseFailed
 from ingestion.types import ParseLimits
 from ingestion.unpacking import Member, members
@@ -177,3 +179,33 @@ def test_a_file_may_be_moved_away(tmp_path: Path) -> None:
 
     assert (tmp_path / "1").read_text() == "two"
     assert [member.name for member in kept] == ["a.txt", "b.txt"]
+
+
+def test_unpacking_is_the_work_of_a_confined_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "stored"
+    path.write_bytes(
+        samples.zip_bytes({"a.txt": "one", "b/c.txt": "two", "../d.txt": "out"})
+    )
+    # Nothing of the archive is looked at here: this process could not even open it.
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+
+    found = []
+    for member in unpacked(path):
+        found.append((member.name, member.path.exists() and member.path.read_bytes()))
+        last = member.path
+
+    assert found == [("a.txt", b"one"), ("b/c.txt", b"two"), ("d.txt", False)]
+    assert not last.parent.exists()
+
+
+def test_an_archive_that_takes_too_long_is_refused_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "stored"
+    path.write_bytes(samples.zip_bytes({"a.txt": "one"}))
+    monkeypatch.setattr(archiving, "_LIMITS", ParseLimits(wall_s=-1))
+
+    with pytest.raises(LimitExceeded, match="took longer"):
+        list(unpacked(path))
