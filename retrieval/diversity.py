@@ -28,5 +28,6 @@ def spread(hits: Iterable[Hit], *, free: int = FREE, decay: float = DECAY) -> li
     for hit in hits:
         excess = max(0, taken[hit.document_id] + 1 - free)
         taken[hit.document_id] += 1
-        lowered.append(replace(hit, score=hit.score * decay**excess))
+        score = hit.score * decay**excess
+        lowered.append(replace(hit, score=score) if excess else hit)
     return best_first(lowered)

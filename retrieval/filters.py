@@ -37,6 +37,8 @@ TYPES: dict[str, tuple[str, ...]] = {
     "mail": tuple(EXTENSIONS[e] for e in (".eml", ".msg")),
     "picture": tuple(sorted(PICTURES)),
 }
+# The first code of each configuration.
+_CODES = {name: code for code, name in reversed(CONFIGURATIONS.items())}
 _NAMES = {
     "file": "file",
     "filename": "file",
@@ -135,6 +137,29 @@ def make(values: Mapping[str, Sequence[str]]) -> Filters:
         after=max((day(v, "after") for v in values.get("after", ())), default=None),
         before=min((day(v, "before") for v in values.get("before", ())), default=None),
     )
+
+
+def values_of(filters: Filters) -> dict[str, list[str]]:
+    """Return what ``make`` takes; ``documents`` are left out."""
+    days = {"after": filters.after, "before": filters.before}
+    values = {
+        "file": list(filters.names),
+        "type": _types_named(filters.media_types),
+        "tag": list(filters.tags),
+        "lang": [_CODES.get(name, name) for name in filters.languages],
+        **{name: [day.isoformat()] for name, day in days.items() if day},
+    }
+    return {name: given for name, given in values.items() if given}
+
+
+def _types_named(media_types: Sequence[str]) -> list[str]:
+    """Return words of TYPES for these and no others, families before single types."""
+    left, names = set(media_types), []
+    for name in sorted(TYPES, key=lambda word: -len(TYPES[word])):
+        if left.issuperset(TYPES[name]):
+            names.append(name)
+            left.difference_update(TYPES[name])
+    return names
 
 
 def day(value: str, name: str) -> dt.date:

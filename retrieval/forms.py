@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
 from django.conf import settings
 
+from ingestion.languages import CONFIGURATIONS, EXACT
+from retrieval.filters import (
+    MAX_VALUE_CHARS,
+    FilterInvalid,
+    Filters,
+    make,
+    values_of,
+)
 from retrieval.types import DENSE_WEIGHT, RetrievalConfig
 
 _MAX_HITS = 20
@@ -80,6 +89,64 @@ class ConfigForm(forms.Form):
             ef_search=settings.HNSW_EF_SEARCH,
             rerank=settings.RERANK if chosen.get("rerank") else 0,
         )
+
+
+_ANY = ("", "Any")
+_KINDS = {
+    "pdf": "PDF", "word": "Word and similar", "excel": "Tables",
+    "powerpoint": "Presentations", "text": "Plain text and Markdown", "html": "Web pages",
+    "mail": "Mail", "picture": "Pictures", "epub": "Books (EPUB)", "json": "JSON",
+    "zip": "Archives",
+}  # fmt: skip
+
+
+class FilterForm(forms.Form):
+    """Which documents are searched, chosen beside the question; nothing means all."""
+
+    prefix = "only"
+
+    file = forms.CharField(
+        max_length=MAX_VALUE_CHARS, required=False, label="Name or folder holds"
+    )
+    type = forms.ChoiceField(choices=(_ANY, *_KINDS.items()), required=False)
+    tag = forms.CharField(required=False, widget=forms.Select)
+    lang = forms.ChoiceField(
+        choices=(
+            _ANY,
+            *((code, name.title()) for code, name in CONFIGURATIONS.items()),
+            (EXACT, "Any other"),
+        ),
+        required=False,
+        label="Language",
+    )
+    after = forms.DateField(required=False, label="Added on or after")
+    before = forms.DateField(required=False, label="Added before")
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        tags: Sequence[str] = (),
+        chosen: Filters | None = None,
+    ) -> None:
+        """Show ``tags`` to choose from, and ``chosen``, the first of its values each."""
+        given = values_of(chosen) if chosen else {}
+        initial = {name: values[0] for name, values in given.items()}
+        super().__init__(data, initial=initial)
+        listed = dict.fromkeys([*given.get("tag", ()), *tags])
+        self.fields["tag"].widget.choices = [_ANY, *((tag, tag) for tag in listed)]
+        for name in ("after", "before"):
+            self.fields[name].widget = forms.DateInput(attrs={"type": "date"})
+        self.chosen = len(initial)
+
+    def filters(self) -> Filters:
+        """Raises FilterInvalid."""
+        if not self.is_valid():
+            name, errors = next(iter(self.errors.items()))
+            label = self.fields[name].label or name.capitalize()
+            raise FilterInvalid(f"{label}: {errors[0]}", detail={"filter": name})
+        given = self.cleaned_data.items()
+        return make({name: [str(value)] for name, value in given if value})
 
 
 class QuestionForm(forms.Form):

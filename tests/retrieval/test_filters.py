@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from ingestion.models import Chunk, Document, DocumentVersion
 from ingestion.visibility import visible_to
-from retrieval.filters import FilterInvalid, Filters, as_json, from_json, make, parse
+from retrieval.filters import (
+    FilterInvalid,
+    Filters,
+    as_json,
+    from_json,
+    make,
+    parse,
+    values_of,
+)
 from retrieval.search import search
 from retrieval.types import RetrievalConfig
 from tests.factories import (
@@ -98,6 +106,25 @@ def test_any_text_is_parsed_or_refused_in_words(text: str) -> None:
     with contextlib.suppress(FilterInvalid):
         plain, filters = parse(text)
         assert filters or plain == text
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        'file:"annual report" type:pdf tag:hr lang:de after:2025-01-31 before:2026-02-01',
+        "type:word type:pdf type:md",
+        "lang:simple lang:en tag:a tag:b",
+        "",
+    ],
+)
+def test_filters_can_be_shown_as_what_was_given(typed: str) -> None:
+    _, filters = parse(typed)
+    again = make(values_of(filters))
+    assert {**as_json(again), "media_types": set(again.media_types)} == {
+        **as_json(filters),
+        "media_types": set(filters.media_types),
+    }
+    assert list(values_of(parse("type:word")[1])["type"]) == ["word"]
 
 
 def test_filters_can_be_stored() -> None:
