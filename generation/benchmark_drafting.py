@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOOKUP_QUESTIONS = 6
+LOOKUP_QUESTIONS = 12
 
 
 def paragraphs(folder: Path, count: int) -> list[tuple[str, str]]:
@@ -42,8 +42,9 @@ def drafting(loop: BareLoop, folder: Path | None) -> list[Result]:
     from generation.server.costs import StepCosts
     from generation.server.engine import Engine
 
-    costs = StepCosts(loop.weights.step_seconds())
-    engine = Engine(loop.weights, depth=4, costs=costs)
+    engine = Engine(
+        loop.weights, depth=4, costs=lambda: StepCosts(loop.weights.step_seconds())
+    )
     free = [f"Write a story about {topic}." for topic in TOPICS[:3]]
     kinds = [("free text", free, "ratio at least 0.97")]
     if folder is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -136,7 +137,11 @@ async def _ask(model: HttpLanguageModel, text: str, figures: _Figures) -> None:
 
 
 class BareLoop:
-    """The shortest loop that writes tokens: llama_decode, then a greedy sampler."""
+    """The shortest loop that writes tokens: llama_decode, then a greedy sampler.
+
+    It computes in threads that end with it: see Engine for what they would cost the
+    next one.
+    """
 
     def __init__(self, name: str) -> None:
         from generation.server.native import BATCH_TOKENS, Shape, Weights
@@ -164,6 +169,15 @@ class BareLoop:
         ]
 
     def run(self, tokens: list[int], figures: _Figures) -> None:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(self._run, tokens, figures).result()
+
+    def run_several(self, prompts: Sequence[Sequence[int]], count: int) -> float:
+        """Return the seconds to write ``count`` tokens after each prompt, all at once."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._run_several, prompts, count).result()
+
+    def _run(self, tokens: list[int], figures: _Figures) -> None:
         import llama_cpp
 
         context = self.weights.context
@@ -180,8 +194,7 @@ class BareLoop:
         llama_cpp.llama_sampler_free(sampler)
         figures.add(started, times)
 
-    def run_several(self, prompts: Sequence[Sequence[int]], count: int) -> float:
-        """Return the seconds to write ``count`` tokens after each prompt, all at once."""
+    def _run_several(self, prompts: Sequence[Sequence[int]], count: int) -> float:
         import llama_cpp
 
         from generation.server.native import Row

@@ -8,6 +8,8 @@ and a draft is made only where the time is expected to be won back.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
+from operator import mul
 from typing import NamedTuple
 
 from generation.server.costs import StepCosts
@@ -18,36 +20,44 @@ GRAM, LONGEST_MATCH = 2, 12
 WIDEST = 23
 # Latest places of a run that are looked at.
 _PLACES = 12
-# By the length of the run: how likely its next token is right, before anything is
-# known of this text. Of copied sentences nearly all are, of chance meetings few.
-_PRIORS = ((3, 0.25), (6, 0.6), (LONGEST_MATCH + 1, 0.85))
-# Observations that a prior counts for, and how fast older ones fade.
-_PRIOR_WEIGHT, _FADE = 3.0, 0.93
+# By the least length of the run: how likely its next token is right, before anything
+# is known of this text. First where the run stands in the prompt, then where it stands
+# in the answer itself: of 46 texts of Qwen2.5-Coder 0.5B and 1.5B each, that quoted a
+# paragraph, explained it or told a story, rounded down.
+_IN_PROMPT = ((12, 0.95), (6, 0.86), (4, 0.84), (3, 0.78), (GRAM, 0.63))
+_IN_ANSWER = ((12, 0.9), (6, 0.6), (3, 0.5), (GRAM, 0.42))
+# Observations that such a figure counts for, and how fast older ones fade.
+_PRIOR_WEIGHT, _FADE = 8.0, 0.93
 _SUREST = 0.97
 # A draft must promise so much more speed: what it promises is an estimate.
-_MARGIN = 1.04
+_MARGIN = 1.05
 
 
 class Guess(NamedTuple):
-    """Tokens that may follow, and how likely each is right if those before it are."""
+    """Tokens that may follow; ``chances``: that all are right, up to each of them."""
 
-    tokens: list[int]
-    chance: float
+    tokens: Sequence[int]
+    chances: Sequence[float]
 
 
-NOTHING = Guess([], 0.0)
+NOTHING = Guess((), ())
 
 
 class Drafter:
     """Guesses for one request; learns how far its text repeats what came before."""
 
-    def __init__(self) -> None:
+    def __init__(self, prompt_tokens: int = 0) -> None:
+        self._prompt = prompt_tokens
         # The places after each run of GRAM tokens, and how far they are noted.
         self._places: dict[tuple[int, ...], list[int]] = {}
         self._noted = GRAM
-        self._right = [prior * _PRIOR_WEIGHT for _, prior in _PRIORS]
-        self._wrong = [(1 - prior) * _PRIOR_WEIGHT for _, prior in _PRIORS]
-        self._kind = 0
+        # Right and wrong tokens by kind: where the run stands, and how long it is.
+        self._seen = {
+            (kinds, least): [prior * _PRIOR_WEIGHT, (1 - prior) * _PRIOR_WEIGHT]
+            for kinds in (_IN_PROMPT, _IN_ANSWER)
+            for least, prior in kinds
+        }
+        self._guessed: list[list[float]] = []
 
     def guess(self, tokens: Sequence[int], most: int) -> Guess:
         """Return at most ``most`` tokens that may follow ``tokens``, which only grow."""
@@ -55,16 +65,22 @@ class Drafter:
         place, run = self._best_place(tokens)
         if place is None or most < 1:
             return NOTHING
-        self._kind = next(k for k, (limit, _) in enumerate(_PRIORS) if run < limit)
-        right, wrong = self._right[self._kind], self._wrong[self._kind]
-        chance = min(_SUREST, right / (right + wrong))
-        return Guess(list(tokens[place : place + min(most, WIDEST)]), chance)
+        found = tokens[place : place + min(most, WIDEST)]
+        kinds = _IN_PROMPT if place < self._prompt else _IN_ANSWER
+        # Each token that is right makes the run longer, and the next one surer.
+        self._guessed = [
+            self._seen[kinds, next(least for least, _ in kinds if run + n >= least)]
+            for n in range(len(found))
+        ]
+        each = (min(_SUREST, right / (right + wrong)) for right, wrong in self._guessed)
+        return Guess(found, list(accumulate(each, mul)))
 
     def learn(self, drafted: int, accepted: int) -> None:
         """Note that of ``drafted`` tokens of the last guess ``accepted`` were right."""
-        kind = self._kind
-        self._right[kind] = self._right[kind] * _FADE + accepted
-        self._wrong[kind] = self._wrong[kind] * _FADE + (accepted < drafted)
+        for place, seen in enumerate(self._guessed[: min(drafted, accepted + 1)]):
+            seen[0] *= _FADE
+            seen[1] *= _FADE
+            seen[place >= accepted] += 1
 
     def _note(self, tokens: Sequence[int]) -> None:
         for end in range(self._noted, len(tokens)):
@@ -101,9 +117,9 @@ def widths(guesses: Sequence[Guess], *, beside: int, costs: StepCosts) -> list[i
     found = [0] * len(guesses)
     gains = sorted(
         (
-            (guess.chance**place, index)
+            (chance, index)
             for index, guess in enumerate(guesses)
-            for place in range(1, len(guess.tokens) + 1)
+            for chance in guess.chances
         ),
         reverse=True,
     )

@@ -77,12 +77,20 @@ class Engine:
         *,
         depth: int,
         drafts: bool = True,
-        costs: StepCosts | None = None,
+        costs: Callable[[], StepCosts] = StepCosts,
     ) -> None:
+        """Start the thread. ``costs`` measures in it what steps take, before the first.
+
+        Only that thread may evaluate anything: libgomp counts the threads of every
+        thread that ever did, and where they are more than the processors, those of a
+        step sleep at each of its hundreds of barriers and do not spin
+        (``gomp_throttled_spin_count_var``): 46 tokens a second and not 57.
+        """
         self.weights = weights
         self.figures = Figures()
         self.watch = StepWatch()
-        self.costs = costs or StepCosts()
+        self.costs = StepCosts()
+        self._measure_costs = costs
         # May be changed while nothing runs.
         self.drafts = drafts
         self._changed = threading.Condition()
@@ -156,6 +164,7 @@ class Engine:
     def _guard(self) -> None:
         """Die with the thread: a server without its engine would only look alive."""
         try:
+            self.costs = self._measure_costs()
             while self._await_work():
                 self._admit()
                 self._retire()
@@ -203,7 +212,7 @@ class Engine:
             lease,
             sampler,
             TextStream(request.stops),
-            Drafter(),
+            Drafter(len(request.tokens)),
             list(request.tokens),
             done=lease.shared,
         )
@@ -279,7 +288,7 @@ class Engine:
         guesses = [self._guess(slot, room // max(1, len(writing))) for slot in writing]
         counts = widths(guesses, beside=beside, costs=self.costs)
         for slot, guess, count in zip(writing, guesses, counts, strict=True):
-            slot.plan(1, guess.tokens[:count])
+            slot.plan(1, list(guess.tokens[:count]))
 
     def _guess(self, slot: Slot, room: int) -> Guess:
         left = slot.job.request.max_tokens - slot.job.answered - 1

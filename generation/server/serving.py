@@ -64,8 +64,11 @@ def serve(model: str, listening: socket.socket, pipe: int, *, warm: bool) -> Non
         ),
     )
     weights.add_adapters(config.adapters)
-    costs = StepCosts(weights.step_seconds())
-    engine = Engine(weights, depth=config.queue_depth, costs=costs)
+    engine = Engine(
+        weights,
+        depth=config.queue_depth,
+        costs=lambda: StepCosts(weights.step_seconds()),
+    )
     ask_health_question(engine, weights)
     digests = {w.name: w.digest for w in CATALOGUE.values() if w.kind == "embedder"}
     embedder = QuestionEmbedder(load_embedder, name=settings.EMBEDDER, digests=digests)

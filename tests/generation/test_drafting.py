@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,8 +23,10 @@ def test_a_guess_is_what_followed_the_last_tokens_before(
     assert len(guess.tokens) <= most
     if guess.tokens:
         runs = [tokens[n : n + 2 + len(guess.tokens)] for n in range(len(tokens) - 2)]
-        assert tokens[-2:] + guess.tokens in runs
-        assert 0 < guess.chance < 1
+        assert tokens[-2:] + list(guess.tokens) in runs
+        assert len(guess.chances) == len(guess.tokens)
+        assert guess.chances[0] < 1
+        assert all(a > b > 0 for a, b in pairwise(guess.chances))
 
 
 def test_the_longest_run_is_followed() -> None:
@@ -39,13 +43,27 @@ def test_what_was_written_is_looked_up_too() -> None:
 
 def test_guesses_are_trusted_by_how_often_they_were_right() -> None:
     drafter, tokens = Drafter(), [1, 2, 3, 4, 9, 2, 3]
-    first = drafter.guess(tokens, 2).chance
+    first = drafter.guess(tokens, 2).chances[0]
     for _ in range(20):
         drafter.learn(2, 0)
-    low = drafter.guess(tokens, 2).chance
+    low = drafter.guess(tokens, 2).chances[0]
     for _ in range(40):
         drafter.learn(2, 2)
-    assert low < first / 2 < first < drafter.guess(tokens, 2).chance
+    assert low < first / 2 < first < drafter.guess(tokens, 2).chances[0]
+
+
+def test_what_stands_in_the_prompt_is_trusted_more_and_longer_runs_too() -> None:
+    tokens = [5, 6, 7, 8, 9, 5, 6]
+    own = Drafter().guess(tokens, 3).chances
+    read = Drafter(prompt_tokens=5).guess(tokens, 3).chances
+    assert read[0] > own[0]
+    # The second of them, if the first is right, has a run of three behind it.
+    assert read[1] / read[0] > read[0]
+
+
+def a_guess(count: int, chance: float) -> Guess:
+    """A guess of which each token is right as often, if those before it are."""
+    return Guess(range(count), [chance**n for n in range(1, count + 1)])
 
 
 # Two rows cost more than twice one, sixteen little more than eight: a real machine.
@@ -54,7 +72,7 @@ UNEVEN = StepCosts({1: 17.0, 2: 43.0, 4: 57.0, 8: 70.0, 16: 94.0, 24: 147.0})
 
 def test_a_draft_is_as_long_as_it_pays() -> None:
     def width(chance: float, tokens: int = 23) -> int:
-        guess = Guess(list(range(tokens)), chance)
+        guess = a_guess(tokens, chance)
         return widths([guess], beside=0, costs=UNEVEN)[0]
 
     assert width(0.3) == width(0.7) == 0
@@ -65,20 +83,17 @@ def test_a_draft_is_as_long_as_it_pays() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 23), st.floats(0, 0.97)), max_size=8))
 def test_drafts_never_promise_less_than_none(rows: list[tuple[int, float]]) -> None:
-    guesses = [Guess(list(range(count)), chance) for count, chance in rows]
+    guesses = [a_guess(count, chance) for count, chance in rows]
     found = widths(guesses, beside=0, costs=UNEVEN)
     assert all(0 <= one <= len(g.tokens) for one, g in zip(found, guesses, strict=True))
     if any(found):
-        gain = sum(
-            sum(g.chance**n for n in range(1, one + 1))
-            for one, g in zip(found, guesses, strict=True)
-        )
+        gain = sum(sum(g.chances[:one]) for one, g in zip(found, guesses, strict=True))
         plain = len(guesses) / UNEVEN.seconds(len(guesses))
         assert (len(guesses) + gain) / UNEVEN.seconds(len(guesses) + sum(found)) > plain
 
 
 def test_the_surest_guesses_fill_a_step_of_several() -> None:
-    sure, vague = Guess([1] * 10, 0.95), Guess([2] * 10, 0.3)
+    sure, vague = a_guess(10, 0.95), a_guess(10, 0.3)
     first, second = widths([sure, vague], beside=0, costs=UNEVEN)
     assert first > 5
     assert second <= 1

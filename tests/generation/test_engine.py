@@ -6,9 +6,11 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from generation.server.costs import StepCosts
 from generation.server.engine import Engine
 from generation.server.jobs import Piece, Place
 from generation.server.queueing import QueueFull
@@ -41,6 +43,28 @@ def test_many_at_once_each_get_the_text_they_would_get_alone(engine: Engine) -> 
     for text, one in zip(texts, heard, strict=True):
         assert one.end.reason in {"stop", "length"}
         assert one.text == expected(tokens_of(text), 20)
+
+
+def test_only_the_engines_thread_computes() -> None:
+    threads: set[str] = set()
+    weights = ScriptedWeights()
+    evaluate = weights.evaluate
+
+    def noted(*args: Any) -> None:
+        threads.add(threading.current_thread().name)
+        evaluate(*args)
+
+    def measured() -> StepCosts:
+        threads.add(threading.current_thread().name)
+        return StepCosts({1: 1.0, 2: 1.5})
+
+    weights.evaluate = noted  # type: ignore[method-assign]
+    engine = Engine(weights, depth=4, costs=measured)
+    assert ask(engine, asked("abc")).end
+    engine.close()
+
+    assert threads == {"engine"}
+    assert engine.costs.seconds(2) > StepCosts().seconds(2)
 
 
 def test_several_are_answered_in_one_step() -> None:
