@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import PurePath
 from uuid import UUID
@@ -18,10 +18,12 @@ from django.utils.safestring import SafeString
 from generation.models import Answer, Conversation, Feedback
 from generation.rendering import render_answer
 from generation.selectors import citations_of, form_of, sources_of
+from generation.services import filters_of
 from generation.types import CitationFound, SourceRef
 from ingestion.models import Chunk, Document
 from ingestion.visibility import documents_visible_to, held_to_floor
 from rag_site.asking import Asker
+from retrieval.filters import values_of
 
 STARTERS = 3
 _NOWHERE = UUID(int=0)
@@ -41,6 +43,7 @@ class Turn:
         cited, read: sources that the answer names, and those that were in the
             prompt without being named.
         closest: nearest passages of a refusal.
+        filters: those that were given beside the question, by name.
     """
 
     answer: Answer
@@ -50,6 +53,7 @@ class Turn:
     closest: Sequence[SourceRef] = ()
     feedback: Feedback | None = None
     unsupported: int = 0
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def is_settled(self) -> bool:
@@ -82,6 +86,7 @@ def turn_of(answer: Answer, asker: Asker) -> Turn:
         closest=[s for s in sources if s.n not in named and not s.in_prompt],
         feedback=Feedback.objects.filter(answer=answer).first(),
         unsupported=sum(c.verdict == "unsupported" for c in citations),
+        filters=values_of(filters_of(answer)),
     )
 
 

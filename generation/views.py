@@ -22,6 +22,7 @@ from generation.selectors import (
     get_conversation_for,
 )
 from generation.turns import by_day, starters_for, turn_of
+from ingestion.listing import tags_listed
 from ingestion.models import Role
 from ingestion.selectors import unread_documents
 from ingestion.visibility import collections_visible_to, visible_to
@@ -29,6 +30,8 @@ from rag_site.asking import Asker, asker_of_request
 from rag_site.errors import Conflict, InvalidInput, RateLimited, ValidationFailed
 from rag_site.limits import check_questions
 from rag_site.logs import current_reference
+from retrieval.filters import NO_FILTERS
+from retrieval.forms import FilterForm
 
 SIDEBAR_CHATS = 100
 # What a person can mend on the page itself, with the question kept.
@@ -163,6 +166,7 @@ def _new_answer(request: HttpRequest) -> tuple[Asker, Answer]:
         question=request.POST.get("question", ""),
         conversation_id=_uuid(request.POST.get("conversation", "")),
         collections=wanted if has_picker else None,
+        filters=FilterForm(request.POST).filters(),
         via="web",
     )
 
@@ -236,6 +240,7 @@ def _chat_context(asker: Asker, conversation: Conversation | None) -> dict[str, 
     answers = list(conversation.answers.all()) if conversation else []
     turns = [turn_of(answer, asker) for answer in answers]
     collections = list(collections_visible_to(asker))
+    chosen = services.filters_of(answers[-1]) if answers else NO_FILTERS
     return {
         "section": "ask",
         "conversation": conversation,
@@ -245,6 +250,7 @@ def _chat_context(asker: Asker, conversation: Conversation | None) -> dict[str, 
         "days": by_day(conversations_of(asker)[:SIDEBAR_CHATS]),
         "collections": collections,
         "picked": set(answers[-1].collections) if answers else set(),
+        "filters": FilterForm(tags=tags_listed(asker, None), chosen=chosen),
         "upload_to": collections_visible_to(asker, Role.WRITER).first(),
         "unread": len(unread_documents(visible_to(asker))) if collections else 0,
         "model": settings.MODEL,

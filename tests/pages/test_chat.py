@@ -127,6 +127,53 @@ async def test_a_question_is_echoed_and_answered(model: ScriptedLLM) -> None:
     assert 'class="mark"' in finished
 
 
+@pytest.mark.django_db(transaction=True)
+async def test_filters_chosen_beside_a_question_hold_and_are_shown(
+    model: ScriptedLLM,
+) -> None:
+    scene = await sync_to_async(make_scene)()
+    client = AsyncClient()
+    await client.aforce_login(
+        await sync_to_async(factories.alice)(),
+        backend="rag_site.sign_in.LimitedBackend",
+    )
+    response = await client.post(
+        "/ask",
+        {
+            "question": "How many litres does the pump hold?",
+            "only-type": "pdf",
+            "only-file": "pump",
+            "only-tag": "",
+            "only-before": "2031-05-06",
+        },
+        headers={"HX-Request": "true"},
+    )
+    html = response.content.decode()
+    assert "<span>type:pdf</span>" in html
+    assert "<span>before:2031-05-06</span>" in html
+    answer = await Answer.objects.exclude(conversation=scene.conversation).aget()
+    await _settled(answer)
+    # The manual is plain text: nothing was left to read, and no model was asked.
+    assert answer.outcome == Answer.Outcome.NOT_IN_DOCUMENTS
+    assert not await answer.sources.aexists()
+    page = (await client.get(f"/c/{answer.conversation_id}")).content.decode()
+    assert '<option value="pdf" selected>' in page
+    assert 'name="only-file" value="pump"' in page
+    assert '<input type="hidden" name="only-before" value="2031-05-06">' in page
+
+
+def test_a_filter_that_is_none_is_explained_and_the_question_kept(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    response = client_of(factories.alice()).post(
+        "/ask", {"question": "How many litres?", "only-after": "soon"}
+    )
+    html = response.content.decode()
+    assert response.status_code == 422
+    assert "Added on or after: Enter a valid date." in html
+    assert "How many litres?" in html
+
+
 async def _settled(answer: Answer) -> None:
     for _ in range(200):
         await answer.arefresh_from_db()

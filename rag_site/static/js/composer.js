@@ -82,6 +82,7 @@ document.addEventListener("submit", (event) => {
   const data = new FormData(other, event.submitter);
   if (other.matches("[data-starters]")) {
     for (const box of form.querySelectorAll('input[name="collections"]:checked')) data.append("collections", box.value);
+    for (const field of filters()) data.append(field.name, field.value);
   }
   other.closest("details")?.removeAttribute("open");
   dispatch(other, data);
@@ -134,6 +135,17 @@ form.querySelector(".picker")?.addEventListener("change", () => {
   form.querySelector("[data-picked]").textContent = !picked.length
     ? "All collections"
     : picked.length === 1 ? names[0] : `${picked.length} of ${boxes.length} collections`;
+});
+
+const filters = () => [...form.querySelectorAll('[name^="only-"]')];
+function countFilters() {
+  const narrowed = form.querySelector("[data-narrowed]");
+  if (narrowed) narrowed.textContent = filters().filter((field) => field.value).length || "";
+}
+form.querySelector(".narrow")?.addEventListener("input", countFilters);
+form.querySelector("[data-widen]")?.addEventListener("click", () => {
+  for (const field of filters()) field.value = "";
+  countFilters();
 });
 
 if (!input.value) input.value = recall();
