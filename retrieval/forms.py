@@ -110,6 +110,8 @@ class FilterForm(forms.Form):
     )
     type = forms.ChoiceField(choices=(_ANY, *_KINDS.items()), required=False)
     tag = forms.CharField(required=False, widget=forms.Select)
+    after = forms.DateField(required=False, label="Added on or after")
+    before = forms.DateField(required=False, label="Added before")
     lang = forms.ChoiceField(
         choices=(
             _ANY,
@@ -119,8 +121,6 @@ class FilterForm(forms.Form):
         required=False,
         label="Language",
     )
-    after = forms.DateField(required=False, label="Added on or after")
-    before = forms.DateField(required=False, label="Added before")
 
     def __init__(
         self,
