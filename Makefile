@@ -36,9 +36,10 @@ run: venv ## set up and start the site; PORT=8001 MODEL=name to choose
 test: dev browser test-models ## run every test
 	$(VENV)/python -m pytest $(PYTEST_ARGS)
 
-test-faults: dev test-models ## kill workers, Redis and Postgres under 200 files, try 100,000 doors; some 30 minutes
+test-faults: dev test-models ## kill workers, Redis and Postgres under 200 files, try 100,000 doors and 2,100 requests; some 60 minutes
 	PLUMBLINE_LONG_FAULTS=1 $(VENV)/python -m pytest tests/faults $(PYTEST_ARGS)
 	PLUMBLINE_LONG_FAULTS=1 $(VENV)/python -m pytest -n 2 tests/rights $(PYTEST_ARGS)
+	PLUMBLINE_LONG_FAULTS=1 $(VENV)/python -m pytest tests/generation/test_model_requests.py $(PYTEST_ARGS)
 
 test-fast: dev ## run the tests that need neither models nor a browser
 	$(VENV)/python -m pytest -n 2 --dist loadfile -m "not ($(HEAVY))" $(PYTEST_ARGS)

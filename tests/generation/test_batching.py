@@ -21,9 +21,11 @@ from tests.generation.model_server import SMALLEST, client, served
 pytestmark = pytest.mark.models
 
 CHAT = "/v1/chat/completions"
-# Batches of other sizes add the same numbers in another order; a text may differ
-# only where two tokens were this close, in natural logarithms.
-TIE = 0.25
+# Batches of other sizes, and a cache that holds others' tokens too, add the same
+# numbers in another order. Of 207 tokens of each of two models the same prompt in
+# another place moved a logarithm by 0.24 at most, and in the same place by nothing: a
+# text may differ only where two tokens were this close.
+TIE = 0.5
 QUESTIONS = [
     "What is a pump?",
     "Name a river.",
