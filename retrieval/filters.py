@@ -37,8 +37,8 @@ TYPES: dict[str, tuple[str, ...]] = {
     "mail": tuple(EXTENSIONS[e] for e in (".eml", ".msg")),
     "picture": tuple(sorted(PICTURES)),
 }
-# The first code of each configuration.
-_CODES = {name: code for code, name in reversed(CONFIGURATIONS.items())}
+#: The first code of each text-search configuration.
+CODES = {name: code for code, name in reversed(CONFIGURATIONS.items())}
 _NAMES = {
     "file": "file",
     "filename": "file",
@@ -146,7 +146,7 @@ def values_of(filters: Filters) -> dict[str, list[str]]:
         "file": list(filters.names),
         "type": _types_named(filters.media_types),
         "tag": list(filters.tags),
-        "lang": [_CODES.get(name, name) for name in filters.languages],
+        "lang": [CODES.get(name, name) for name in filters.languages],
         **{name: [day.isoformat()] for name, day in days.items() if day},
     }
     return {name: given for name, given in values.items() if given}

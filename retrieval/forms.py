@@ -6,8 +6,9 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
-from ingestion.languages import CONFIGURATIONS, EXACT
+from ingestion.languages import EXACT
 from retrieval.filters import (
+    CODES,
     MAX_VALUE_CHARS,
     FilterInvalid,
     Filters,
@@ -115,7 +116,7 @@ class FilterForm(forms.Form):
     lang = forms.ChoiceField(
         choices=(
             _ANY,
-            *((code, name.title()) for code, name in CONFIGURATIONS.items()),
+            *((code, name.title()) for name, code in sorted(CODES.items())),
             (EXACT, "Any other"),
         ),
         required=False,

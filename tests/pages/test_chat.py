@@ -159,6 +159,7 @@ async def test_filters_chosen_beside_a_question_hold_and_are_shown(
     page = (await client.get(f"/c/{answer.conversation_id}")).content.decode()
     assert '<option value="pdf" selected>' in page
     assert 'name="only-file" value="pump"' in page
+    assert page.count("Norwegian</option>") == 1
     assert '<input type="hidden" name="only-before" value="2031-05-06">' in page
 
 
