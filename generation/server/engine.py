@@ -79,11 +79,10 @@ class Engine:
         drafts: bool = True,
         costs: Callable[[], StepCosts] = StepCosts,
     ) -> None:
-        """Start the thread. ``costs`` measures in it what steps take, before the first.
+        """Start the thread; ``costs`` measures in it what steps take.
 
-        Only that thread may evaluate anything: libgomp counts the threads of every
-        thread that ever did, and where they are more than the processors, those of a
-        step sleep at each of its hundreds of barriers and do not spin
+        Only that thread may evaluate: once more threads than processors have, libgomp
+        lets those of a step sleep at each of its hundreds of barriers
         (``gomp_throttled_spin_count_var``): 46 tokens a second and not 57.
         """
         self.weights = weights
@@ -238,8 +237,7 @@ class Engine:
 
     def _step(self) -> None:
         """Evaluate one batch and hand out what it gave."""
-        rows = self._plan()
-        if not rows:
+        if not (rows := self._plan()):
             return
         started = time.monotonic()
         self.watch.begin(len(rows))
@@ -270,8 +268,7 @@ class Engine:
         self._adapter = turn(self._slots, self._adapter)
         chosen = [x for x in self._slots if x.job.request.adapter == self._adapter]
         writing = [slot for slot in chosen if not slot.is_reading]
-        reading = [slot for slot in chosen if slot.is_reading]
-        reading = [slot for slot in reading if not self._waits(slot)]
+        reading = [x for x in chosen if x.is_reading and not self._waits(x)]
         ahead = sum(slot.unread for slot in reading)
         self._plan_writing(writing, min(ahead, self._pace.tokens))
         budget = self.weights.batch_tokens - sum(len(x.planned) for x in writing)
@@ -291,8 +288,7 @@ class Engine:
             slot.plan(1, list(guess.tokens[:count]))
 
     def _guess(self, slot: Slot, room: int) -> Guess:
-        left = slot.job.request.max_tokens - slot.job.answered - 1
-        most = min(room, left)
+        most = min(room, slot.job.request.max_tokens - slot.job.answered - 1)
         return slot.drafter.guess(slot.tokens, most) if self.drafts else NOTHING
 
     def _waits(self, slot: Slot) -> bool:

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+from functools import partial
 
 import uvicorn
 from django.conf import settings
@@ -64,11 +65,7 @@ def serve(model: str, listening: socket.socket, pipe: int, *, warm: bool) -> Non
         ),
     )
     weights.add_adapters(config.adapters)
-    engine = Engine(
-        weights,
-        depth=config.queue_depth,
-        costs=lambda: StepCosts(weights.step_seconds()),
-    )
+    engine = Engine(weights, depth=config.queue_depth, costs=partial(_costs, weights))
     ask_health_question(engine, weights)
     digests = {w.name: w.digest for w in CATALOGUE.values() if w.kind == "embedder"}
     embedder = QuestionEmbedder(load_embedder, name=settings.EMBEDDER, digests=digests)
@@ -90,6 +87,10 @@ def serve(model: str, listening: socket.socket, pipe: int, *, warm: bool) -> Non
     # The embedder's thread may be importing torch, which nothing can interrupt.
     logging.shutdown()
     os._exit(0)
+
+
+def _costs(weights: Weights) -> StepCosts:
+    return StepCosts(weights.step_seconds())
 
 
 def ask_health_question(engine: Engine, weights: Weights) -> None:
