@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("c/<uuid:pk>/undelete", views.undelete, name="undelete_chat"),
     path("chats", views.chats, name="chats"),
     path("ask", views.ask, name="ask"),
+    path("filters/tags", views.filter_tags, name="filter_tags"),
     path("answers/<uuid:pk>/", views.answer, name="answer"),
     path("answers/<uuid:pk>/sources", views.sources, name="answer_sources"),
     path("answers/<uuid:pk>/stop", views.stop, name="stop_answer"),

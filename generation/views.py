@@ -64,6 +64,13 @@ def chats(request: HttpRequest) -> HttpResponse:
     return render(request, "generation/_chats.html", _chats_context(request, asker))
 
 
+@require_GET
+def filter_tags(request: HttpRequest) -> HttpResponse:
+    """Return the tags to choose from, with the chosen one."""
+    tags = tags_listed(asker_of_request(request), None)
+    return HttpResponse(FilterForm(request.GET, tags=tags)["tag"].as_widget())
+
+
 @require_POST
 async def ask(request: HttpRequest) -> HttpResponse:
     """Take a question; the answer is written by a task that outlives this request."""
@@ -250,7 +257,7 @@ def _chat_context(asker: Asker, conversation: Conversation | None) -> dict[str, 
         "days": by_day(conversations_of(asker)[:SIDEBAR_CHATS]),
         "collections": collections,
         "picked": set(answers[-1].collections) if answers else set(),
-        "filters": FilterForm(tags=tags_listed(asker, None), chosen=chosen),
+        "filters": FilterForm(chosen=chosen),
         "upload_to": collections_visible_to(asker, Role.WRITER).first(),
         "unread": len(unread_documents(visible_to(asker))) if collections else 0,
         "model": settings.MODEL,

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.http import QueryDict
+from django.urls import reverse_lazy
 
 from ingestion.languages import EXACT
 from retrieval.filters import (
@@ -101,6 +103,13 @@ _KINDS = {
 }  # fmt: skip
 
 
+_FETCHED = {
+    "hx-get": reverse_lazy("filter_tags"),
+    "hx-trigger": "toggle from:closest details once",
+    "hx-swap": "outerHTML",
+}
+
+
 class FilterForm(forms.Form):
     """Which documents are searched, chosen beside the question; nothing means all."""
 
@@ -110,7 +119,7 @@ class FilterForm(forms.Form):
         max_length=MAX_VALUE_CHARS, required=False, label="Name or folder holds"
     )
     type = forms.ChoiceField(choices=(_ANY, *_KINDS.items()), required=False)
-    tag = forms.CharField(required=False, widget=forms.Select)
+    tag = forms.CharField(required=False)
     after = forms.DateField(required=False, label="Added on or after")
     before = forms.DateField(required=False, label="Added before")
     lang = forms.ChoiceField(
@@ -125,29 +134,42 @@ class FilterForm(forms.Form):
 
     def __init__(
         self,
-        data: Mapping[str, Any] | None = None,
+        data: QueryDict | None = None,
         *,
-        tags: Sequence[str] = (),
+        tags: Sequence[str] | None = None,
         chosen: Filters | None = None,
     ) -> None:
-        """Show ``tags`` to choose from, and ``chosen``, the first of its values each."""
+        """Show ``chosen``, the first of its values each.
+
+        Args:
+            tags: to choose from; without them the page fetches them when the choice
+                is opened, for listing those of a large library takes a while.
+        """
         given = values_of(chosen) if chosen else {}
         initial = {name: values[0] for name, values in given.items()}
         super().__init__(data, initial=initial)
-        listed = dict.fromkeys([*given.get("tag", ()), *tags])
-        self.fields["tag"].widget.choices = [_ANY, *((tag, tag) for tag in listed)]
+        listed = dict.fromkeys([*given.get("tag", ()), *(tags or ())])
+        self.fields["tag"].widget = forms.Select(
+            choices=[_ANY, *((tag, tag) for tag in listed)],
+            attrs=_FETCHED if tags is None else {},
+        )
         for name in ("after", "before"):
             self.fields[name].widget = forms.DateInput(attrs={"type": "date"})
         self.chosen = len(initial)
 
     def filters(self) -> Filters:
-        """Raises FilterInvalid."""
+        """Return what was sent; several values of one filter mean either.
+
+        Raises FilterInvalid.
+        """
         if not self.is_valid():
             name, errors = next(iter(self.errors.items()))
             label = self.fields[name].label or name.capitalize()
             raise FilterInvalid(f"{label}: {errors[0]}", detail={"filter": name})
+        sent = {name: self.data.getlist(self.add_prefix(name)) for name in self.fields}
         given = self.cleaned_data.items()
-        return make({name: [str(value)] for name, value in given if value})
+        # A field knows the last value that was sent; ``make`` checks the others.
+        return make({name: [*sent[name][:-1], str(v)] for name, v in given if v})
 
 
 class QuestionForm(forms.Form):

@@ -14,6 +14,11 @@ from rag_site.weights import WeightsMissing, locate
 
 # Reads fastest; what it says does not matter to a protocol test.
 SMALLEST = "smollm2-135m-instruct-q4_1"
+FOUR_AT_ONCE = {
+    "PLUMBLINE_MODEL_SLOTS": "4",
+    "PLUMBLINE_MODEL_QUEUE": "60",
+    "PLUMBLINE_CONTEXT_TOKENS": "1024",
+}
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 
 from generation.llm import HttpLanguageModel, Message, SamplingParams, TextPiece
 from generation.server.adapters import UnknownAdapter, adapter_of, find_adapters
-from tests.generation.model_server import SMALLEST, client, served
+from tests.generation.model_server import SMALLEST, served
 
 CHAT = "/v1/chat/completions"
 QUESTION = "Tell me about the water in the river."
@@ -81,12 +81,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpLanguageMode
         PLUMBLINE_CONTEXT_TOKENS="512",
     ) as model:
         yield model
-
-
-@pytest.fixture
-def http(model: HttpLanguageModel) -> Iterator[httpx.Client]:
-    with client(model) as http:
-        yield http
 
 
 def ask(http: httpx.Client, model: str, user: str = "anna") -> dict[str, Any]:

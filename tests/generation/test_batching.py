@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from generation.llm import HttpLanguageModel
-from tests.generation.model_server import SMALLEST, client, served
+from tests.generation.model_server import FOUR_AT_ONCE, SMALLEST, client, served
 
 pytestmark = pytest.mark.models
 
@@ -42,20 +42,8 @@ PASSAGES = " ".join(
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[HttpLanguageModel]:
-    with served(
-        SMALLEST,
-        embeds=False,
-        PLUMBLINE_MODEL_SLOTS="4",
-        PLUMBLINE_MODEL_QUEUE="60",
-        PLUMBLINE_CONTEXT_TOKENS="1024",
-    ) as model:
+    with served(SMALLEST, embeds=False, **FOUR_AT_ONCE) as model:
         yield model
-
-
-@pytest.fixture
-def http(model: HttpLanguageModel) -> Iterator[httpx.Client]:
-    with client(model) as http:
-        yield http
 
 
 def body(text: str, **fields: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from generation.llm import HttpLanguageModel
-from tests.generation.model_server import SMALLEST, client, served
+from tests.generation.model_server import FOUR_AT_ONCE, SMALLEST, client, served
 from tests.generation.test_batching import (
     CHAT,
     QUESTIONS,
@@ -44,20 +44,8 @@ WANTED: dict[str, Any] = {"logprobs": True, "top_logprobs": 5}
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[HttpLanguageModel]:
-    with served(
-        SMALLEST,
-        embeds=False,
-        PLUMBLINE_MODEL_SLOTS="4",
-        PLUMBLINE_MODEL_QUEUE="60",
-        PLUMBLINE_CONTEXT_TOKENS="1024",
-    ) as model:
+    with served(SMALLEST, embeds=False, **FOUR_AT_ONCE) as model:
         yield model
-
-
-@pytest.fixture
-def http(model: HttpLanguageModel) -> Iterator[httpx.Client]:
-    with client(model) as http:
-        yield http
 
 
 def told(capsys: pytest.CaptureFixture[str], text: str) -> None:

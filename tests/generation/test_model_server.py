@@ -38,12 +38,6 @@ def model() -> Iterator[HttpLanguageModel]:
         yield model
 
 
-@pytest.fixture
-def http(model: HttpLanguageModel) -> Iterator[httpx.Client]:
-    with client(model) as http:
-        yield http
-
-
 def body(text: str = "Say hello.", **fields: object) -> dict[str, object]:
     return {"messages": [{"role": "user", "content": text}], "max_tokens": 8, **fields}
 

@@ -12,6 +12,7 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 
 from generation.models import Answer, Conversation, Feedback
+from ingestion.models import Document
 from rag_site.models import User
 from tests import factories
 from tests.fakes_llm import ScriptedLLM
@@ -141,7 +142,7 @@ async def test_filters_chosen_beside_a_question_hold_and_are_shown(
         "/ask",
         {
             "question": "How many litres does the pump hold?",
-            "only-type": "pdf",
+            "only-type": ["docx", "pdf"],
             "only-file": "pump",
             "only-tag": "",
             "only-before": "2031-05-06",
@@ -149,7 +150,7 @@ async def test_filters_chosen_beside_a_question_hold_and_are_shown(
         headers={"HX-Request": "true"},
     )
     html = response.content.decode()
-    assert "<span>type:pdf</span>" in html
+    assert "<span>type:pdf or docx</span>" in html
     assert "<span>before:2031-05-06</span>" in html
     answer = await Answer.objects.exclude(conversation=scene.conversation).aget()
     await _settled(answer)
@@ -157,10 +158,26 @@ async def test_filters_chosen_beside_a_question_hold_and_are_shown(
     assert answer.outcome == Answer.Outcome.NOT_IN_DOCUMENTS
     assert not await answer.sources.aexists()
     page = (await client.get(f"/c/{answer.conversation_id}")).content.decode()
-    assert '<option value="pdf" selected>' in page
     assert 'name="only-file" value="pump"' in page
     assert page.count("Norwegian</option>") == 1
     assert '<input type="hidden" name="only-before" value="2031-05-06">' in page
+
+
+def test_tags_to_choose_from_are_those_that_may_be_read(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    Document.objects.filter(pk=scene.document.pk).update(tags=["hr", "travel <b>"])
+    page = client_of(factories.alice()).get(f"/c/{scene.conversation.pk}")
+    assert 'hx-get="/filters/tags"' in page.content.decode()
+
+    def listed(user: User) -> str:
+        url = "/filters/tags?only-tag=hr"
+        return client_of(user).get(url).content.decode()
+
+    assert '<option value="hr" selected>' in listed(factories.bob())
+    assert "travel &lt;b&gt;" in listed(factories.bob())
+    assert "hx-get" not in listed(factories.bob())
+    assert "travel" not in listed(factories.charlie())
 
 
 def test_a_filter_that_is_none_is_explained_and_the_question_kept(
