@@ -191,13 +191,15 @@ def test_unpacking_is_the_work_of_a_confined_process(
     # Nothing of the archive is looked at here: this process could not even open it.
     monkeypatch.setattr(zipfile, "ZipFile", None)
 
-    found = []
+    found, paths = [], []
     for member in unpacked(path):
-        found.append((member.name, member.path.exists() and member.path.read_bytes()))
-        last = member.path
+        assert not any(earlier.exists() for earlier in paths)
+        content = member.path.exists() and member.path.read_bytes()
+        found.append((member.name, content))
+        paths.append(member.path)
 
     assert found == [("a.txt", b"one"), ("b/c.txt", b"two"), ("d.txt", False)]
-    assert not last.parent.exists()
+    assert not paths[0].parent.exists()
 
 
 def test_an_archive_that_takes_too_long_is_refused_as_a_whole(
