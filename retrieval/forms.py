@@ -148,6 +148,7 @@ class FilterForm(forms.Form):
         given = values_of(chosen) if chosen else {}
         initial = {name: values[0] for name, values in given.items()}
         super().__init__(data, initial=initial)
+        self._sent = data or QueryDict()
         listed = dict.fromkeys([*given.get("tag", ()), *(tags or ())])
         self.fields["tag"].widget = forms.Select(
             choices=[_ANY, *((tag, tag) for tag in listed)],
@@ -166,7 +167,7 @@ class FilterForm(forms.Form):
             name, errors = next(iter(self.errors.items()))
             label = self.fields[name].label or name.capitalize()
             raise FilterInvalid(f"{label}: {errors[0]}", detail={"filter": name})
-        sent = {name: self.data.getlist(self.add_prefix(name)) for name in self.fields}
+        sent = {name: self._sent.getlist(self.add_prefix(name)) for name in self.fields}
         given = self.cleaned_data.items()
         # A field knows the last value that was sent; ``make`` checks the others.
         return make({name: [*sent[name][:-1], str(v)] for name, v in given if v})
