@@ -26,6 +26,8 @@ CONNECT_S = 3.0
 BEAT_LOST_S = 4.0
 # Longest wait for a server without beats, as while it reads a long prompt.
 SILENCE_S = 300.0
+# How another server says that it has no such path.
+_NOT_OFFERED = {404, 405, 501}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,18 @@ class LanguageModel(Protocol):
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return the tokens of each text, or an upper estimate of them."""
 
+    async def score(
+        self, messages: Sequence[Message], continuation: str, *, user: str
+    ) -> tuple[float, ...] | None:
+        """Return how likely each token of ``continuation`` is as the answer.
+
+        Natural logarithms of probabilities, each after the messages and the tokens
+        before it; None from a server that cannot tell.
+
+        Raises:
+            ModelBusy, ModelUnavailable, ContextTooLong.
+        """
+
     async def info(self) -> ModelInfo: ...
 
 
@@ -221,6 +235,32 @@ class HttpLanguageModel:
                 self._counts_tokens = False
         return [estimate_tokens(text) for text in texts]
 
+    async def score(
+        self, messages: Sequence[Message], continuation: str, *, user: str
+    ) -> tuple[float, ...] | None:
+        body = {
+            "model": self.name,
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "continuation": continuation,
+            "user": user,
+        }
+        try:
+            async with self._client() as client:
+                reply = await client.post(
+                    "/v1/continuations", json=body, headers=_scopes_header(messages)
+                )
+                if reply.status_code in _NOT_OFFERED:
+                    return None
+                await _refuse(reply)
+                found = reply.json()
+        except (httpx.HTTPError, ValueError) as exc:
+            raise ModelUnavailable from exc
+        if found.get("object") != "continuation":
+            return None
+        if found["finish_reason"] != "stop":
+            raise ModelUnavailable("The model server ran out of time.")
+        return tuple(float(logprob) for logprob in found["token_logprobs"])
+
     async def info(self) -> ModelInfo:
         reply = await self._ask("GET", "/v1/models")
         rows = {row.get("id", ""): row for row in reply.get("data", [])}
@@ -245,9 +285,13 @@ class HttpLanguageModel:
 
 def _own_headers(messages: Sequence[Message], params: SamplingParams) -> dict[str, str]:
     """Return what only the own server reads; others refuse unknown fields, not headers."""
-    scopes = [f"{m.scope}:{m.shared_chars}" if m.scope else "" for m in messages]
-    headers = {"X-Plumbline-Scopes": ",".join(scopes)} if any(scopes) else {}
+    headers = _scopes_header(messages)
     return headers if params.is_urgent else {**headers, "X-Plumbline-Priority": "batch"}
+
+
+def _scopes_header(messages: Sequence[Message]) -> dict[str, str]:
+    scopes = [f"{m.scope}:{m.shared_chars}" if m.scope else "" for m in messages]
+    return {"X-Plumbline-Scopes": ",".join(scopes)} if any(scopes) else {}
 
 
 class _Reading:

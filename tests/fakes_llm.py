@@ -39,6 +39,8 @@ class ScriptedLLM:
         # Log-probabilities of tokens in the check whether the passages hold the
         # answer. Empty as from a server that tells none.
         self.check: dict[str, float] = {}
+        # Of each token of a continuation; None as from a server that cannot score.
+        self.score_each: float | None = -1.0
         self._scripts: deque[list[str | Exception]] = deque()
 
     def enqueue(self, pieces: Sequence[str | Exception]) -> None:
@@ -76,6 +78,12 @@ class ScriptedLLM:
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [estimate_tokens(text) for text in texts]
+
+    async def score(
+        self, messages: Sequence[Message], continuation: str, *, user: str
+    ) -> tuple[float, ...] | None:
+        each = self.score_each
+        return None if each is None else (each,) * estimate_tokens(continuation)
 
     async def info(self) -> ModelInfo:
         return ModelInfo(name="scripted", digest="0" * 64, context_tokens=4096)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from generation.server.jobs import Chance, Sampling
-from generation.server.native import Cancelled, Row
+from generation.server.native import RESULTS, Cancelled, Row
 
 END = 0
 # Tokens are letters, so that texts can be read in a failing test.
@@ -25,6 +25,11 @@ def follow(tokens: Sequence[int], salt: int = 0) -> int:
     raw = b",".join(b"%d" % token for token in tokens) + b"/%d" % salt
     number = int.from_bytes(hashlib.blake2b(raw, digest_size=4).digest(), "big")
     return END if number % 40 == 0 else 1 + number % (VOCABULARY - 1)
+
+
+def likelihood(before: Sequence[int], token: int) -> float:
+    """Return the only right log-probability of ``token`` after ``before``."""
+    return -follow([*before, token], salt=99) / 10
 
 
 def expected(prompt: Sequence[int], most: int, salt: int = 0) -> str:
@@ -46,12 +51,13 @@ class ScriptedWeights:
         cells: int = 600,
         context_tokens: int = 200,
         step_s: float = 0.0,
+        batch_tokens: int = 64,
     ) -> None:
         self.context_tokens = context_tokens
         self.slots = slots
         self.sequences = slots + 6
         self.cells = cells
-        self.batch_tokens = 64
+        self.batch_tokens = batch_tokens
         self.evaluated = 0
         self.gate = threading.Event()
         self.gate.set()
@@ -82,6 +88,7 @@ class ScriptedWeights:
             raise EvaluationFailed("as the test wants")
         if aborts():
             raise Cancelled
+        assert sum(row.wants_result for row in rows) <= RESULTS + self.slots
         self._results = {}
         for index, row in enumerate(rows):
             self._put(row)
@@ -118,7 +125,8 @@ class ScriptedWeights:
         return follow(self._results[row], salt)
 
     def chance(self, row: int, token: int, others: int) -> Chance:
-        return Chance(token=self.piece(token), logprob=-1.0)
+        logprob = likelihood(self._results[row], token)
+        return Chance(token=self.piece(token), logprob=logprob)
 
     def piece(self, token: int) -> bytes:
         return bytes([96 + token])

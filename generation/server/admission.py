@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from generation.server import templates
@@ -12,9 +12,11 @@ from generation.server.adapters import adapter_of
 from generation.server.jobs import Request, Sampling
 from generation.server.native import Weights
 from generation.server.parameters import (
+    ChatMessage,
     ChatRequest,
     Completing,
     CompletionRequest,
+    ContinuationRequest,
     ResponseFormat,
 )
 from generation.server.prefixes import labelled
@@ -26,6 +28,7 @@ SCOPES_HEADER = "x-plumbline-scopes"
 PRIORITY_HEADER = "x-plumbline-priority"
 # Tokens, and the scope of those who may share them.
 Part = tuple[Sequence[int], str]
+Body = ChatRequest | CompletionRequest | ContinuationRequest
 
 
 class PromptTooLong(Exception):
@@ -68,7 +71,7 @@ def _scope(item: str) -> Scope | None:
     return Scope(name=name, chars=int(chars))
 
 
-def admit(body: ChatRequest | CompletionRequest, scopes: Scopes, state: Any) -> Request:
+def admit(body: Body, scopes: Scopes, state: Any) -> Request:
     """Return the request that ``body`` asks for; ``state`` is the application's.
 
     Raises:
@@ -84,12 +87,14 @@ def admit(body: ChatRequest | CompletionRequest, scopes: Scopes, state: Any) -> 
     if isinstance(body, CompletionRequest):
         parts: list[Part] = [(weights.tokenize(body.prompt), own)]
     else:
-        parts = list(_parts(weights, state.template, body, scopes, own=own))
+        parts = list(_parts(weights, state.template, body.messages, scopes, own=own))
+        if isinstance(body, ContinuationRequest):
+            parts.append((weights.tokenize(body.continuation), own))
     tokens = tuple(token for part, _ in parts for token in part)
     room = weights.context_tokens - len(tokens)
     if room < 1:
         raise PromptTooLong(len(tokens), weights.context_tokens)
-    return Request(
+    read = Request(
         person=person,
         tokens=tokens,
         labels=tuple(
@@ -98,13 +103,26 @@ def admit(body: ChatRequest | CompletionRequest, scopes: Scopes, state: Any) -> 
             for label in labelled(part, _of_adapter(adapter, scope))
         ),
         scope=_of_adapter(adapter, own),
-        max_tokens=min(body.max_tokens, room),
+        max_tokens=0,
         wall_s=state.config.wall_s,
-        sampling=_sampling(body),
-        stops=(*body.stop, *state.template.stop),
         is_urgent=scopes.is_urgent,
         adapter=adapter,
+    )
+    if isinstance(body, ContinuationRequest):
+        return replace(read, scored=len(parts[-1][0]))
+    return replace(
+        read,
+        max_tokens=min(body.max_tokens, room),
+        sampling=_sampling(body),
+        stops=(*body.stop, *state.template.stop),
         logprobs=body.chances,
+        scored=len(tokens) - 1 if _echoes_chances(body) else 0,
+    )
+
+
+def _echoes_chances(body: Completing) -> bool:
+    return (
+        isinstance(body, CompletionRequest) and body.echo and body.chances is not None
     )
 
 
@@ -136,13 +154,13 @@ def _grammar(wanted: ResponseFormat) -> str:
 def _parts(
     weights: Weights,
     template: templates.ChatTemplate,
-    body: ChatRequest,
+    messages: Sequence[ChatMessage],
     scopes: Scopes,
     *,
     own: str,
 ) -> Iterator[Part]:
     """Yield runs of tokens, each with the scope of those who may share it."""
-    for number, message in enumerate(body.messages):
+    for number, message in enumerate(messages):
         scope = scopes.items[number] if number < len(scopes.items) else None
         shared = f"shared:{scope.name}" if scope else own
         before, content, after = templates.render_one(

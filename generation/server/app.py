@@ -15,20 +15,22 @@ from starlette.routing import Route
 
 from generation.server import templates
 from generation.server.adapters import PREFIX, UnknownAdapter
-from generation.server.admission import PromptTooLong, Scopes, admit
+from generation.server.admission import Body, PromptTooLong, Scopes, admit
 from generation.server.completing import complete, stream
 from generation.server.config import ServerConfig
 from generation.server.engine import Engine
-from generation.server.jobs import Request
+from generation.server.jobs import Chance, Piece, Request
 from generation.server.metrics import render_metrics
 from generation.server.parameters import (
     ChatRequest,
+    Completing,
     CompletionRequest,
+    ContinuationRequest,
     EmbeddingRequest,
     SwapRequest,
     TokenizeRequest,
 )
-from generation.server.protocol import ChatReply, Reply, problem
+from generation.server.protocol import ChatReply, Reply, ScoredReply, problem
 from generation.server.questions import QuestionEmbedder
 from generation.server.queueing import QueueFull
 from generation.server.reranking import rerank_route
@@ -55,6 +57,7 @@ def create_app(
     routes = [
         Route("/v1/chat/completions", chat, methods=["POST"]),
         Route("/v1/completions", completions, methods=["POST"]),
+        Route("/v1/continuations", continuations, methods=["POST"]),
         Route("/v1/embeddings", embeddings, methods=["POST"]),
         rerank_route(_read),
         Route("/v1/tokenize", tokenize, methods=["POST"]),
@@ -92,25 +95,47 @@ class BearerKey:
 
 async def chat(request: HttpRequest) -> Response:
     body = await _read(request, ChatRequest)
-    return await _answer(request, body, ChatReply(model=_name(request, body)))
+    asked = _admitted(request, body)
+    return await _answer(request, body, asked, ChatReply(model=_name(request, body)))
 
 
 async def completions(request: HttpRequest) -> Response:
     body = await _read(request, CompletionRequest)
-    return await _answer(request, body, Reply(model=_name(request, body)))
+    asked = _admitted(request, body)
+    echo = _echo(request, body, asked) if body.echo else None
+    reply = Reply(model=_name(request, body), echo=echo)
+    return await _answer(request, body, asked, reply)
 
 
-def _name(request: HttpRequest, body: ChatRequest | CompletionRequest) -> str:
+def _echo(request: HttpRequest, body: CompletionRequest, asked: Request) -> Piece:
+    """Return the prompt's text and its first token, which the engine cannot score."""
+    first = request.app.state.engine.weights.piece(asked.tokens[0])
+    chances = () if body.logprobs is None else (Chance(token=first, logprob=None),)
+    return Piece(text=body.prompt, chances=chances)
+
+
+async def continuations(request: HttpRequest) -> Response:
+    """Score an answer that is given: our own, as the protocol has nothing for chats."""
+    body = await _read(request, ContinuationRequest)
+    asked = _admitted(request, body)
+    reply = ScoredReply(model=_name(request, body), scored=asked.scored)
+    engine: Engine = request.app.state.engine
+    try:
+        return await complete(engine, asked, request, reply)
+    except QueueFull:
+        return _busy(engine)
+
+
+def _name(request: HttpRequest, body: Body) -> str:
     """Return the model that answers: any other name than an adapter's means this one."""
     config: ServerConfig = request.app.state.config
     return body.model if body.model.startswith(PREFIX) else config.model
 
 
 async def _answer(
-    request: HttpRequest, body: ChatRequest | CompletionRequest, reply: Reply
+    request: HttpRequest, body: Completing, asked: Request, reply: Reply
 ) -> Response:
     engine: Engine = request.app.state.engine
-    asked = _admitted(request, body)
     try:
         if body.stream:
             usage = body.stream_options.include_usage
@@ -120,7 +145,7 @@ async def _answer(
         return _busy(engine)
 
 
-def _admitted(request: HttpRequest, body: ChatRequest | CompletionRequest) -> Request:
+def _admitted(request: HttpRequest, body: Body) -> Request:
     try:
         return admit(body, Scopes.of(request.headers), request.app.state)
     except PromptTooLong as exc:

@@ -32,23 +32,18 @@ from generation.server.jobs import (
     Request,
     Sampling,
 )
-from generation.server.native import Cancelled, EvaluationFailed, Row
-from generation.server.prefixes import common_prefix
+from generation.server.native import RESULTS, Cancelled, EvaluationFailed, Row
 from generation.server.queueing import FairQueue
 from generation.server.reading import Pace, shares
 from generation.server.sampling import GrammarUnusable
 from generation.server.sequences import Cache, Sequences
-from generation.server.slots import Sampler, Slot, rows_of, turn
+from generation.server.slots import Sampler, Slot, find_leader, rows_of, turn
 from generation.server.watching import StepWatch
 
 logger = logging.getLogger(__name__)
 
 # Told apart from a crash of the interpreter (1) and a refusal to start (2).
 EXIT_ENGINE_FAILED = 70
-# Most rows with a result in one step: the next tokens, and drafts.
-RESULTS = 48
-# A shared beginning shorter than this is read again sooner than waited for.
-WORTH_WAITING_TOKENS = 32
 
 
 class Evaluator(Cache, Protocol):
@@ -196,7 +191,7 @@ class Engine:
         """Open a slot for ``job``; False if the cache has no room for it yet."""
         request = job.request
         limit = len(request.tokens) + request.max_tokens
-        lease = self._sequences.lease(request.labels, limit=limit)
+        lease = self._sequences.lease(request.sharing, limit=limit)
         if lease is None:
             return False
         try:
@@ -215,20 +210,10 @@ class Engine:
             list(request.tokens),
             done=lease.shared,
         )
-        self._find_leader(slot)
+        find_leader(slot, self._slots)
         self._slots.append(slot)
         job.emit(Place(position=0))
         return True
-
-    def _find_leader(self, slot: Slot) -> None:
-        """Wait for whoever is reading a beginning that this prompt shares."""
-        for other in self._slots:
-            if not other.is_reading:
-                continue
-            shared = common_prefix(other.job.request.labels, slot.job.request.labels)
-            shared = min(shared, slot.prompt_tokens - 1)
-            if shared >= max(slot.done, slot.awaited) + WORTH_WAITING_TOKENS:
-                slot.leader, slot.awaited = other, shared
 
     def _retire(self) -> None:
         """End those who were cancelled or are late; their sequences are free at once."""
@@ -271,10 +256,12 @@ class Engine:
         reading = [x for x in chosen if x.is_reading and not self._waits(x)]
         ahead = sum(slot.unread for slot in reading)
         self._plan_writing(writing, min(ahead, self._pace.tokens))
-        budget = self.weights.batch_tokens - sum(len(x.planned) for x in writing)
+        beside = sum(len(x.planned) for x in writing)
+        budget = self.weights.batch_tokens - beside
         if writing:
             budget = min(budget, self._pace.tokens)
-        parts = shares([slot.unread for slot in reading], budget=budget)
+        results = max(1, (RESULTS - beside) // max(1, len(reading)))
+        parts = shares([slot.readable(results) for slot in reading], budget=budget)
         for slot, part in zip(reading, parts, strict=True):
             slot.plan(part, [])
         return rows_of(self._slots)
@@ -301,7 +288,7 @@ class Engine:
             return True
         if is_here:
             self._sequences.offer(leader.lease, leader.evaluated_labels())
-        self._sequences.reuse(slot.lease, slot.job.request.labels)
+        self._sequences.reuse(slot.lease, slot.job.request.sharing)
         slot.done = slot.lease.shared
         slot.leader = None
         return False
@@ -309,11 +296,16 @@ class Engine:
     def _deliver(self, slot: Slot) -> None:
         """Choose tokens after the step's results, as far as the draft was right."""
         slot.done += len(slot.planned) - len(slot.draft)
+        if slot.scores:
+            self._tell_scores(slot)
         if not slot.results:
             return
         if not slot.job.answered:
             slot.job.reused = slot.lease.shared
             self._sequences.offer(slot.lease, slot.evaluated_labels())
+        if not slot.job.request.max_tokens:
+            self._end(slot, "length")
+            return
         right, reason = 0, None
         for row, guess in zip(slot.results, [*slot.draft, None], strict=True):
             token = slot.sampler.sample(row)
@@ -326,6 +318,12 @@ class Engine:
             self._end(slot, reason)
         elif slot.draft:
             self._judge(slot, right)
+
+    def _tell_scores(self, slot: Slot) -> None:
+        """Tell how likely the prompt's own tokens were, as far as they are read."""
+        others = slot.job.request.logprobs or 0
+        chances = [self.weights.chance(*score, others) for score in slot.scores]
+        slot.job.emit(Piece(text="", chances=tuple(chances)))
 
     def _judge(self, slot: Slot, right: int) -> None:
         """Drop wrong drafts from the cache, and learn from them."""

@@ -50,6 +50,8 @@ class Request:
         is_urgent: somebody waits at a screen; else work of a program.
         adapter: LoRA adapter, "" for the bare weights.
         logprobs: how many of the likeliest tokens are told with each, or None.
+        scored: trailing tokens of the prompt that are told with what follows
+            them; the first token of a prompt follows nothing and cannot be.
     """
 
     person: str
@@ -63,6 +65,17 @@ class Request:
     is_urgent: bool = True
     adapter: str = ""
     logprobs: int | None = None
+    scored: int = 0
+
+    @property
+    def reusable(self) -> int:
+        """Leading tokens after which no result is needed: another may have read them."""
+        return len(self.tokens) - 1 - self.scored
+
+    @property
+    def sharing(self) -> tuple[int, ...]:
+        """Labels of the reusable tokens and of the one that is never reused."""
+        return self.labels[: self.reusable + 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +88,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chance:
-    """A token and the natural logarithm of its probability."""
+    """A token and the natural logarithm of its probability; None if nothing was before."""
 
     token: bytes
-    logprob: float
+    logprob: float | None
     others: tuple[tuple[bytes, float], ...] = ()
 
 

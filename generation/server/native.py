@@ -29,8 +29,9 @@ logger = logging.getLogger(__name__)
 BATCH_TOKENS = 256
 # Sequences that may hold a prefix for reuse beside those that answer.
 KEPT_SEQUENCES = 24
-# Results of one step: a token and its drafts for each slot.
-OUTPUTS = 64
+# Most rows with a result in one step: next tokens, drafts, scored tokens. One more
+# for each prompt whose reading ends there.
+RESULTS = 48
 # Batches of fewer tokens are over too soon to be worth an abort callback, whose
 # calls cost some per cent of the decoding speed.
 _ABORTABLE_TOKENS = 32
@@ -166,7 +167,7 @@ class Weights:
         params.n_ctx = max(shape.cells, self.context_tokens)
         params.n_batch = params.n_ubatch = BATCH_TOKENS
         params.n_seq_max = self.sequences
-        params.n_outputs_max = max(OUTPUTS, self.sequences)
+        params.n_outputs_max = max(RESULTS + shape.slots, self.sequences)
         # One buffer for all: a shared prefix lies in it once.
         params.kv_unified = True
         params.n_threads = params.n_threads_batch = available_threads(shape.threads)

@@ -29,6 +29,9 @@ class ChatMessage(Closed):
     content: Annotated[str, StringConstraints(max_length=400_000)]
 
 
+Messages = Annotated[list[ChatMessage], Field(min_length=1, max_length=100)]
+
+
 class StreamOptions(Closed):
     include_usage: bool = False
 
@@ -53,14 +56,20 @@ class ResponseFormat(Closed):
         return self
 
 
-class Completing(Closed):
-    """What both kinds of completion share: the bounds of every number.
+class Prompted(Closed):
+    """What all requests of the engine share.
 
     ``user`` is the scope of fairness and of reuse: requests of one user wait in
     one line, and evaluated tokens are reused for the same user only.
     """
 
     model: str = ""
+    user: Annotated[str, StringConstraints(max_length=128)] = ""
+
+
+class Completing(Prompted):
+    """What both kinds of completion share: the bounds of every number."""
+
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
     max_tokens: Annotated[int, Field(ge=1, le=32_768)] = 256
@@ -74,7 +83,6 @@ class Completing(Closed):
     seed: Annotated[int, Field(ge=0, le=0xFFFF_FFFE)] = 1
     stop: Annotated[list[Stop], Field(max_length=MAX_STOPS)] = []
     n: Literal[1] = 1
-    user: Annotated[str, StringConstraints(max_length=128)] = ""
     response_format: ResponseFormat = ResponseFormat()
 
     @field_validator("stop", mode="before")
@@ -88,7 +96,7 @@ class Completing(Closed):
 class ChatRequest(Completing):
     """The part of OpenAI's chat completion request that this server honours."""
 
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=100)]
+    messages: Messages
     logprobs: bool = False
     top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
 
@@ -98,14 +106,33 @@ class ChatRequest(Completing):
 
 
 class CompletionRequest(Completing):
-    """A bare prompt, without a chat template; its special tokens stay text."""
+    """A bare prompt, without a chat template; its special tokens stay text.
+
+    With ``echo`` the prompt is told too, with its own log-probabilities where
+    ``logprobs`` asks for some; only then may ``max_tokens`` be 0.
+    """
 
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=400_000)]
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    echo: bool = False
+    max_tokens: Annotated[int, Field(ge=0, le=32_768)] = 256
+
+    @model_validator(mode="after")
+    def _something_to_tell(self) -> Self:
+        if not self.max_tokens and not self.echo:
+            raise ValueError("max_tokens 0 goes with echo")
+        return self
 
     @property
     def chances(self) -> int | None:
         return self.logprobs
+
+
+class ContinuationRequest(Prompted):
+    """An answer to score: how likely each of its tokens is after the messages."""
+
+    messages: Messages
+    continuation: Annotated[str, StringConstraints(min_length=1, max_length=400_000)]
 
 
 class EmbeddingRequest(Closed):

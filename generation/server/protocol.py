@@ -22,15 +22,20 @@ def _new_id() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One completion of a bare prompt; the shapes of a chat are in ``ChatReply``."""
+    """One completion of a bare prompt; the shapes of a chat are in ``ChatReply``.
+
+    Attributes:
+        echo: the prompt where it is told too, with its first token.
+    """
 
     model: str
+    echo: Piece | None = None
     id: str = field(default_factory=_new_id)
     created: int = field(default_factory=lambda: int(time.time()))
 
     def opening(self) -> list[dict[str, Any]]:
         """Return what is sent before the first token."""
-        return []
+        return [self.chunk(self.echo)] if self.echo else []
 
     def chunk(self, piece: Piece) -> dict[str, Any]:
         return self._chunk(text=piece.text, logprobs=_flat(piece.chances))
@@ -47,6 +52,7 @@ class Reply:
         return {**self._body([], is_chunk=True), **_account(end)}
 
     def whole(self, pieces: Sequence[Piece], end: End) -> dict[str, Any]:
+        pieces = [self.echo, *pieces] if self.echo else pieces
         chances = [chance for piece in pieces for chance in piece.chances]
         choice = {
             "index": 0,
@@ -108,9 +114,32 @@ class ChatReply(Reply):
         return "chat.completion.chunk" if is_chunk else "chat.completion"
 
 
-def _token(raw: bytes, logprob: float) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredReply(Reply):
+    """How likely each token of a continuation was; ``scored`` tokens if nothing ended it."""
+
+    scored: int
+
+    def whole(self, pieces: Sequence[Piece], end: End) -> dict[str, Any]:
+        chances = [chance for piece in pieces for chance in piece.chances]
+        columns = _flat(chances) or {"tokens": [], "token_logprobs": []}
+        return {
+            "object": "continuation",
+            "model": self.model,
+            "tokens": columns["tokens"],
+            "token_logprobs": columns["token_logprobs"],
+            "finish_reason": "stop" if len(chances) == self.scored else "length",
+            **_account(end),
+        }
+
+
+def _token(raw: bytes, logprob: float | None) -> dict[str, Any]:
     text = raw.decode("utf-8", errors="replace")
-    return {"token": text, "bytes": list(raw), "logprob": round(logprob, 6)}
+    return {"token": text, "bytes": list(raw), "logprob": _rounded(logprob)}
+
+
+def _rounded(logprob: float | None) -> float | None:
+    return None if logprob is None else round(logprob, 6)
 
 
 def _flat(chances: Sequence[Chance]) -> dict[str, Any] | None:
@@ -119,7 +148,7 @@ def _flat(chances: Sequence[Chance]) -> dict[str, Any] | None:
         return None
     return {
         "tokens": [_token(c.token, 0)["token"] for c in chances],
-        "token_logprobs": [round(c.logprob, 6) for c in chances],
+        "token_logprobs": [_rounded(c.logprob) for c in chances],
         "top_logprobs": [
             {_token(raw, 0)["token"]: round(logprob, 6) for raw, logprob in c.others}
             for c in chances

@@ -10,8 +10,11 @@ from generation.server.detokenizing import TextStream
 from generation.server.drafting import Drafter
 from generation.server.jobs import Job
 from generation.server.native import Row
-from generation.server.prefixes import labelled
+from generation.server.prefixes import common_prefix, labelled
 from generation.server.sequences import Lease
+
+# A shared beginning shorter than this is read again sooner than waited for.
+WORTH_WAITING_TOKENS = 32
 
 
 class Sampler(Protocol):
@@ -33,6 +36,7 @@ class Slot:
         planned: tokens of this step: the next of ``tokens``, then ``draft``.
         draft: guessed tokens, each verified by the result before it.
         results: rows of the step after which a token is chosen.
+        scores: rows of the step before a scored token, and these tokens.
         leader: a request that is reading a beginning that this one shares;
             this one waits until ``awaited`` tokens of it are evaluated.
     """
@@ -47,6 +51,7 @@ class Slot:
     planned: list[int] = field(default_factory=list)
     draft: list[int] = field(default_factory=list)
     results: list[int] = field(default_factory=list)
+    scores: list[tuple[int, int]] = field(default_factory=list)
     leader: Slot | None = None
     awaited: int = 0
 
@@ -62,17 +67,32 @@ class Slot:
     def unread(self) -> int:
         return self.prompt_tokens - self.done
 
+    def readable(self, results: int) -> int:
+        """Return how many tokens can be read in a step with so many results of it."""
+        bare = max(0, self.job.request.reusable - self.done)
+        return min(self.unread, bare + results)
+
     def plan(self, count: int, draft: list[int]) -> None:
         """Take the next ``count`` tokens and ``draft`` into the coming step."""
         self.planned = self.tokens[self.done : self.done + count] + draft
         self.draft = draft
-        self.results = []
+        self.results, self.scores = [], []
 
     def evaluated_labels(self) -> tuple[int, ...]:
         """Return the labels of what is in the cache."""
         request = self.job.request
         answer = self.tokens[self.prompt_tokens : self.done]
         return request.labels[: self.done] + labelled(answer, request.scope)
+
+
+def find_leader(slot: Slot, others: Sequence[Slot]) -> None:
+    """Wait for whoever is reading a beginning that this prompt shares."""
+    for other in others:
+        if not other.is_reading:
+            continue
+        shared = common_prefix(other.job.request.labels, slot.job.request.sharing[:-1])
+        if shared >= max(slot.done, slot.awaited) + WORTH_WAITING_TOKENS:
+            slot.leader, slot.awaited = other, shared
 
 
 def turn(slots: Sequence[Slot], before: str) -> str:
@@ -89,8 +109,11 @@ def rows_of(slots: Sequence[Slot]) -> list[Row]:
     rows: list[Row] = []
     for slot in slots:
         last = len(slot.tokens) - 1
+        first = slot.job.request.reusable
         for position, token in enumerate(slot.planned, start=slot.done):
             if position >= last:
                 slot.results.append(len(rows))
-            rows.append(Row(token, position, slot.lease.sequence, position >= last))
+            elif position >= first:
+                slot.scores.append((len(rows), slot.tokens[position + 1]))
+            rows.append(Row(token, position, slot.lease.sequence, position >= first))
     return rows

@@ -100,6 +100,18 @@ class TestLanguageModel:
         assert none < short < long
         assert long >= 50
 
+    async def test_each_token_of_a_continuation_is_scored(
+        self, model: LanguageModel
+    ) -> None:
+        text = "1, 2, 3, 4, 5, 6"
+        found = await model.score(MESSAGES, text, user="user-1")
+        assert found is not None
+        assert len(found) == (await model.count_tokens([text]))[0]
+        assert all(logprob <= 0 for logprob in found)
+        assert await model.score(MESSAGES, text, user="user-2") == pytest.approx(
+            found, abs=0.3
+        )
+
     async def test_it_says_what_it_is(self, model: LanguageModel) -> None:
         info = await model.info()
         assert info.name
@@ -181,6 +193,11 @@ class TestAnotherServer:
         items = [i async for i in another.stream([message], params, user="user-1")]
         assert isinstance(items[-1], Finished)
 
+    async def test_that_it_cannot_score_is_no_error(
+        self, another: HttpLanguageModel
+    ) -> None:
+        assert await another.score(MESSAGES, "1, 2", user="user-1") is None
+
     async def test_counts_are_estimated_and_its_name_is_known(
         self, another: HttpLanguageModel
     ) -> None:
@@ -213,5 +230,7 @@ async def test_a_server_that_is_not_there_is_named() -> None:
         await model.info()
     with pytest.raises(ModelUnavailable):
         await model.count_tokens(["x"])
+    with pytest.raises(ModelUnavailable):
+        await model.score(MESSAGES, "x", user="user-1")
     with pytest.raises(ModelUnavailable, match="make run"):
         await anext(stream(HttpLanguageModel("")))
