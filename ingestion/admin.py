@@ -18,7 +18,7 @@ from rag_site import audit
 from rag_site.asking import Asker
 from rag_site.errors import RagError
 
-_BY_SERVICE = ("name", "description", "language", "visibility", "masking")
+_BY_SERVICE = ("name", "description", "language", "visibility", "masking", "adapter")
 
 
 class MembershipInline(TabularInline):  # type: ignore[type-arg]  # generic only to the type checker
@@ -50,9 +50,7 @@ class CollectionAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic only to 
                 before,
                 lambda owner: services.update_collection(owner, obj.pk, **fields),
             )
-            Collection.objects.filter(pk=obj.pk).update(
-                owner=obj.owner, adapter=obj.adapter
-            )
+            Collection.objects.filter(pk=obj.pk).update(owner=obj.owner)
         if not change or "owner" in form.changed_data:
             audit.record(
                 "collection.given" if change else "collection.created",

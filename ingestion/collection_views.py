@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ingestion import services
-from ingestion.forms import CollectionForm, MemberForm
+from ingestion.forms import CollectionForm, CollectionSettingsForm, MemberForm
 from ingestion.listing import audience_of, collections_listed
 from ingestion.models import Collection, Membership, Role
 from ingestion.visibility import collections_visible_to, get_collection_for
@@ -45,7 +45,7 @@ def create(request: HttpRequest) -> HttpResponse:
 def settings(request: HttpRequest, pk: UUID) -> HttpResponse:
     asker = asker_of_request(request)
     collection = get_collection_for(asker, pk, Role.MANAGER)
-    form = CollectionForm(request.POST or None, initial=_values(collection))
+    form = CollectionSettingsForm(request.POST or None, initial=_values(collection))
     if request.method == "POST" and form.is_valid():
         try:
             services.update_collection(asker, pk, **form.cleaned_data)
@@ -98,7 +98,7 @@ def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _values(collection: Collection) -> dict[str, str]:
-    names = ("name", "description", "visibility", "language", "masking")
+    names = ("name", "description", "visibility", "language", "masking", "adapter")
     return {name: getattr(collection, name) for name in names}
 
 
@@ -111,7 +111,7 @@ def _settings_page(
         "collections": collections_listed(asker),
         "new_collection": CollectionForm(auto_id="new_%s"),
         "audience": audience_of(collection, asker),
-        "form": CollectionForm(initial=_values(collection)),
+        "form": CollectionSettingsForm(initial=_values(collection)),
         "member_form": MemberForm(auto_id="member_%s"),
         "members": collection.memberships.select_related("user", "group"),
         "roles": Role.choices,

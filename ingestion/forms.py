@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
 from ingestion.masking_models import Masking
 from ingestion.models import Collection, Document, Role
 from ingestion.tagging import MAX_TAG_CHARS, TagInvalid, clean
+from rag_site.adapters import adapter_files
 
 # The text-search configurations that Postgres ships, without the rare ones.
 LANGUAGES = (
@@ -65,6 +67,35 @@ class CollectionForm(forms.Form):
         """Left out, the setting stays as it is."""
         before = self.initial.get("masking", Masking.OFF.value)
         return str(self.cleaned_data["masking"] or before)
+
+
+class CollectionSettingsForm(CollectionForm):
+    """Of a collection that is there: also the adapter that answers over it."""
+
+    adapter = forms.ChoiceField(
+        required=False,
+        label="Adapter of the model",
+        help_text="Questions over this collection alone, or over others that name "
+        "the same, are answered by the model with this adapter.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = list(adapter_files(settings.VAR_DIR / "adapters"))
+        chosen = self.initial.get("adapter", "")
+        if not names and not chosen:
+            del self.fields["adapter"]
+            return
+        choices = [("", "None"), *((name, name) for name in names)]
+        if chosen not in ("", *names):
+            choices.append((chosen, f"{chosen} (no longer on this machine)"))
+        cast("forms.ChoiceField", self.fields["adapter"]).choices = choices
+
+    def clean_adapter(self) -> str:
+        """Left out, the adapter stays as it is; chosen empty, there is none."""
+        if self.add_prefix("adapter") not in self.data:
+            return str(self.initial.get("adapter", ""))
+        return str(self.cleaned_data["adapter"])
 
 
 class ShareForm(forms.Form):

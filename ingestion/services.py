@@ -67,7 +67,7 @@ def create_collection(
 
 
 def update_collection(asker: Asker, pk: UUID, **changes: str) -> Collection:
-    """Set any of name, description, language, visibility, masking.
+    """Set any of name, description, language, visibility, masking, adapter.
 
     Raises NotFound, ValidationFailed or Conflict.
     """
@@ -102,7 +102,7 @@ def delete_collection(asker: Asker, pk: UUID) -> None:
 
 
 def _change(collection: Collection, **fields: str) -> None:
-    allowed = {"name", "description", "language", "visibility", "masking"}
+    allowed = {"name", "description", "language", "visibility", "masking", "adapter"}
     if not fields.keys() <= allowed:
         raise ValidationFailed(f"Only these can be set: {', '.join(sorted(allowed))}.")
     for field, value in fields.items():

@@ -6,13 +6,13 @@ An adapter is asked for as a model of its own, ``lora:NAME``, as other servers h
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag_site.adapters import adapter_files
+
 #: Of ``model`` in a request; what follows names the adapter.
 PREFIX = "lora:"
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class UnknownAdapter(Exception):
@@ -28,11 +28,9 @@ class Adapter:
 
 def find_adapters(folder: Path) -> tuple[Adapter, ...]:
     """Return the adapters in ``folder``, NAME.gguf each; files of other names are left."""
-    files = sorted(folder.glob("*.gguf")) if folder.is_dir() else []
     return tuple(
-        Adapter(name=path.stem, path=path, digest=_digest(path))
-        for path in files
-        if _NAME.fullmatch(path.stem)
+        Adapter(name=name, path=path, digest=_digest(path))
+        for name, path in adapter_files(folder).items()
     )
 
 
