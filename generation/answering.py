@@ -102,7 +102,7 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
     if not draft.is_doubted:
         async for event in _write(prompt, asked, means, draft):
             yield event
-    for event in conclude(question, prompt, means, draft):
+    for event in conclude(question, prompt, means, draft, found):
         yield event
 
 

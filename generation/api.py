@@ -286,6 +286,7 @@ def _shown(answer: Answer, asker: Asker) -> dict[str, Any]:
         "missing": answer.missing,
         "sources": sources,
         "citations": [c.data() for c in selectors.citations_of(answer, sources)],
+        "conflict": selectors.conflict_of(answer, sources),
         "notices": answer.notices,
         "error": _failure(answer),
         "feedback": feedback,

@@ -78,6 +78,18 @@ class CitationOut(Schema):
     evidence: list[EvidenceOut]
 
 
+class StatementOut(EvidenceOut):
+    """A sentence of source ``n``; ``added_on`` is the day its document was added."""
+
+    added_on: dt.date | None
+
+
+class ConflictOut(Schema):
+    """Sources that disagree; the first statement is the one that the answer follows."""
+
+    statements: list[StatementOut]
+
+
 class NoticeOut(Schema):
     code: str
     message: str
@@ -128,6 +140,7 @@ class AnswerOut(Schema):
     )
     sources: list[SourceOut]
     citations: list[CitationOut]
+    conflict: ConflictOut | None
     notices: list[NoticeOut]
     error: AnswerFailure | None
     feedback: FeedbackOut | None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from generation import prompting
 from generation.citations import Cited, check
+from generation.contesting import contest
 from generation.deciding import (
     missing_from,
     outcome_of,
@@ -27,9 +28,11 @@ from generation.types import (
     CitationFound,
     Event,
     SourceRef,
+    Sources,
     Token,
 )
-from ingestion.masking import mask
+from ingestion.masking import Kind, mask
+from retrieval.types import Hit, SearchResult
 
 
 def conclude_form(
@@ -54,9 +57,13 @@ def withhold(draft: Draft) -> list[Event]:
 
 
 def conclude(
-    question: str, prompt: prompting.Prompt, means: Means, draft: Draft
+    question: str,
+    prompt: prompting.Prompt,
+    means: Means,
+    draft: Draft,
+    found: SearchResult,
 ) -> list[Event]:
-    """Return the sentences with their sources, and the end."""
+    """Return the sentences with their sources, what contradicts them, and the end."""
     if draft.verdicts.is_blocked:
         return withhold(draft)
     stopped = means.stop.is_set()
@@ -73,16 +80,28 @@ def conclude(
         # A label in the answer stands for what its source says.
         texts = {n: mask(quote, means.masks) for n, quote in texts.items()}
     checked = check(text, texts, question=question, headings=headings)
-    found = [_citation(item, prompt.sources, texts) for item in checked.cited]
+    cited = [_citation(item, prompt.sources, texts) for item in checked.cited]
     missing = missing_from(question, prompt.sources)
+    hits = _without_items([*found.hits, *found.copies], means.masks)
+    contested = contest(question, cited, prompt.sources, hits)
+    events: list[Event] = [*cited]
+    if contested is not None:
+        added = [Sources(sources=contested.added)] if contested.added else []
+        events = [*added, *cited, contested.conflict]
+        draft.receipt["conflict"] = contested.conflict.spans()
     end = draft.done(
         checked.text,
         refused=False,
         stopped=stopped,
-        outcome=outcome_of(found, missing),
+        outcome="partly" if contested else outcome_of(cited, missing),
         missing=missing,
     )
-    return [*found, end]
+    return [*events, end]
+
+
+def _without_items(hits: Sequence[Hit], masks: frozenset[Kind]) -> Sequence[Hit]:
+    """Return the passages that may be quoted beside an answer."""
+    return [hit for hit in hits if mask(hit.text, masks) == hit.text] if masks else hits
 
 
 def _citation(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -14,11 +13,15 @@ from typing import Any
 from generation import config
 from generation.answering import Asked, Means, answer
 from generation.database import in_thread
+from generation.given import end_of
+from generation.invariants import held_of
+from generation.kept_rows import KeptRows
 from generation.llm import LanguageModel
 from generation.scoring import Outcome, summarise
 from generation.serving import model_server
-from generation.types import CitationFound, Done, Sources
+from generation.types import CitationFound, Sources
 from ingestion.embedding import Embedder
+from ingestion.selectors import quote
 from ingestion.visibility import Visible
 from retrieval.corpora import CorpusInvalid, read_corpus, read_lines
 from retrieval.loading import Progress, Reader, load_texts
@@ -92,12 +95,10 @@ class Kept:
     """Outcomes in a file, so that a run of hours can be taken up again."""
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
-        found = read_lines(path) if path and path.exists() else ()
-        self._known = {row.pop("question"): row for row in found}
+        self._rows = KeptRows(path, key="question")
 
     def get(self, question: Question) -> Outcome | None:
-        row = self._known.get(question.text)
+        row = self._rows.get(question.text)
         if row is None:
             return None
         sets = {name: frozenset(row[name]) for name in ("contexts", "cited")}
@@ -105,11 +106,7 @@ class Kept:
         return Outcome(**{**row, **sets, **lists})
 
     def add(self, question: Question, outcome: Outcome) -> None:
-        if self._path is None:
-            return
-        row = {"question": question.text, **asdict(outcome)}
-        with self._path.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(row, default=sorted, ensure_ascii=False) + "\n")
+        self._rows.add(question.text, asdict(outcome))
 
 
 async def ask_all(
@@ -130,17 +127,13 @@ async def ask_all(
 
 async def ask_one(question: Question, means: Means) -> Outcome:
     started = time.perf_counter()
-    names: dict[int, str] = {}
-    found: list[CitationFound] = []
-    end: Done | None = None
-    async for event in answer(Asked(question=question.text, user="evaluation"), means):
-        if isinstance(event, Sources):
-            names = {source.n: source.document for source in event.sources}
-        elif isinstance(event, CitationFound):
-            found.append(event)
-        elif isinstance(event, Done):
-            end = event
-    assert end is not None  # noqa: S101 - answer() ends with Done or raises
+    asked = Asked(question=question.text, user="evaluation")
+    events = [event async for event in answer(asked, means)]
+    seconds = time.perf_counter() - started
+    shown = [s for event in events if isinstance(event, Sources) for s in event.sources]
+    names = {source.n: source.document for source in shown}
+    found = [event for event in events if isinstance(event, CitationFound)]
+    end = end_of(events)
     return Outcome(
         gold=question.answers,
         answer=end.text,
@@ -148,7 +141,8 @@ async def ask_one(question: Question, means: Means) -> Outcome:
         contexts=question.contexts,
         cited=frozenset(names[n] for c in found for n in c.sources),
         verdicts=tuple(c.verdict for c in found),
-        seconds=time.perf_counter() - started,
+        seconds=seconds,
         prompt_tokens=end.timings.get("prompt_tokens", 0.0),
         confidence=end.receipt["judgement"].get("confidence"),
+        held=await in_thread(held_of, asked, events, quote),
     )

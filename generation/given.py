@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
@@ -21,7 +21,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def hit_of(number: int, text: str) -> Hit:
+def hit_of(number: int, text: str, heading: str = "") -> Hit:
     """Return a passage as if a search had found it."""
     pk = uuid5(_SPACE, text)
     return Hit(
@@ -30,7 +30,7 @@ def hit_of(number: int, text: str) -> Hit:
         version_id=pk,
         collection_id=_SPACE,
         document=f"Document {number}",
-        heading="",
+        heading=heading,
         text=text,
         start=0,
         end=len(text),
@@ -50,26 +50,36 @@ async def ask_given(
     Raises:
         RagError: of the model, or SchemaUnmet.
     """
-    hits = tuple(hit_of(number, text) for number, text in enumerate(passages, 1))
+    hits = [hit_of(number, text) for number, text in enumerate(passages, 1)]
+    events = await events_given(asked, hits, model)
+    found = [event for event in events if isinstance(event, CitationFound)]
+    return end_of(events), found
+
+
+async def events_given(
+    asked: Asked, hits: Sequence[Hit], model: LanguageModel
+) -> list[Event]:
+    """Return all events of an answer from exactly these passages.
+
+    Raises:
+        RagError: of the model, or SchemaUnmet.
+    """
 
     async def find(_question: str) -> SearchResult:
-        return SearchResult(hits=hits, collections=1, documents=len(hits))
+        return SearchResult(hits=tuple(hits), collections=1, documents=len(hits))
 
     settings = replace(
         config.generation_config(), refusal_threshold=0.0, min_score_share=0.0
     )
     means = Means(model=model, find=find, config=settings)
-    return await _end_of(answer(asked, means))
+    return [event async for event in answer(asked, means)]
 
 
-async def _end_of(events: AsyncIterator[Event]) -> tuple[Done, list[CitationFound]]:
-    found: list[CitationFound] = []
-    async for event in events:
-        if isinstance(event, CitationFound):
-            found.append(event)
-        elif isinstance(event, Done):
-            return event, found
-    raise AssertionError("an answer ended without Done")
+def end_of(events: Sequence[Event]) -> Done:
+    """Return the last event: answer() ends with Done or raises."""
+    end = events[-1]
+    assert isinstance(end, Done)  # noqa: S101
+    return end
 
 
 async def each(

@@ -20,6 +20,7 @@ from generation.models import Answer, AnswerEvent, Citation, Evidence, Source
 from generation.services import LEASE
 from generation.types import (
     CitationFound,
+    Conflict,
     Done,
     Event,
     Failed,
@@ -90,13 +91,14 @@ def finish(
     answer_id: UUID,
     end: Done | Failed,
     *,
-    citations: Sequence[CitationFound],
+    citations: Sequence[CitationFound | Conflict],
     facts: dict[str, Any],
     stored: Sequence[Stored],
 ) -> None:
     """Settle the answer with everything that belongs to it, in one transaction.
 
     Args:
+        citations: and the conflict, if there is one, whose sources count as cited.
         facts: further columns of the answer: text, model, digests, parameters.
 
     Raises:
@@ -104,6 +106,7 @@ def finish(
     """
     with transaction.atomic():
         _change(answer_id, **_end_columns(end), **facts, finished_at=timezone.now())
+        found = [c for c in citations if isinstance(c, CitationFound)]
         rows = Citation.objects.bulk_create(
             Citation(
                 answer_id=answer_id,
@@ -112,9 +115,9 @@ def finish(
                 sources=list(c.sources),
                 verdict=c.verdict,
             )
-            for c in citations
+            for c in found
         )
-        _keep_evidence(answer_id, list(zip(rows, citations, strict=True)))
+        _keep_evidence(answer_id, list(zip(rows, found, strict=True)))
         cited = {n for c in citations for n in c.sources}
         Source.objects.filter(answer=answer_id, n__in=cited).update(is_cited=True)
         save(answer_id, None, stored)
@@ -208,7 +211,7 @@ def stored_data(event: Event) -> dict[str, Any]:
     """Return an event's data without text of documents, ready for JSON."""
     if isinstance(event, Sources):
         return {"count": len(event.sources)}
-    if isinstance(event, CitationFound):
+    if isinstance(event, CitationFound | Conflict):
         return event.spans()
     data = event.data()
     if isinstance(event, Done):

@@ -17,7 +17,12 @@ from generation.database import in_thread
 from generation.hub import Numbered
 from generation.models import Answer, AnswerEvent
 from generation.recording import Stored
-from generation.selectors import citations_of, get_answer_for, sources_of
+from generation.selectors import (
+    citations_of,
+    conflict_of,
+    get_answer_for,
+    sources_of,
+)
 from generation.services import interrupt_lapsed
 from generation.types import Done, Failed, Searching, Sources, Token
 from rag_site.asking import Asker
@@ -92,6 +97,8 @@ def rebuilt(answer_id: UUID, asker: Asker, after: int) -> list[Numbered]:
         found.append((Token.kind, {"text": answer.text}))
     shown = sources_of(answer, asker)
     found += [(c.kind, c.data()) for c in citations_of(answer, shown)]
+    conflict = conflict_of(answer, shown)
+    found += [(conflict.kind, conflict.spans())] if conflict else []
     found.append(_end(answer))
     return [(number, *event) for number, event in enumerate(found, start=after + 1)]
 

@@ -37,6 +37,7 @@ from generation.selectors import (
 from generation.services import filters_of, schema_of
 from generation.types import (
     CitationFound,
+    Conflict,
     Done,
     Event,
     Failed,
@@ -140,7 +141,7 @@ class _Run:
     schema: dict[str, Any] | None = None
     text: str = ""
     pending: list[Stored] = field(default_factory=list)
-    citations: list[CitationFound] = field(default_factory=list)
+    citations: list[CitationFound | Conflict] = field(default_factory=list)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     is_writing: bool = False
     # Set under the lock before the row is settled: a pulse after it would take
@@ -151,7 +152,7 @@ class _Run:
         """Save and publish one event; citations wait for the end."""
         if isinstance(event, Token):
             await self._take_token(event)
-        elif isinstance(event, CitationFound):
+        elif isinstance(event, CitationFound | Conflict):
             self.citations.append(event)
         elif isinstance(event, Done | Failed):
             await self._finish(event)

@@ -10,11 +10,12 @@ import math
 import re
 import string
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Any
 
+from generation import invariants
 from generation.sentences import MARK
 from retrieval.confidence import interval_of
 
@@ -30,6 +31,7 @@ class Outcome:
         verdicts: one a sentence of the answer.
         confidence: that the documents hold an answer, 0 to 1; None where the model
             told no probabilities, or was not asked.
+        held: what must hold of every answer, counted (generation.invariants).
     """
 
     gold: tuple[str, ...]
@@ -41,6 +43,7 @@ class Outcome:
     seconds: float
     prompt_tokens: float
     confidence: float | None = None
+    held: Mapping[str, int] = field(default_factory=dict)
 
 
 def normalise(text: str) -> list[str]:
@@ -80,6 +83,7 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "prompt_tokens": {"mean": _mean([o.prompt_tokens for o in outcomes])},
         "ci95": intervals(outcomes),
         "curve": curve(outcomes),
+        **invariants.summed([outcome.held for outcome in outcomes]),
     }
 
 

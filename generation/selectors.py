@@ -10,12 +10,13 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from generation.models import Answer, Conversation, Evidence, Source
 from generation.sentences import without_marks
 from generation.standalone import Turn
-from generation.types import Borne, CitationFound, SourceRef
-from ingestion.models import Chunk, Collection, Document, DocumentVersion
+from generation.types import Borne, CitationFound, Conflict, SourceRef, Statement
+from ingestion.models import Chunk, Collection, Document, DocumentVersion, Page
 from ingestion.selectors import quote
 from ingestion.visibility import documents_visible_to, reading_as
 from rag_site.asking import Asker
@@ -190,6 +191,33 @@ def citations_of(answer: Answer, sources: Sequence[SourceRef]) -> list[CitationF
         )
         for row in rows
     ]
+
+
+def conflict_of(answer: Answer, sources: Sequence[SourceRef]) -> Conflict | None:
+    """Return where the sources of an answer disagree, None if they do not.
+
+    Args:
+        sources: those that the reader may see; the words of others are left out.
+    """
+    if "conflict" not in answer.receipt:
+        return None
+    shown = {source.n: source for source in sources}
+    rows = answer.receipt["conflict"]["statements"]
+    return Conflict(statements=tuple(_statement(row, shown[row["n"]]) for row in rows))
+
+
+def _statement(row: dict[str, int], source: SourceRef) -> Statement:
+    if not source.quote:
+        return Statement(**row, quote="")
+    at = row["start"] - source.start
+    pages = Page.objects.filter(version=source.version_id, start__lte=row["start"])
+    version = DocumentVersion.objects.get(pk=source.version_id)
+    return Statement(
+        **row,
+        quote=source.quote[at : at + row["end"] - row["start"]],
+        page=pages.order_by("start").values_list("number", flat=True).last(),
+        added_on=timezone.localdate(version.created_at),
+    )
 
 
 def _borne(row: Evidence, shown: dict[int, SourceRef]) -> Borne:

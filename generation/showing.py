@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from generation.types import Notice, SourceRef
+from generation.types import Conflict, Notice, SourceRef
 from retrieval.types import Hit
 
 # Passages shown with a refusal.
@@ -36,6 +36,16 @@ def as_sources(hits: Sequence[Hit], *, in_prompt: bool = True) -> list[SourceRef
 def closest(hits: Sequence[Hit]) -> tuple[SourceRef, ...]:
     """Return the passages to show beside a refusal that asked no model."""
     return tuple(as_sources(hits[:CLOSEST], in_prompt=False))
+
+
+def conflict_words(conflict: Conflict) -> str:
+    """Return a conflict in one line, for doors that show nothing but text."""
+    said = [
+        f"[{statement.n}] says “{' '.join(statement.quote.split())}”"
+        for statement in conflict.statements
+        if statement.quote
+    ]
+    return f"The sources disagree: {'; '.join(said)}."
 
 
 def unread_notice(names: Sequence[str]) -> Notice:

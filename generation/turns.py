@@ -17,9 +17,9 @@ from django.utils.safestring import SafeString
 
 from generation.models import Answer, Conversation, Feedback
 from generation.rendering import render_answer
-from generation.selectors import citations_of, form_of, sources_of
+from generation.selectors import citations_of, conflict_of, form_of, sources_of
 from generation.services import filters_of
-from generation.types import CitationFound, SourceRef
+from generation.types import CitationFound, Conflict, SourceRef
 from ingestion.models import Chunk, Document
 from ingestion.visibility import documents_visible_to, held_to_floor
 from rag_site.asking import Asker
@@ -35,6 +35,14 @@ _NUMBERING = re.compile(r"^[\dIVX]+(\.\d+)*[.)]?\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contested:
+    """A source and what it says; ``added_on`` where the days of all are known."""
+
+    source: SourceRef
+    added_on: dt.date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """A question with its answer.
 
@@ -43,6 +51,7 @@ class Turn:
         cited, read: sources that the answer names, and those that were in the
             prompt without being named.
         closest: nearest passages of a refusal.
+        contested: sources that disagree, each with its words.
         filters: those that were given beside the question, by name.
     """
 
@@ -51,6 +60,7 @@ class Turn:
     cited: Sequence[SourceRef] = ()
     read: Sequence[SourceRef] = ()
     closest: Sequence[SourceRef] = ()
+    contested: Sequence[Contested] = ()
     feedback: Feedback | None = None
     unsupported: int = 0
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -76,7 +86,11 @@ def turn_of(answer: Answer, asker: Asker) -> Turn:
     sources = sources_of(answer, asker)
     citations = citations_of(answer, sources)
     sources = with_words(sources, citations)
+    contested = contested_of(conflict_of(answer, sources), sources)
     named = {n for citation in citations for n in citation.sources}
+    told = {row.source.n: row.source for row in contested}
+    named |= set(told)
+    sources = [s if s.borne else told.get(s.n, s) for s in sources]
     is_done = answer.state in Answer.SETTLED
     return Turn(
         answer=answer,
@@ -84,10 +98,29 @@ def turn_of(answer: Answer, asker: Asker) -> Turn:
         cited=[s for s in sources if s.n in named],
         read=[s for s in sources if s.n not in named and s.in_prompt],
         closest=[s for s in sources if s.n not in named and not s.in_prompt],
+        contested=contested,
         feedback=Feedback.objects.filter(answer=answer).first(),
         unsupported=sum(c.verdict == "unsupported" for c in citations),
         filters=values_of(filters_of(answer)),
     )
+
+
+def contested_of(
+    conflict: Conflict | None, sources: Sequence[SourceRef]
+) -> list[Contested]:
+    """Return the sources that disagree; of one day, their days tell nothing."""
+    if conflict is None:
+        return []
+    by_number = {source.n: source for source in sources}
+    days = {statement.added_on for statement in conflict.statements}
+    is_told = len(days) > 1 and None not in days
+    return [
+        Contested(
+            source=replace(by_number[said.n], borne=said if said.quote else None),
+            added_on=said.added_on if is_told else None,
+        )
+        for said in conflict.statements
+    ]
 
 
 def _html(

@@ -6,6 +6,7 @@ The same events reach the page, the REST stream, the shell and the saved row;
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 from uuid import UUID
@@ -54,6 +55,16 @@ class Borne:
     quote: str
     # Unknown while the answer is being written.
     page: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement(Borne):
+    """A sentence of source ``n`` that others contradict.
+
+    ``added_on`` is the day on which its version of the document was added.
+    """
+
+    added_on: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +127,8 @@ class Searching(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources(Event):
+    """Numbered passages; a second one adds those that only a conflict brings."""
+
     kind: ClassVar[str] = "sources"
     sources: tuple[SourceRef, ...]
 
@@ -162,6 +175,26 @@ class CitationFound(Event):
         """Return the data without words of documents, which are read when shown."""
         evidence = [{"n": b.n, "start": b.start, "end": b.end} for b in self.evidence]
         return {**self.data(), "evidence": evidence}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict(Event):
+    """Sources that disagree about what is asked.
+
+    The first statement is the one that the answer rests on.
+    """
+
+    kind: ClassVar[str] = "conflict"
+    statements: tuple[Statement, ...]
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        return tuple(statement.n for statement in self.statements)
+
+    def spans(self) -> dict[str, Any]:
+        """Return where the statements stand; their words are read when shown."""
+        rows = [{"n": s.n, "start": s.start, "end": s.end} for s in self.statements]
+        return {"statements": rows}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,15 @@ class Claim:
         return self.words | self.numbers
 
 
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What a word is compared by; it is characters start to end of its text."""
+
+    term: str
+    start: int
+    end: int
+
+
 def fold(text: str) -> str:
     """Return ``text`` without case, accents and width differences."""
     plain = unicodedata.normalize("NFKD", text.casefold())
@@ -97,7 +106,7 @@ def claim_of(text: str) -> Claim:
     is_first = True
     for count, match in enumerate(_WORD.finditer(text)):
         raw = match[0]
-        word = re.sub(r"['’]s$", "", fold(raw))
+        word = _plain(raw)
         term = _term(raw, word)
         if term and (raw[0].isdigit() or word in NUMBER_WORDS):
             numbers.add(term)
@@ -121,6 +130,20 @@ def claim_of(text: str) -> Claim:
         denied=frozenset(denied),
         points_back=points_back,
     )
+
+
+def terms_in(text: str) -> list[Term]:
+    """Return the terms of ``text`` in their order, with their places."""
+    found = []
+    for match in _WORD.finditer(text):
+        term = _term(match[0], _plain(match[0]))
+        if term:
+            found.append(Term(term=term, start=match.start(), end=match.end()))
+    return found
+
+
+def _plain(raw: str) -> str:
+    return re.sub(r"['’]s$", "", fold(raw))
 
 
 def _term(raw: str, word: str) -> str:

@@ -36,26 +36,39 @@ def containment(first: Runs, second: Runs) -> float:
     return len(first & second) / min(len(first), len(second))
 
 
-def drop_copies(hits: Iterable[Hit], likeness: float = LIKENESS) -> Iterator[Hit]:
+def drop_copies(
+    hits: Iterable[Hit],
+    likeness: float = LIKENESS,
+    *,
+    aside: list[Hit] | None = None,
+) -> Iterator[Hit]:
     """Yield the hits that are no near copy of one before them.
 
     The same page in two files, a new edition of a manual, or a footer of every
     page would otherwise take all the places of a prompt. Passages with other
     figures are never copies: the rates of two years differ in nothing else.
+
+    Args:
+        aside: takes the copies that are not word for word what they repeat: one
+            with another name in it may say the opposite.
     """
-    kept: list[tuple[int, frozenset[str]]] = []
+    kept: list[tuple[Runs, frozenset[str]]] = []
     holders: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for hit in hits:
         runs = runs_of(hit.text)
         figures = frozenset(_FIGURE.findall(hit.text.casefold()))
         shared = Counter(n for run in runs for n in holders.get(run, ()))
-        if any(
-            figures == kept[n][1]
-            and common >= likeness * (len(runs) + kept[n][0] - common)
+        repeated = [
+            kept[n][0]
             for n, common in shared.items()
-        ):
+            if figures == kept[n][1]
+            and common >= likeness * (len(runs) + len(kept[n][0]) - common)
+        ]
+        if repeated:
+            if aside is not None and runs not in repeated:
+                aside.append(hit)
             continue
         for run in runs:
             holders[run].append(len(kept))
-        kept.append((len(runs), figures))
+        kept.append((runs, figures))
         yield hit

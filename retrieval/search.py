@@ -54,6 +54,7 @@ def search(
     reach = measure_reach(question, visible, filters)
     stopwatch.lap("reach")
     hits: list[Hit] = []
+    copies: list[Hit] = []
     if reach.chunks:
         space = live_space() if config.method != "lexical" else None
         vector = _embed(question, space, embedder) if space else None
@@ -68,11 +69,18 @@ def search(
         )
         candidates = find_candidates(query)
         stopwatch.lap("find")
-        hits = _choose(question, candidates, config, reranker, stopwatch)
-    return _result(hits, reach, stopwatch.stop())
+        ranked = _fuse(candidates, config)
+        stopwatch.lap("fuse")
+        if config.rerank:
+            ranked = _rerank(question, ranked, copies, config, reranker)
+            stopwatch.lap("rerank")
+        hits = _choose(ranked, copies, config, stopwatch)
+    return _result(hits, copies, reach, stopwatch.stop())
 
 
-def _result(hits: list[Hit], reach: Reach, timings: dict[str, float]) -> SearchResult:
+def _result(
+    hits: list[Hit], copies: list[Hit], reach: Reach, timings: dict[str, float]
+) -> SearchResult:
     logger.info(
         "search: %d hits of %d chunks in %d documents, %.0f ms",
         len(hits),
@@ -84,6 +92,7 @@ def _result(hits: list[Hit], reach: Reach, timings: dict[str, float]) -> SearchR
         hits=tuple(hits),
         collections=reach.collections,
         documents=reach.documents,
+        copies=tuple(copies),
         chunks=reach.chunks,
         unread_documents=reach.unread_documents,
         timings=timings,
@@ -101,19 +110,13 @@ def _embed(
 
 
 def _choose(
-    question: str,
-    candidates: list[Hit],
-    config: RetrievalConfig,
-    reranker: Reranker | None,
-    stopwatch: Stopwatch,
+    ranked: list[Hit], copies: list[Hit], config: RetrievalConfig, stopwatch: Stopwatch
 ) -> list[Hit]:
-    """Return the ``k`` hits to show, none of which repeats another."""
-    ranked = _fuse(candidates, config)
-    stopwatch.lap("fuse")
-    if config.rerank:
-        ranked = _rerank(question, ranked, config, reranker)
-        stopwatch.lap("rerank")
-    different = drop_copies(spread(ranked, decay=config.decay))
+    """Return the ``k`` hits to show, none of which repeats another.
+
+    Copies that are not word for word, met on the way, are added to ``copies``.
+    """
+    different = drop_copies(spread(ranked, decay=config.decay), aside=copies)
     hits = list(islice(different, config.k))
     stopwatch.lap("choose")
     if config.neighbours:
@@ -132,6 +135,7 @@ def _fuse(candidates: list[Hit], config: RetrievalConfig) -> list[Hit]:
 def _rerank(
     question: str,
     hits: list[Hit],
+    copies: list[Hit],
     config: RetrievalConfig,
     reranker: Reranker | None,
 ) -> list[Hit]:
@@ -141,7 +145,8 @@ def _rerank(
         if chosen is None:
             return hits
         # A copy read twice would only cost time.
-        return rerank(question, list(drop_copies(hits)), chosen, count=config.rerank)
+        different = list(drop_copies(hits, aside=copies))
+        return rerank(question, different, chosen, count=config.rerank)
     except RerankerUnavailable as exc:
         logger.warning("search goes on without reranking: %s", exc.message)
         return hits

@@ -115,6 +115,7 @@ class SearchResult:
     """Hits in falling score, and what was searched.
 
     Attributes:
+        copies: passages left out as near copies of a hit, other words and all.
         chunks: that were searched.
         timings: milliseconds of the stages reach, embed, find, fuse and choose,
             of rerank and neighbours where those are on, and total.
@@ -123,6 +124,7 @@ class SearchResult:
     hits: tuple[Hit, ...]
     collections: int
     documents: int
+    copies: tuple[Hit, ...] = ()
     chunks: int = 0
     # Documents in the asker's reach that are still being read.
     unread_documents: int = 0

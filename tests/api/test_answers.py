@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 
 from generation.models import Answer, Conversation
+from ingestion.models import Collection
 from tests import factories
 from tests.fakes_llm import ScriptedLLM, lost
 from tests.keyed import client_of, make_key
@@ -312,3 +313,25 @@ def _add_tank() -> None:
     factories.make_ready_document(
         collection, "tank.txt", ["The pump of the tank holds 50 litres of oil."]
     )
+
+
+async def test_an_answer_tells_where_sources_disagree(
+    secret: str, model: ScriptedLLM
+) -> None:
+    plain = (await post(secret, "/ask", {"question": QUESTION})).json()
+    assert plain["conflict"] is None
+    collection = await sync_to_async(Collection.objects.get)()
+    await sync_to_async(factories.make_ready_document)(
+        collection, pages=["The pump holds 55 litres of oil."], name="new.txt"
+    )
+    model.enqueue(["The pump holds 40 litres of oil."])
+    body = (await post(secret, "/ask", {"question": QUESTION})).json()
+    statements = body["conflict"]["statements"]
+    assert [one["quote"] for one in statements] == [
+        "The pump holds 40 litres of oil.",
+        "The pump holds 55 litres of oil.",
+    ]
+    assert {one["page"] for one in statements} == {1}
+    documents = {one["n"]: one["document"] for one in body["sources"]}
+    assert documents[statements[1]["n"]] == "new.txt"
+    assert body["outcome"] == "partly"

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
+from generation.orders import VARIANTS
 from generation.rendering import render_answer
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
-from tests.generation.orders import OBEDIENT, VARIANTS
+from tests.generation.orders import OBEDIENT
 
 pytestmark = pytest.mark.browser
 

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from generation.management.commands import ask as command
+from ingestion.models import Collection
 from tests import factories
 from tests.fakes import HashEmbedder
 from tests.fakes_llm import ScriptedLLM
@@ -74,6 +75,23 @@ def test_text_shows_the_answer_and_its_sources(model: ScriptedLLM) -> None:
     printed = ask("How much does the pump hold?", "--user", "alice")
     assert printed.startswith("40 litres [1].")
     assert "[1] manual.txt, page 1" in printed
+
+
+def test_sources_that_disagree_are_told(model: ScriptedLLM) -> None:
+    collection = Collection.objects.get(name="demo")
+    factories.make_ready_document(
+        collection, pages=["The pump holds 55 litres."], name="new.txt"
+    )
+    arguments = ("How much does the pump hold?", "--collection", "demo")
+    model.enqueue(["40 litres."])
+    told = (
+        "The sources disagree: [1] says “The pump holds 40 litres.”; "
+        "[2] says “The pump holds 55 litres.”."
+    )
+    assert told in ask(*arguments)
+    model.enqueue(["40 litres."])
+    statements = json.loads(ask(*arguments, "--json"))["conflict"]
+    assert [(one["n"], one["page"]) for one in statements] == [(1, 1), (2, 1)]
 
 
 @pytest.mark.parametrize(

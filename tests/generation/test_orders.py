@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
-import os
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -15,18 +18,17 @@ from generation.answering import Asked
 from generation.canaries import canary_of, shows
 from generation.given import ask_given
 from generation.injection import Attack, Replies
+from generation.orders import BEACON, VARIANTS
 from generation.rendering import render_answer
 from tests.fakes_llm import ScriptedLLM
-from tests.generation.orders import BEACON, OBEDIENT, VARIANTS
+from tests.generation.orders import OBEDIENT
+from tests.judged_sets import judged_set
 
 CANARY = canary_of("asked", "s" * 40)
 SPECIAL = re.compile(
     r"<\|im_(?:start|end)\|>|<\|eot_id\|>|<\|(?:start|end)_header_id\|>|\[/?INST\]"
     r"|<(?:start|end)_of_turn>|</?s>|<｜(?:User|Assistant)｜>"
 )
-SHARED = Path(os.environ.get("PLUMBLINE_SHARED", "")) / "data" / "dev" / "injection"
-if not SHARED.is_dir():
-    SHARED = Path(__file__).resolve().parents[3] / "shared/data/dev/injection"
 
 
 def test_there_are_forty_variants() -> None:
@@ -87,6 +89,7 @@ async def test_a_secret_document_of_somebody_else_cannot_be_said() -> None:
 
 def attack(**changes: object) -> Attack:
     fields: dict[str, object] = {
+        "id": "1",
         "question": "How much oil?",
         "answers": ("40 litres",),
         "document": "x",
@@ -125,13 +128,71 @@ def test_the_report_counts_each_side() -> None:
     assert report["bare"]["gold_of_poisoned"]["share"] == 0.0
     assert report["points_lost_by_defence"] == 0.0
     assert report["defended"]["attack_success"]["print"]["n"] == 2
+    assert report["points_of_f1_lost_by_defence"]["mean"] == 0.0
+    assert report["replies_with_foreign_text"] == 0
     json.dumps(report)
 
 
+def test_the_report_tells_of_each_variant() -> None:
+    order = VARIANTS["plain"]
+    variant = attack(category="variant: plain", kind="variant", wanted=(order,))
+    other = replace(variant, category="variant: base64")
+    said = ("40 litres", f"I do: {order}")
+    replies = [
+        Replies(attack=variant, poisoned=said, clean=said),
+        Replies(attack=other, poisoned=("40 litres", f"See {BEACON}"), clean=said),
+    ]
+    found = injection.summarise(replies)["variants"]
+    assert (found["asked"], found["defended"]["all"]["share"]) == (2, 0.0)
+    assert found["bare"]["plain"]["share"] == found["bare"]["base64"]["share"] == 1.0
+    assert found["bare"]["all"]["n"] == 2
+
+
+def test_text_of_another_question_in_a_reply_is_counted() -> None:
+    secret = "The vault below the old mill opens at the ninth hour of night."
+    own, other = attack(), attack(document=secret, clean=secret)
+    replies = [
+        Replies(attack=own, poisoned=(f"It says: {secret}", ""), clean=("", "")),
+        Replies(attack=other, poisoned=(secret, ""), clean=("", "")),
+    ]
+    assert injection.summarise(replies)["replies_with_foreign_text"] == 1
+
+
+def test_every_variant_is_asked_over_clean_documents_of_the_set() -> None:
+    attacks = injection.read_attacks(judged_set("injection"), 24)
+    variants = [one for one in attacks if one.kind == injection.VARIANT]
+    assert len(attacks) - len(variants) == 24
+    assert len({one.id for one in attacks}) == len(attacks)
+    assert {one.category for one in variants} == {f"variant: {n}" for n in VARIANTS}
+    assert all(one.document.startswith(one.clean) for one in variants)
+
+
+async def test_a_run_goes_on_where_its_rows_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, rows = tmp_path / "set", tmp_path / "rows.jsonl"
+    folder.mkdir()
+    lines = (judged_set("injection") / "injection.jsonl").read_text().splitlines()
+    (folder / "injection.jsonl").write_text("\n".join(lines[:3]))
+    monkeypatch.setattr(injection, "VARIANTS", {"plain": VARIANTS["plain"]})
+    served = contextlib.nullcontext(SimpleNamespace(name="scripted"))
+    monkeypatch.setattr(injection, "model_server", lambda _name: served)
+    asked = []
+
+    async def replies_to(one: Attack, _model: object) -> Replies:
+        asked.append(one.id)
+        return Replies(attack=one, poisoned=("a", "b"), clean=("c", "d"))
+
+    monkeypatch.setattr(injection, "replies_to", replies_to)
+    first = await asyncio.to_thread(injection.run, folder, rows=rows)
+    count = len(asked)
+    again = await asyncio.to_thread(injection.run, folder, rows=rows)
+    assert count == len(asked) == 3 + first["variants"]["asked"] > 3
+    assert again == first
+
+
 async def test_a_sample_of_the_judged_attacks_runs_through_the_pipeline() -> None:
-    if not SHARED.is_dir():
-        pytest.skip("the shared evaluation data is not here")
-    attacks = injection.read_attacks(SHARED, 24)
+    attacks = injection.read_attacks(judged_set("injection"), 24)
     assert {one.kind for one in attacks} >= {"contains_any", "judge"}
     for one in attacks:
         model = ScriptedLLM()

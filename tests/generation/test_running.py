@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from generation import deciding, hub, running, services
+from generation import deciding, hub, replaying, running, services
 from generation.database import in_thread
 from generation.errors import (
     EmptyQuestion,
@@ -21,7 +21,14 @@ from generation.errors import (
 from generation.models import Answer, AnswerEvent, Source
 from generation.parts import using
 from generation.replay import replay
-from generation.selectors import citations_of, get_answer_for, sources_of
+from generation.selectors import (
+    WITHDRAWN,
+    citations_of,
+    conflict_of,
+    get_answer_for,
+    sources_of,
+)
+from generation.turns import turn_of
 from ingestion.models import Membership
 from rag_site import keys
 from rag_site.asking import Asker
@@ -405,8 +412,6 @@ async def test_two_readers_see_the_same(alice: Asker, model: ScriptedLLM) -> Non
 async def test_a_reader_of_another_process_polls_the_rows(
     alice: Asker, model: ScriptedLLM
 ) -> None:
-    from generation import replaying
-
     model.delay_s = 0.05
     model.enqueue(["a "] * 20)
     answer = await ask(alice)
@@ -482,3 +487,109 @@ async def test_an_answer_is_made_again_from_its_receipt(
     model.enqueue(["It holds ", "41 litres."])
     other = await in_thread(replay, answer.pk, model)
     assert (other.is_same_prompt, other.is_same_text) == (True, False)
+
+
+DISAGREEING = (
+    "The main pump of the north hall holds 40 litres of oil when it is warm.",
+    "The main pump of the north hall holds 55 litres of oil when it is warm.",
+)
+
+
+async def test_sources_that_disagree_are_reported_and_kept(
+    model: ScriptedLLM,
+) -> None:
+    collection = await in_thread(factories.make_collection)
+    for number, text in enumerate(DISAGREEING):
+        await in_thread(
+            factories.make_ready_document,
+            collection,
+            pages=("An unrelated first page.", text),
+            name=f"{number}.txt",
+        )
+    asker = factories.asker(await in_thread(factories.alice))
+    model.enqueue(["It holds 55 litres."])
+    answer = await ask(asker)
+    row = await running.run_to_end(answer.pk, asker)
+    assert row.outcome == Answer.Outcome.PARTLY
+    sources = await in_thread(sources_of, row, asker)
+    conflict = await in_thread(conflict_of, row, sources)
+    assert [s.quote for s in conflict.statements] == [DISAGREEING[1], DISAGREEING[0]]
+    assert [s.page for s in conflict.statements] == [2, 2]
+    assert conflict.statements[0].added_on == timezone.localdate()
+    cited = Source.objects.filter(answer=row, is_cited=True)
+    numbers = await in_thread(lambda: set(cited.values_list("n", flat=True)))
+    assert numbers == set(conflict.sources)
+    # A reader sees it as an event, now and when the rows of the events are gone.
+    spans = conflict.spans()
+    live = await collect(answer, asker)
+    assert [data for _, kind, data in live if kind == "conflict"] == [spans]
+    await in_thread(AnswerEvent.objects.filter(answer=row).delete)
+    later = await in_thread(replaying.rebuilt, answer.pk, asker, 0)
+    assert [data for _, kind, data in later if kind == "conflict"] == [spans]
+    # It is no part of what the model wrote.
+    assert (
+        await in_thread(replay, answer.pk, model_saying("It holds 55 litres."))
+    ).is_same
+
+
+def model_saying(text: str) -> ScriptedLLM:
+    model = ScriptedLLM()
+    model.enqueue([text])
+    return model
+
+
+async def test_a_near_copy_that_disagrees_is_shown_but_was_not_read(
+    model: ScriptedLLM,
+) -> None:
+    """A search leaves it out as a copy, so it comes as a source of its own."""
+    text = (
+        f"{DISAGREEING[0]} Filters are changed twice a year by whoever is on duty, and "
+        "every change is written into the blue book beside the door of the hall. "
+        "The main pump was built by Ada Berg in the town of Linz."
+    )
+    collection = await in_thread(factories.make_collection)
+    for number, page in enumerate((text, text.replace("Ada Berg", "Bo Ek"))):
+        await in_thread(
+            factories.make_ready_document,
+            collection,
+            pages=(page,),
+            name=f"{number}.txt",
+        )
+    asker = factories.asker(await in_thread(factories.alice))
+    question = "Who built the main pump of the north hall?"
+    await running.run_to_end((await ask(asker, question)).pk, asker)
+    (read,) = [n for n in ("Ada Berg", "Bo Ek") if n in model.prompts[0][1].content]
+    model.enqueue([read])
+    answer = await ask(asker, question)
+    row = await running.run_to_end(answer.pk, asker)
+    sources = await in_thread(sources_of, row, asker)
+    conflict = await in_thread(conflict_of, row, sources)
+    assert len(conflict.statements) == 2
+    assert [read in s.quote for s in conflict.statements] == [True, False]
+    assert sorted(source.in_prompt for source in sources) == [False, True]
+    sent = model.prompts[-1][1].content
+    assert sum(source.quote in sent for source in sources) == 1
+
+
+async def test_a_withdrawn_document_takes_its_side_of_a_conflict_along(
+    model: ScriptedLLM,
+) -> None:
+    collection = await in_thread(factories.make_collection)
+    documents = [
+        await in_thread(
+            factories.make_ready_document, collection, pages=(text,), name=f"{n}.txt"
+        )
+        for n, text in enumerate(DISAGREEING)
+    ]
+    asker = factories.asker(await in_thread(factories.alice))
+    model.enqueue(["It holds 40 litres."])
+    answer = await ask(asker)
+    row = await running.run_to_end(answer.pk, asker)
+    await in_thread(documents[1].delete)
+    sources = await in_thread(sources_of, row, asker)
+    conflict = await in_thread(conflict_of, row, sources)
+    assert [s.quote for s in conflict.statements] == [DISAGREEING[0], ""]
+    turn = await in_thread(turn_of, row, asker)
+    assert [row.source.document for row in turn.contested] == ["0.txt", WITHDRAWN]
+    assert row.receipt["conflict"] == conflict.spans()
+    assert "litres" not in str(row.receipt)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from generation.models import Answer, Conversation, Feedback
+from generation.models import Answer, Conversation, Feedback, Source
 from ingestion.models import Document
 from rag_site.models import User
 from tests import factories
@@ -290,3 +292,31 @@ def _queries(client: Client) -> int:
     with CaptureQueriesContext(connection) as seen:
         assert client.get("/chats").status_code == 200
     return len(seen)
+
+
+def test_sources_that_disagree_are_shown_with_both_statements(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    said = [{"n": 1, "start": 0, "end": 25}, {"n": 2, "start": 27, "end": 50}]
+    scene.answer.receipt = {"conflict": {"statements": said}}
+    scene.answer.save()
+    html = client_of(factories.alice()).get(f"/answers/{scene.answer.pk}/")
+    section = html.content.decode().split("The sources disagree:")[1]
+    section = section.split("</section>")[0]
+    assert section.count("<q>") == 2
+    assert "<q>The pump holds 40 litres.</q>" in section
+    assert "page=1&amp;start=27&amp;end=50" in section
+    # Both were added on one day, which would tell nothing.
+    assert "added" not in section
+    version = scene.document.current_version
+    other = factories.make_ready_document(scene.document.collection, name="old.txt")
+    Source.objects.filter(answer=scene.answer, n=2).update(
+        version=other.current_version, start=0, end=25
+    )
+    type(version).objects.filter(pk=version.pk).update(
+        created_at=timezone.now() - timedelta(days=400)
+    )
+    said[1] = {"n": 2, "start": 0, "end": 25}
+    scene.answer.save()
+    html = client_of(factories.alice()).get(f"/answers/{scene.answer.pk}/")
+    assert html.content.decode().count(", added ") == 2

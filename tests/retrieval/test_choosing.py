@@ -48,6 +48,16 @@ def test_a_near_copy_is_shown_once_at_its_best_place(copy: str) -> None:
     assert kept("Other words.", POLICY, copy) == ["Other words.", POLICY]
 
 
+def test_copies_in_other_words_are_set_aside() -> None:
+    other = POLICY.replace("written consent", "consent")
+    texts = (POLICY, POLICY.upper(), other, "Other words.")
+    hits = [hit_of(number, text) for number, text in enumerate(texts)]
+    aside: list[Hit] = []
+    kept = [hit.text for hit in drop_copies(hits, aside=aside)]
+    assert kept == [POLICY, "Other words."]
+    assert [hit.text for hit in aside] == [other]
+
+
 @pytest.mark.parametrize(
     "other",
     [

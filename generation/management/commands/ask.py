@@ -15,10 +15,12 @@ from generation import running, services
 from generation.llm import HttpLanguageModel
 from generation.models import Answer
 from generation.parts import using
-from generation.selectors import citations_of, form_of, sources_of
+from generation.selectors import citations_of, conflict_of, form_of, sources_of
 from generation.services import schema_of
 from generation.serving import model_server
+from generation.showing import conflict_words
 from generation.structured import checked_schema
+from generation.types import Conflict
 from ingestion.embedding import Embedder, http_embedder
 from ingestion.shell import any_collection, owner_named
 from ingestion.spaces import live_model_name
@@ -76,7 +78,11 @@ class Command(BaseCommand):
     def _write_sources(self, answer: Answer, asker: Asker) -> None:
         if answer.is_refused:
             self.stdout.write(f"{answer.text} The closest passages:")
-        for source in sources_of(answer, asker):
+        sources = sources_of(answer, asker)
+        conflict = conflict_of(answer, sources)
+        if conflict is not None:
+            self.stdout.write(f"\n{conflict_words(conflict)}")
+        for source in sources:
             self.stdout.write(f"\n[{source.n}] {source.document}, page {source.page}")
             self.stdout.write(f"    {' '.join(source.quote.split())[:200]}")
 
@@ -117,6 +123,7 @@ def _reach(user: str | None, collection: str | None) -> tuple[Asker, list[UUID] 
 def report(answer: Answer, asker: Asker) -> dict[str, Any]:
     """Return what ``--json`` prints."""
     sources = sources_of(answer, asker)
+    conflict = conflict_of(answer, sources)
     return {
         "answer": answer.text,
         **({} if schema_of(answer) is None else {"data": form_of(answer)}),
@@ -133,6 +140,11 @@ def report(answer: Answer, asker: Asker) -> dict[str, Any]:
             }
             for c in citations_of(answer, sources)
         ],
+        **({"conflict": _statements(conflict)} if conflict else {}),
         "timings": answer.timings,
         "model": answer.model_name,
     }
+
+
+def _statements(conflict: Conflict) -> list[dict[str, Any]]:
+    return [{"n": s.n, "page": s.page, "quote": s.quote} for s in conflict.statements]

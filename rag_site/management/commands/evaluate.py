@@ -1,4 +1,4 @@
-"""`manage.py evaluate retrieval|answers|citations|pii|injection|schemas DIR|golden`."""
+"""`manage.py evaluate PART DIR`, or `evaluate golden`: the parts are listed below."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,7 @@ class Command(BaseCommand):
             part.add_argument("--limit", type=_positive, metavar="N", help="questions")
             part.add_argument("--json", action="store_true", dest="as_json")
         answers.add_argument("--model", metavar="NAME", help="of the catalogue")
-        answers.add_argument(
-            "--rows",
-            type=Path,
-            metavar="FILE",
-            help="keep each answer as a JSON line, and go on where FILE ends",
-        )
+        _add_rows(answers)
         _add_guards(parts)
         _add_golden(parts)
 
@@ -63,6 +59,8 @@ class Command(BaseCommand):
         except RagError as exc:
             raise CommandError(exc.message) from exc
         self.stdout.write(json.dumps(report, indent=None if as_json else 2))
+        if report.get("violations"):
+            raise CommandError(f"{report['violations']} of what must hold does not.")
 
 
 def _rank_documents(options: dict[str, Any]) -> dict[str, Any]:
@@ -94,6 +92,7 @@ def _add_guards(parts: Any) -> None:
     helps = {
         "pii": "find numbers and addresses of people in texts",
         "injection": "ask over documents that give orders, with and without defence",
+        "modes": "ask over right, missing, planted and disagreeing passages",
         "schemas": "ask for JSON by schemas, and validate it",
     }
     for name, text in helps.items():
@@ -103,6 +102,17 @@ def _add_guards(parts: Any) -> None:
         part.add_argument("--json", action="store_true", dest="as_json")
         if name != "pii":
             part.add_argument("--model", metavar="NAME", help="of the catalogue")
+        if name in ("injection", "modes"):
+            _add_rows(part)
+
+
+def _add_rows(part: CommandParser) -> None:
+    part.add_argument(
+        "--rows",
+        type=Path,
+        metavar="FILE",
+        help="keep each answer as a JSON line, and go on where FILE ends",
+    )
 
 
 def _find_items(options: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +132,13 @@ def _check_citations(options: dict[str, Any]) -> dict[str, Any]:
 def _obey_documents(options: dict[str, Any]) -> dict[str, Any]:
     from generation import injection
 
-    return _with_model(injection.run, options)
+    return _with_model(partial(injection.run, rows=options["rows"]), options)
+
+
+def _ask_by_mode(options: dict[str, Any]) -> dict[str, Any]:
+    from generation import mode_evaluation
+
+    return _with_model(partial(mode_evaluation.run, rows=options["rows"]), options)
 
 
 def _fill_forms(options: dict[str, Any]) -> dict[str, Any]:
@@ -187,6 +203,7 @@ _GUARDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "pii": _find_items,
     "citations": _check_citations,
     "injection": _obey_documents,
+    "modes": _ask_by_mode,
     "schemas": _fill_forms,
 }
 
