@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -11,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from generation import config
-from generation.answering import Asked, Means, answer
+from generation.answering import Asked, Means
 from generation.database import in_thread
-from generation.given import end_of
+from generation.gathering import gather
 from generation.invariants import held_of
 from generation.kept_rows import KeptRows
 from generation.llm import LanguageModel
 from generation.scoring import Outcome, summarise
 from generation.serving import model_server
-from generation.types import CitationFound, Sources
 from ingestion.embedding import Embedder
 from ingestion.selectors import quote
 from ingestion.visibility import Visible
@@ -69,7 +67,9 @@ def run(
     with model_server(model) as served:
         means = means_of(visible, served, reader.embedder)
         outcomes = asyncio.run(ask_all(questions, means, Kept(rows), progress))
-    return {"dataset": directory.resolve().name, **summarise(outcomes)}
+    in_force = config.generation_config().refusal_threshold
+    figures = summarise(outcomes, in_force=in_force)
+    return {"dataset": directory.resolve().name, **figures}
 
 
 def read_questions(directory: Path) -> Iterator[Question]:
@@ -126,23 +126,18 @@ async def ask_all(
 
 
 async def ask_one(question: Question, means: Means) -> Outcome:
-    started = time.perf_counter()
     asked = Asked(question=question.text, user="evaluation")
-    events = [event async for event in answer(asked, means)]
-    seconds = time.perf_counter() - started
-    shown = [s for event in events if isinstance(event, Sources) for s in event.sources]
-    names = {source.n: source.document for source in shown}
-    found = [event for event in events if isinstance(event, CitationFound)]
-    end = end_of(events)
+    made = await gather(asked, means)
     return Outcome(
         gold=question.answers,
-        answer=end.text,
-        is_refused=end.refused,
+        answer=made.end.text,
+        is_refused=made.end.refused,
         contexts=question.contexts,
-        cited=frozenset(names[n] for c in found for n in c.sources),
-        verdicts=tuple(c.verdict for c in found),
-        seconds=seconds,
-        prompt_tokens=end.timings.get("prompt_tokens", 0.0),
-        confidence=end.receipt["judgement"].get("confidence"),
-        held=await in_thread(held_of, asked, events, quote),
+        cited=frozenset(source.document for source in made.cited),
+        verdicts=tuple(c.verdict for c in made.citations),
+        seconds=made.seconds,
+        prompt_tokens=made.end.timings.get("prompt_tokens", 0.0),
+        answer_tokens=made.end.timings.get("answer_tokens", 0.0),
+        confidence=made.confidence,
+        held=await in_thread(held_of, asked, made.events, quote),
     )

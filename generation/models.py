@@ -5,7 +5,10 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+
+from generation import curating_models  # noqa: F401 - Django looks here
 
 
 class Conversation(models.Model):
@@ -55,6 +58,8 @@ class Answer(models.Model):
     )
     # Collections asked, as strings; empty: all that the asker could see.
     collections = models.JSONField(default=list)
+    # The same with every collection named: whose curators learn of the question.
+    asked_of = models.JSONField(default=list)
     question = models.TextField()
     # The question as searched: follow-ups are made to stand alone.
     standalone_question = models.TextField(blank=True)
@@ -91,7 +96,12 @@ class Answer(models.Model):
         indexes = [
             models.Index(
                 fields=["conversation", "created_at"], name="answer_in_conversation"
-            )
+            ),
+            GinIndex(
+                fields=["asked_of"],
+                name="answer_asked_of",
+                opclasses=["jsonb_path_ops"],
+            ),
         ]
 
     def __str__(self) -> str:

@@ -44,6 +44,7 @@ class Outcome:
     prompt_tokens: float
     confidence: float | None = None
     held: Mapping[str, int] = field(default_factory=dict)
+    answer_tokens: float = 0.0
 
 
 def normalise(text: str) -> list[str]:
@@ -69,8 +70,14 @@ def _f1(answer: list[str], gold: list[str]) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
-def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Return the figures of ``evaluate answers`` that follow from the outcomes."""
+def summarise(
+    outcomes: Sequence[Outcome], *, in_force: float | None = None
+) -> dict[str, Any]:
+    """Return the figures of ``evaluate answers`` that follow from the outcomes.
+
+    Args:
+        in_force: the threshold that they were answered with.
+    """
     return {
         "questions": len(outcomes),
         "answerable": _answerable([o for o in outcomes if o.gold]),
@@ -82,40 +89,53 @@ def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         },
         "prompt_tokens": {"mean": _mean([o.prompt_tokens for o in outcomes])},
         "ci95": intervals(outcomes),
-        "curve": curve(outcomes),
+        "curve": curve(outcomes, in_force=in_force),
         **invariants.summed([outcome.held for outcome in outcomes]),
     }
 
 
-def curve(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def curve(
+    outcomes: Sequence[Outcome], *, in_force: float | None = None
+) -> list[dict[str, Any]]:
     """Return what refusing below each threshold gives, from 0.1 to 0.9.
 
     ``answered`` is the share of answerable questions that are still answered.
-    A refusal for another reason than confidence is one at every threshold.
+    A refusal for another reason than confidence is one at every threshold. ``f1``
+    counts a refused answerable question as 0; it is None where the threshold is so
+    low that answers would have been written which were not.
+
+    Args:
+        in_force: the threshold that they were answered with; it has a row too.
     """
-    rows = []
-    for step in range(1, 10):
-        threshold = step / 10
-        refused = [o for o in outcomes if _is_below(o, threshold)]
-        right = [o for o in refused if not o.gold]
-        answerable = [o for o in outcomes if o.gold]
-        rows.append(
-            {
-                "threshold": threshold,
-                "precision": _share(len(right), len(refused)),
-                "recall": _share(len(right), len(outcomes) - len(answerable)),
-                "answered": _share(
-                    len(answerable) - (len(refused) - len(right)), len(answerable)
-                ),
-            }
-        )
-    return rows
+    steps = {step / 10 for step in range(1, 10)}
+    if in_force is not None:
+        steps.add(in_force)
+    return [_at(outcomes, threshold, in_force) for threshold in sorted(steps)]
 
 
-def _is_below(outcome: Outcome, threshold: float) -> bool:
+def _at(
+    outcomes: Sequence[Outcome], threshold: float, in_force: float | None
+) -> dict[str, Any]:
+    refused = [o for o in outcomes if _is_below(o, threshold, in_force)]
+    right = [o for o in refused if not o.gold]
+    answerable = [o for o in outcomes if o.gold]
+    answered = [o for o in answerable if not _is_below(o, threshold, in_force)]
+    is_known = not any(o.is_refused for o in answered)
+    found = sum(f1(o.answer, o.gold) for o in answered)
+    return {
+        "threshold": threshold,
+        "precision": _share(len(right), len(refused)),
+        "recall": _share(len(right), len(outcomes) - len(answerable)),
+        "answered": _share(len(answered), len(answerable)),
+        "f1": _share(found, len(answerable)) if is_known else None,
+    }
+
+
+def _is_below(outcome: Outcome, threshold: float, in_force: float | None) -> bool:
     if outcome.confidence is None:
         return outcome.is_refused
-    return outcome.confidence < threshold
+    is_own_word = in_force is not None and outcome.confidence >= in_force
+    return outcome.confidence < threshold or (outcome.is_refused and is_own_word)
 
 
 def _answerable(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -176,7 +196,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return _rounded(fmean(values)) if values else None
 
 
-def _share(part: int, whole: int) -> float | None:
+def _share(part: float, whole: int) -> float | None:
     return _rounded(part / whole) if whole else None
 
 

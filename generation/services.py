@@ -93,6 +93,7 @@ def ask(
             conversation=conversation,
             question=question,
             collections=[str(pk) for pk in wanted],
+            asked_of=[str(pk) for pk in wanted or _all_of(asker)],
             parameters={"filters": as_json(filters)} if filters else {},
             via=via,
         )
@@ -159,6 +160,10 @@ def _reach(
     if not documents.exclude(state=Document.State.CANCELLED).exists():
         raise NothingToSearch
     return chosen
+
+
+def _all_of(asker: Asker) -> list[UUID]:
+    return list(collections_visible_to(asker).order_by().values_list("pk", flat=True))
 
 
 def _of_conversation(asker: Asker, conversation: Conversation | None) -> list[UUID]:

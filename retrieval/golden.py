@@ -19,6 +19,7 @@ from ingestion.spaces import live_space
 from ingestion.visibility import Visible, documents_visible_to
 from rag_site.asking import Asker
 from rag_site.errors import Conflict, NotFound, ValidationFailed
+from retrieval import golden_answers
 from retrieval.copies import containment, runs_of
 from retrieval.filters import parse
 from retrieval.models import GoldenQuestion, GoldenRun
@@ -197,7 +198,7 @@ def last_runs(collection: Collection, count: int = 2) -> Sequence[GoldenRun]:
 
 
 def exported(collection: Collection) -> list[dict[str, Any]]:
-    """Return the set as the lines of a JSONL file."""
+    """Return the set as the lines of a JSONL file: right passages, then right answers."""
     rows = GoldenQuestion.objects.filter(collection=collection).select_related(
         "document"
     )
@@ -209,7 +210,7 @@ def exported(collection: Collection) -> list[dict[str, Any]]:
             "passage": row.passage,
         }
         for row in rows
-    ]
+    ] + golden_answers.exported(collection)
 
 
 def imported(
@@ -217,30 +218,57 @@ def imported(
 ) -> tuple[int, int]:
     """Add the lines of a JSONL file; return how many were new, and known before.
 
-    All or nothing.
+    A line says which passage is right (``document``, ``passage``, ``page``), what a
+    right answer says (``answers``, empty if the documents hold none), or both. All
+    or nothing.
 
     Raises:
         ValidationFailed: a line lacks something, or names a document that is not
             in the collection.
     """
     by_path = {row.path: row.pk for row in _documents(asker, collection)}
-    added = known = 0
+    found: list[bool] = []
     with transaction.atomic():
         for number, line in enumerate(lines, 1):
-            try:
-                with transaction.atomic():
-                    _add(
-                        collection,
-                        question=_text(line, "question", number),
-                        document_id=_document(by_path, line, number),
-                        passage=_text(line, "passage", number),
-                        page=_page(line, number),
-                        added_by=asker.user_id,
-                    )
-                added += 1
-            except GoldenKnown:
-                known += 1
-    return added, known
+            has_answers = isinstance(line, dict) and "answers" in line
+            if has_answers:
+                found.append(_import_answers(asker, collection, line, number))
+            if not has_answers or "passage" in line:
+                found.append(_import_passage(asker, collection, line, number, by_path))
+    return sum(found), len(found) - sum(found)
+
+
+def _import_answers(
+    asker: Asker, collection: Collection, line: Mapping[str, Any], number: int
+) -> bool:
+    return golden_answers.save(
+        collection,
+        question=_text(line, "question", number),
+        accepted=golden_answers.answers_of(line, number),
+        added_by=asker.user_id,
+    )
+
+
+def _import_passage(
+    asker: Asker,
+    collection: Collection,
+    line: Mapping[str, Any],
+    number: int,
+    by_path: Mapping[str, UUID],
+) -> bool:
+    try:
+        with transaction.atomic():
+            _add(
+                collection,
+                question=_text(line, "question", number),
+                document_id=_document(by_path, line, number),
+                passage=_text(line, "passage", number),
+                page=_page(line, number),
+                added_by=asker.user_id,
+            )
+    except GoldenKnown:
+        return False
+    return True
 
 
 def remove(collection: Collection, pk: UUID) -> None:
@@ -253,9 +281,7 @@ def remove(collection: Collection, pk: UUID) -> None:
 def _add(
     collection: Collection, *, question: str, passage: str, **fields: Any
 ) -> GoldenQuestion:
-    question = " ".join(question.replace("\x00", "").split())
-    if not parse(question)[0]:
-        raise ValidationFailed("Type a question first.")
+    question = golden_answers.cleaned_question(question)
     if GoldenQuestion.objects.filter(collection=collection).count() >= MAX_QUESTIONS:
         raise TooManyGolden(
             f"This collection has {MAX_QUESTIONS:,} golden questions, which is the "

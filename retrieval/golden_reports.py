@@ -27,7 +27,7 @@ def run(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         NotFound, NoGolden, EmbedderUnavailable, EmbedderChanged
     """
-    asker, collection = _reach(options)
+    asker, collection = reach(options)
     before = golden.last_runs(collection, 1)
     config = RetrievalConfig.from_settings(k=golden.DEPTH, method=options["method"])
     label = {"method": config.method, "weight": config.dense_weight}
@@ -50,7 +50,7 @@ def run(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def write(options: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Write the set as JSON lines. Raises NotFound."""
-    _, collection = _reach(options)
+    _, collection = reach(options)
     rows = golden.exported(collection)
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     path.write_text("".join(lines), encoding="utf-8")
@@ -59,12 +59,17 @@ def write(options: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 def read(options: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Add the lines of a file. Raises NotFound, ValidationFailed, CorpusInvalid."""
-    asker, collection = _reach(options)
+    asker, collection = reach(options)
     added, known = golden.imported(asker, collection, read_lines(path))
     return {"collection": collection.name, "imported": added, "known_before": known}
 
 
-def _reach(options: Mapping[str, Any]) -> tuple[Asker, Collection]:
+def reach(options: Mapping[str, Any]) -> tuple[Asker, Collection]:
+    """Return who acts and the collection they look after, by ``user`` and ``collection``.
+
+    Raises:
+        NotFound
+    """
     asker, name = owner_named(options["user"]), options["collection"]
     rows = collections_visible_to(asker, Role.WRITER).filter(name=name)
     found = rows.order_by("created_at").first()

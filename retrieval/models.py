@@ -1,4 +1,4 @@
-"""Questions with the passage that answers them, and how well searches found it."""
+"""Questions with the passage and the words that answer them, and how well searches did."""
 
 from __future__ import annotations
 
@@ -42,6 +42,38 @@ class GoldenQuestion(models.Model):
                 MD5("question"),
                 MD5("passage"),
                 name="golden_passage_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class GoldenAnswer(models.Model):
+    """A question of a collection and what a right answer to it says.
+
+    Words and no span: it outlives the documents, as an answer in a chat does.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    collection = models.ForeignKey(
+        "ingestion.Collection", models.CASCADE, related_name="golden_answers"
+    )
+    # Filters included, as it was typed.
+    question = models.TextField()
+    # Wordings, each of which is right. None: the documents do not hold the answer,
+    # and to say so is right.
+    accepted = models.JSONField(default=list)
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                "collection", MD5("question"), name="golden_answer_once"
             )
         ]
 

@@ -1,4 +1,4 @@
-"""`manage.py evaluate PART DIR`, or `evaluate golden`: the parts are listed below."""
+"""`manage.py evaluate PART DIR`, or `golden` and `golden-answers`: listed below."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Command(BaseCommand):
         # A line for each of thousands of searches would bury the progress bar.
         logging.getLogger("retrieval").setLevel(logging.WARNING)
         try:
-            if part == "golden":
-                report = _ask_golden(options)
+            if part in _OF_THIS_SITE:
+                report = _OF_THIS_SITE[part](options)
             elif part in _GUARDS:
                 report = _GUARDS[part](options)
             else:
@@ -163,10 +163,17 @@ def _add_golden(parts: Any) -> None:
     golden = parts.add_parser(
         "golden", help="ask the golden questions of a collection, of this site"
     )
-    golden.add_argument("--collection", metavar="NAME", required=True)
-    golden.add_argument(
-        "--user", metavar="USER", help="whose rights apply (the first administrator's)"
+    answers = parts.add_parser(
+        "golden-answers", help="answer them, where they have a golden answer"
     )
+    for part in (golden, answers):
+        part.add_argument("--collection", metavar="NAME", required=True)
+        part.add_argument(
+            "--user",
+            metavar="USER",
+            help="whose rights apply (the first administrator's)",
+        )
+        part.add_argument("--json", action="store_true", dest="as_json")
     golden.add_argument(
         "--method", choices=("hybrid", "dense", "lexical"), default="hybrid"
     )
@@ -181,7 +188,6 @@ def _add_golden(parts: Any) -> None:
         dest="import_from",
         help="add the lines of FILE to the set",
     )
-    golden.add_argument("--json", action="store_true", dest="as_json")
 
 
 def _ask_golden(options: dict[str, Any]) -> dict[str, Any]:
@@ -194,9 +200,21 @@ def _ask_golden(options: dict[str, Any]) -> dict[str, Any]:
     return golden_reports.run(options)
 
 
+def _answer_golden(options: dict[str, Any]) -> dict[str, Any]:
+    from generation import golden_answer_reports
+
+    with _bar("answering") as progress:
+        return golden_answer_reports.run(options, progress)
+
+
 _PARTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "retrieval": _rank_documents,
     "answers": _answer_questions,
+}
+# These ask this site's own collections.
+_OF_THIS_SITE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "golden": _ask_golden,
+    "golden-answers": _answer_golden,
 }
 # These need no database.
 _GUARDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {

@@ -1,0 +1,185 @@
+"""Questions that a collection did not answer well, for those who look after it.
+
+Whose curators learn of a question is decided when it is asked: those of the
+collections it was asked of (``Answer.asked_of``). They see the question, what came of
+it, and the thumb with its reason and comment; who asked is for staff only. A question
+goes from here with the chat that it stands in.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q
+from django.utils import timezone
+
+from generation.curating_models import InboxMark
+from generation.forms import FeedbackForm
+from generation.grouping import key_of
+from generation.models import Answer, Feedback
+from ingestion.models import Collection
+from rag_site import audit
+from rag_site.asking import Asker
+from rag_site.errors import NotFound
+from retrieval.filters import parse
+
+#: Questions that are looked at, the newest ones.
+MAX_QUESTIONS = 2_000
+_COMMENTS = 5
+_REASONS = dict(FeedbackForm.REASONS)
+_COLUMNS = (
+    *("id", "question", "standalone_question", "is_refused", "outcome", "missing"),
+    *("created_at", "conversation__user", "conversation__user__username"),
+    *("feedback__rating", "feedback__reason", "feedback__comment"),
+    "feedback__created_at",
+)
+
+Order = Literal["newest", "frequent"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Questions that ask the same.
+
+    Attributes:
+        question: as it was asked last.
+        refused, partly, disliked: how many of them; one may be two of these.
+        missing: names and numbers of the questions that no passage held.
+        reasons: of thumbs down, the commonest first, with how often.
+        own_answer: the newest one that the asker gave to themselves, if any.
+        askers: names, for staff; empty for others.
+    """
+
+    key: str
+    question: str
+    count: int
+    refused: int
+    partly: int
+    disliked: int
+    missing: tuple[str, ...]
+    reasons: tuple[tuple[str, int], ...]
+    comments: tuple[str, ...]
+    last_at: dt.datetime
+    is_done: bool
+    own_answer: UUID | None
+    askers: tuple[str, ...]
+
+
+def groups_of(
+    asker: Asker, collection: Collection, *, order: Order = "newest"
+) -> list[Group]:
+    """Return the questions of ``collection`` that want somebody, grouped.
+
+    The caller has seen to it that the asker looks after the collection.
+    """
+    by_key: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in _rows(collection):
+        by_key[key_of(_words(row))].append(row)
+    marks = InboxMark.objects.filter(collection=collection)
+    done = dict(marks.values_list("key", "done_at"))
+    is_staff = _is_staff(asker)
+    found = [
+        _group(key, rows, done.get(key), asker, is_staff=is_staff)
+        for key, rows in by_key.items()
+    ]
+    found.sort(key=lambda group: group.last_at, reverse=True)
+    if order == "frequent":
+        found.sort(key=lambda group: group.count, reverse=True)
+    return found
+
+
+def mark_done(asker: Asker, collection: Collection, key: str) -> None:
+    """Put the questions of ``key`` away until one is asked again. Raises NotFound."""
+    _check_known(collection, key)
+    InboxMark.objects.update_or_create(
+        collection=collection,
+        key=key,
+        defaults={"done_at": timezone.now(), "done_by_id": asker.user_id},
+    )
+    _record("inbox.done", asker, collection)
+
+
+def reopen(asker: Asker, collection: Collection, key: str) -> None:
+    """Raises NotFound."""
+    _check_known(collection, key)
+    InboxMark.objects.filter(collection=collection, key=key).delete()
+    _record("inbox.reopened", asker, collection)
+
+
+def _record(action: str, asker: Asker, collection: Collection) -> None:
+    audit.record(action, asker=asker, object_kind="collection", object_id=collection.pk)
+
+
+def _check_known(collection: Collection, key: str) -> None:
+    if not any(key_of(_words(row)) == key for row in _rows(collection)):
+        raise NotFound
+
+
+def _rows(collection: Collection) -> list[dict[str, Any]]:
+    """Return the answers in want of somebody, newest first."""
+    wanting = Q(is_refused=True) | Q(outcome=Answer.Outcome.PARTLY)
+    wanting |= Q(feedback__rating=Feedback.Rating.DOWN)
+    rows = Answer.objects.filter(
+        wanting,
+        asked_of__contains=[str(collection.pk)],
+        state=Answer.State.DONE,
+        conversation__deleted_at__isnull=True,
+    )
+    return list(rows.order_by("-created_at", "id").values(*_COLUMNS)[:MAX_QUESTIONS])
+
+
+def _words(row: dict[str, Any]) -> str:
+    """Return the question as it stands alone, without filters."""
+    standalone: str = row["standalone_question"]
+    return standalone or parse(row["question"])[0]
+
+
+def _group(
+    key: str,
+    rows: Sequence[dict[str, Any]],
+    done_at: dt.datetime | None,
+    asker: Asker,
+    *,
+    is_staff: bool,
+) -> Group:
+    down = [row for row in rows if row["feedback__rating"] == Feedback.Rating.DOWN]
+    last_at = max(_times(rows, down))
+    reasons = Counter(
+        row["feedback__reason"] for row in down if row["feedback__reason"]
+    )
+    comments = [row["feedback__comment"] for row in down if row["feedback__comment"]]
+    own = [row["id"] for row in rows if row["conversation__user"] == asker.user_id]
+    names = sorted({row["conversation__user__username"] for row in rows})
+    return Group(
+        key=key,
+        question=_words(rows[0]),
+        count=len(rows),
+        refused=sum(row["is_refused"] for row in rows),
+        partly=sum(row["outcome"] == Answer.Outcome.PARTLY for row in rows),
+        disliked=len(down),
+        missing=tuple(dict.fromkeys(part for row in rows for part in row["missing"])),
+        reasons=tuple((_REASONS.get(r, r), n) for r, n in reasons.most_common()),
+        comments=tuple(comments[:_COMMENTS]),
+        last_at=last_at,
+        is_done=done_at is not None and last_at <= done_at,
+        own_answer=own[0] if own else None,
+        askers=tuple(names) if is_staff else (),
+    )
+
+
+def _times(
+    rows: Sequence[dict[str, Any]], down: Sequence[dict[str, Any]]
+) -> list[dt.datetime]:
+    asked = [row["created_at"] for row in rows]
+    return asked + [row["feedback__created_at"] for row in down]
+
+
+def _is_staff(asker: Asker) -> bool:
+    people = get_user_model()._default_manager.filter(pk=asker.user_id, is_staff=True)
+    return people.exists()

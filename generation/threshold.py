@@ -1,0 +1,83 @@
+"""What the threshold of refusal gives: measured here, or as it was measured for us."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from generation.scoring import Outcome, curve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """What refusing below ``threshold`` gives; shares from 0 to 1, None unknown.
+
+    Attributes:
+        f1: of the answerable questions; a refused one counts as 0.
+        precision, recall: of refusals.
+        answered: share of the answerable questions that are answered.
+    """
+
+    threshold: float
+    f1: float | None
+    precision: float | None
+    recall: float | None
+    answered: float | None
+    is_in_force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipped:
+    """A curve that comes with the site."""
+
+    model: str
+    source: str
+    measured_on: dt.date
+    rows: tuple[tuple[float, float, float, float, float], ...]
+
+    def points(self, in_force: float) -> list[Point]:
+        return [
+            Point(
+                threshold=threshold,
+                f1=f1,
+                precision=precision,
+                recall=recall,
+                answered=answered,
+                is_in_force=threshold == in_force,
+            )
+            for threshold, f1, precision, recall, answered in self.rows
+        ]
+
+
+#: docs/evaluation.md, "Answers": threshold, F1, refusal precision and recall, share
+#: of answerable questions that were answered. A test compares the two.
+SHIPPED = Shipped(
+    model="qwen2.5-coder-1.5b-instruct-q4_k_m",
+    source="SQuAD 2, development half, the first 100 questions",
+    measured_on=dt.date(2026, 11, 22),
+    rows=(
+        (0.15, 0.67, 0.79, 0.24, 0.94),
+        (0.2, 0.65, 0.75, 0.26, 0.93),
+        (0.25, 0.63, 0.75, 0.33, 0.91),
+        (0.3, 0.61, 0.71, 0.37, 0.87),
+        (0.4, 0.52, 0.69, 0.63, 0.76),
+        (0.5, 0.46, 0.68, 0.85, 0.67),
+    ),
+)
+
+
+def points_of(
+    outcomes: Sequence[Outcome], config: Mapping[str, Any], in_force: float
+) -> list[Point]:
+    """Return the curve of a run; none if the model told no confidence.
+
+    Args:
+        config: of the run (generation.golden_running.configuration).
+        in_force: the threshold of the site now.
+    """
+    if all(outcome.confidence is None for outcome in outcomes):
+        return []
+    rows = curve(outcomes, in_force=config["answer: refusal_threshold"])
+    return [Point(**row, is_in_force=row["threshold"] == in_force) for row in rows]
