@@ -37,7 +37,23 @@ class Compared:
     differences: Mapping[str, Difference]
     config: Sequence[tuple[str, Any, Any]]
 
-    def count(self, wanted: str) -> int:
+    @property
+    def better(self) -> int:
+        return self._count(Change.BETTER)
+
+    @property
+    def worse(self) -> int:
+        return self._count(Change.WORSE)
+
+    @property
+    def same(self) -> int:
+        return self._count(Change.SAME)
+
+    @property
+    def new(self) -> int:
+        return self._count(None)
+
+    def _count(self, wanted: Change | None) -> int:
         return sum(pair.change == wanted for pair in self.pairs)
 
 

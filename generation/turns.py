@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from generation.approving import is_curated
 from generation.models import Answer, Conversation, Feedback
 from generation.rendering import render_answer
 from generation.selectors import citations_of, conflict_of, form_of, sources_of
@@ -64,6 +65,8 @@ class Turn:
     feedback: Feedback | None = None
     unsupported: int = 0
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    # The reader looks after a collection that was asked.
+    is_curated: bool = False
 
     @property
     def is_settled(self) -> bool:
@@ -102,6 +105,7 @@ def turn_of(answer: Answer, asker: Asker) -> Turn:
         feedback=Feedback.objects.filter(answer=answer).first(),
         unsupported=sum(c.verdict == "unsupported" for c in citations),
         filters=values_of(filters_of(answer)),
+        is_curated=is_done and is_curated(answer, asker),
     )
 
 

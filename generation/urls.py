@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from generation import views
 
@@ -18,4 +18,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("answers/<uuid:pk>/stop", views.stop, name="stop_answer"),
     path("answers/<uuid:pk>/retry", views.retry, name="retry_answer"),
     path("answers/<uuid:pk>/feedback", views.feedback, name="answer_feedback"),
+    path("", include("generation.curating_urls")),
 ]

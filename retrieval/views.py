@@ -12,14 +12,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from ingestion.forms import CollectionForm
-from ingestion.listing import collections_listed
 from ingestion.models import Collection
 from rag_site.asking import Asker, asker_of_request
 from rag_site.errors import Conflict, InvalidInput, NotFound, Unavailable
 from retrieval import golden
 from retrieval.explaining import curated_collection, explain, removed_by_rights
 from retrieval.forms import ConfigForm, QuestionForm, SaveForm
+from retrieval.framing import frame
 from retrieval.models import GoldenQuestion
 
 # A page must not be waited for longer; the command takes the time it needs.
@@ -34,7 +33,7 @@ def why(request: HttpRequest, pk: UUID) -> HttpResponse:
     collection = curated_collection(asker, pk)
     forms = _forms(request.GET)
     context = {
-        **_frame(asker, collection),
+        **frame(asker, collection),
         **forms,
         "question": "",
         "sides": [],
@@ -172,15 +171,6 @@ def _golden(collection: Collection) -> dict[str, Any]:
             }
             for row in rows.select_related("document")
         ],
-    }
-
-
-def _frame(asker: Asker, collection: Collection) -> dict[str, Any]:
-    return {
-        "section": "library",
-        "collection": collection,
-        "collections": collections_listed(asker),
-        "new_collection": CollectionForm(auto_id="new_%s"),
     }
 
 

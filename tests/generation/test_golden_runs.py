@@ -104,8 +104,10 @@ def test_a_run_keeps_what_was_answered_and_what_made_it(
     assert (run.config["documents"], run.config["passages"]) == (1, 2)
     figures = run.figures
     assert figures["f1"] == {
-        **{"n": 1, "mean": 0.5},
-        **{"low": 0.5, "high": 0.5},
+        "n": 1,
+        "mean": 0.5,
+        "low": 0.5,
+        "high": 0.5,
     }
     assert figures["refusal_recall"]["mean"] == 1.0
     assert figures["citation_precision"]["mean"] == 1.0

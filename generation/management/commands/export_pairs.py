@@ -1,0 +1,44 @@
+"""Approved pairs as JSON lines: `manage.py export_pairs --collection NAME > pairs.jsonl`."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from generation import pairs
+from rag_site.errors import RagError
+from retrieval.golden_reports import reach
+
+
+class Command(BaseCommand):
+    help = "Write approved questions and answers of a collection, to tune a model with."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--collection", metavar="NAME", required=True)
+        parser.add_argument(
+            "--user",
+            metavar="USER",
+            help="whose rights apply (the first administrator's)",
+        )
+        parser.add_argument("--limit", type=int, metavar="N", help="newest answers")
+        parser.add_argument(
+            "--output", type=Path, metavar="FILE", help="instead of standard output"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            asker, collection = reach(options)
+            found = pairs.exported(asker, collection, limit=options["limit"])
+            lines = [json.dumps(pair, ensure_ascii=False) for pair in found]
+        except RagError as exc:
+            raise CommandError(exc.message, returncode=2) from exc
+        if options["output"] is None:
+            self.stdout.write("\n".join(lines))
+        else:
+            text = "".join(f"{line}\n" for line in lines)
+            options["output"].write_text(text, encoding="utf-8")
+        self.stderr.write(f"{len(lines)} pairs")
