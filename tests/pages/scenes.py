@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from generation.curating_models import AnswerRun, RunAnswer
 from generation.models import Answer, Citation, Conversation, Feedback, Source
 from ingestion.models import Collection, Document, Role
 from tests import factories
@@ -21,6 +22,7 @@ class Scene:
     conversation: Conversation
     answer: Answer
     refusal: Answer
+    run: AnswerRun
 
 
 def make_scene() -> Scene:
@@ -51,7 +53,38 @@ def make_scene() -> Scene:
         conversation=conversation,
         answer=answer,
         refusal=_refused(conversation, document),
+        run=_run(collection, document),
     )
+
+
+def _run(collection: Collection, document: Document) -> AnswerRun:
+    """A finished run of one question."""
+    run = AnswerRun.objects.create(
+        collection=collection,
+        state=AnswerRun.State.DONE,
+        config={"model": "tiny", "answer: refusal_threshold": 0.15},
+    )
+    source = {
+        "n": 1,
+        "page": 1,
+        "start": 0,
+        "end": 25,
+        "is_cited": True,
+        "document": str(document.pk),
+        "version": str(document.current_version_id),
+    }
+    RunAnswer.objects.create(
+        run=run,
+        ordinal=1,
+        question="How much does it hold?",
+        accepted=["40 litres"],
+        text="40 litres [1].",
+        f1=1.0,
+        answered_at=run.created_at,
+        sources=[source],
+        confidence=0.9,
+    )
+    return run
 
 
 def _answered(conversation: Conversation, document: Document) -> Answer:
@@ -63,6 +96,7 @@ def _answered(conversation: Conversation, document: Document) -> Answer:
         model_name="tiny",
         model_digest="a" * 64,
         prompt_version="answer-1",
+        asked_of=[str(document.collection_id)],
         timings={"search_ms": 12.5, "total_ms": 2400.0},
     )
     _source(answer, document, n=1, start=0, end=25, is_cited=True)
@@ -84,6 +118,7 @@ def _refused(conversation: Conversation, document: Document) -> Answer:
         text="Not in your documents.",
         state=Answer.State.DONE,
         is_refused=True,
+        asked_of=[str(document.collection_id)],
     )
     _source(answer, document, n=1, start=27, end=50, in_prompt=False)
     return answer

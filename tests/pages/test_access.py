@@ -35,6 +35,13 @@ def _addresses(scene: Scene) -> dict[str, str]:
         "failed document": f"/documents/{scene.failed.pk}",
         "new collection": "/collections/new",
         "settings": f"/collections/{scene.collection.pk}/settings",
+        "why": f"/collections/{scene.collection.pk}/why",
+        "answer quality": f"/collections/{scene.collection.pk}/answers",
+        "run": f"/collections/{scene.collection.pk}/answers/runs/{scene.run.pk}",
+        "run state": f"/collections/{scene.collection.pk}/answers/runs/{scene.run.pk}/state",
+        "inbox": f"/collections/{scene.collection.pk}/inbox",
+        "golden file": f"/collections/{scene.collection.pk}/answers/golden.jsonl",
+        "approve": f"/answers/{scene.answer.pk}/approve",
         "account": "/account",
         "keys": "/account/keys",
     }
@@ -48,6 +55,13 @@ PRIVATE = (
     "document",
     "failed document",
     "settings",
+    "why",
+    "answer quality",
+    "run",
+    "run state",
+    "inbox",
+    "golden file",
+    "approve",
 )
 
 
@@ -91,6 +105,14 @@ def test_a_stranger_can_change_nothing(scene: Scene, client_of: ClientOf) -> Non
         f"/collections/{scene.collection.pk}/settings",
         f"/collections/{scene.collection.pk}/members",
         f"/collections/{scene.collection.pk}/delete",
+        f"/collections/{scene.collection.pk}/answers/golden",
+        f"/collections/{scene.collection.pk}/answers/golden/import",
+        f"/collections/{scene.collection.pk}/answers/pairs.jsonl",
+        f"/collections/{scene.collection.pk}/answers/runs",
+        f"/collections/{scene.collection.pk}/answers/runs/{scene.run.pk}/stop",
+        f"/collections/{scene.collection.pk}/inbox/{'0' * 64}/done",
+        f"/collections/{scene.collection.pk}/inbox/{'0' * 64}/open",
+        f"/answers/{scene.answer.pk}/approve",
         f"/members/{scene.collection.memberships.get().pk}/remove",
     ):
         sent = {"title": "Mine", "rating": "up", "name": scene.collection.name}
@@ -103,7 +125,8 @@ def test_a_stranger_can_change_nothing(scene: Scene, client_of: ClientOf) -> Non
 def test_a_reader_reads_and_does_not_write(scene: Scene, client_of: ClientOf) -> None:
     client = client_of(factories.bob())
     assert client.get(_addresses(scene)["document"]).status_code == 200
-    assert client.get(_addresses(scene)["settings"]).status_code == 404
+    for name in ("settings", "why", "answer quality", "run", "inbox", "golden file"):
+        assert client.get(_addresses(scene)[name]).status_code == 404, name
     address = f"/documents/{scene.document.pk}/delete"
     assert client.post(address).status_code == 404
 

@@ -7,6 +7,7 @@ a run prints its seed.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import random
@@ -19,9 +20,12 @@ from asgiref.sync import async_to_sync
 from django.test import Client
 from pytest_django import Settings
 
-from generation import running, services
+from generation import pairs, running, services
+from generation.comparing import Pair
+from generation.curating_models import Approval, RunAnswer
 from generation.errors import NothingToSearch
 from generation.models import Answer, Conversation, Source
+from generation.run_pages import shown
 from generation.selectors import sources_of
 from generation.turns import starters_for
 from ingestion.models import Chunk, Document
@@ -72,6 +76,8 @@ class Probe:
         self.answers = {
             user: _answer_over_everything(world, user) for user in world.users
         }
+        for document in world.documents:
+            _approve_answer_over(world, document)
 
     def found(self, user: User, document: Document, **narrowed: object) -> bool:
         question = f"What is {self.world.words[document]}?"
@@ -110,6 +116,24 @@ def _answer_over_everything(world: World, user: User) -> Answer:
         for n, d in enumerate(world.documents, 1)
     )
     return answer
+
+
+def _approve_answer_over(world: World, document: Document) -> None:
+    collection = world.home[document]
+    conversation = Conversation.objects.create(user=world.owner[collection])
+    answer = Answer.objects.create(
+        conversation=conversation, question="?", text="Yes [1].", state="done"
+    )
+    Source.objects.create(
+        answer=answer,
+        n=1,
+        version=document.current_version,
+        start=0,
+        end=60,
+        page=1,
+        score=1,
+    )
+    Approval.objects.create(answer=answer, collection=collection)
 
 
 def by_search(probe: Probe, user: User, document: Document) -> bool:
@@ -189,6 +213,32 @@ def by_api_search(probe: Probe, user: User, document: Document) -> bool:
     return any(hit["document_id"] == str(document.pk) for hit in hits)
 
 
+def by_pairs(probe: Probe, user: User, document: Document) -> bool:
+    """Somebody's approved answer rests on the document; its words leave with it.
+
+    Pages ask for a curator first; here the export itself is tried, by anybody.
+    """
+    collection = probe.world.home[document]
+    found = json.dumps(list(pairs.exported(asker(user), collection)))
+    return probe.world.words[document] in found
+
+
+def by_run(probe: Probe, user: User, document: Document) -> bool:
+    """The sources of a run of golden answers are named to those who may read them."""
+    source = {
+        "n": 1,
+        "page": 1,
+        "start": 0,
+        "end": 40,
+        "is_cited": True,
+        "document": str(document.pk),
+        "version": str(document.current_version_id),
+    }
+    row = RunAnswer(ordinal=1, sources=[source])
+    (found,) = shown(asker(user), [Pair(second=row)])
+    return [link.name for link in found.second.links] == [document.name]
+
+
 def by_ask(probe: Probe, user: User, document: Document) -> bool:
     """Through the whole pipeline, up to the sources that the reader is shown."""
     question = f"What is {probe.world.words[document]}?"
@@ -233,7 +283,7 @@ DOORS: dict[Door, int] = {
     by_search: 12, by_search_of_its_collection: 12, by_id: 12, by_list: 12,
     by_collection: 12, by_floor: 12, by_count: 8, by_suggestion: 8, by_quote: 4,
     by_api: 4, by_api_text: 4, by_api_list: 2, by_api_search: 3, by_download: 3,
-    by_ask: 1, by_page: 2, by_source_view: 2, by_library: 1,
+    by_pairs: 2, by_run: 4, by_ask: 1, by_page: 2, by_source_view: 2, by_library: 1,
 }  # fmt: skip
 # These are the filter itself: without it they have nothing to say.
 FILTERS = (by_list, by_collection)
