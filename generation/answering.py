@@ -10,7 +10,10 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from django.utils import timezone
+
 from generation import prompting
+from generation.collecting import collect
 from generation.concluding import conclude, conclude_form
 from generation.deciding import (
     FITTED,
@@ -25,6 +28,8 @@ from generation.guarding import (
     may_become_refusal,
     weigh,
 )
+from generation.kinds import FACT, GATHERED
+from generation.listing import tell_documents
 from generation.llm import (
     Finished,
     Message,
@@ -46,7 +51,6 @@ from generation.showing import (
     left_out_notice,
     unread_notice,
 )
-from generation.standalone import make_standalone
 from generation.stopping import until
 from generation.trimming import trim
 from generation.types import (
@@ -57,6 +61,8 @@ from generation.types import (
     Sources,
     Token,
 )
+from generation.understanding import understand
+from generation.widening import Reading, trim_sides, widen
 from retrieval.types import Hit
 
 __all__ = ["Asked", "Means", "answer"]
@@ -74,22 +80,44 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
         RagError: of search or of the model; what was yielded stays valid.
     """
     draft = Draft()
-    question = make_standalone(asked.question, asked.previous)
+    question, wanted = understand(asked.question, asked.previous, timezone.localdate())
+    if asked.schema is not None:
+        wanted = FACT
     yield Searching(collections=asked.collections, question=question)
+    told = await tell_documents(question, wanted, asked, means, draft)
+    if told:
+        for event in told:
+            yield event
+        return
     found = await means.find(question)
+    reading = await widen(wanted, question, found.hits, means, draft)
     draft.lap("search")
     if asked.unread:
         yield unread_notice(asked.unread)
-    evidence = weigh(question, found.hits)
+    for notice in draft.notices:
+        yield notice
+    evidence = weigh(wanted.topic or question, reading.hits)
     draft.receipt["judgement"] = evidence.data()
     if evidence.score < EVIDENCE_FLOOR:
         yield Sources(sources=closest(found.hits))
         yield draft.done(NOT_IN_DOCUMENTS, refused=True)
         return
     draft.model = await means.model.info()
-    prompt = await build_prompt(question, found.hits, means, asked.extra)
+    if wanted.kind in GATHERED and means.library is not None:
+        async for event in collect(question, wanted, asked, means, draft):
+            yield event
+        return
+    async for event in _from_passages(question, reading, asked, means, draft):
+        yield event
+
+
+async def _from_passages(
+    question: str, reading: Reading, asked: Asked, means: Means, draft: Draft
+) -> AsyncIterator[Event]:
+    """Yield the events of an answer from these passages, in one prompt."""
+    prompt = await build_prompt(question, reading, means, asked.extra)
     draft.lap("prompt")
-    draft.receipt["left_out"] = left_out_of(found.hits, prompt.sources)
+    draft.receipt["left_out"] = left_out_of(reading.hits, prompt.sources)
     yield Sources(sources=prompt.sources)
     if prompt.left_out:
         yield left_out_notice(prompt.left_out)
@@ -110,7 +138,8 @@ async def _ask_whether(
     prompt: prompting.Prompt, asked: Asked, means: Means, draft: Draft
 ) -> AsyncIterator[Event]:
     """Ask the model whether the passages hold the answer, and judge what it says."""
-    if draft.model.name not in FITTED:
+    # Of a comparison with one side missing the honest "no" is known already.
+    if draft.model.name not in FITTED or draft.lacking:
         return
     params = SamplingParams(
         max_tokens=1,
@@ -160,7 +189,7 @@ def _note(
 
 async def build_prompt(
     question: str,
-    hits: Sequence[Hit],
+    reading: Reading,
     means: Means,
     extra: prompting.Extra = prompting.NO_EXTRA,
 ) -> prompting.Prompt:
@@ -170,8 +199,11 @@ async def build_prompt(
     room = config.source_tokens // 2
     if not prompting.wants_explanation(question):
         room = min(room, config.fact_tokens)
-    read = worth_reading(hits, config)
-    sources = as_sources(trim(question, read, tokens=room))
+    if reading.sides:
+        read = trim_sides(question, reading.sides, tokens=room)
+    else:
+        read = trim(question, worth_reading(reading.hits, config), tokens=room)
+    sources = as_sources(read)
     passages = [prompting.passage_text(source) for source in sources]
     frame = prompting.frame_texts(question, extra)
     counts = await means.model.count_tokens([*passages, *frame])

@@ -80,8 +80,9 @@ def conclude(
         # A label in the answer stands for what its source says.
         texts = {n: mask(quote, means.masks) for n, quote in texts.items()}
     checked = check(text, texts, question=question, headings=headings)
-    cited = [_citation(item, prompt.sources, texts) for item in checked.cited]
-    missing = missing_from(question, prompt.sources)
+    cited = [citation_of(item, prompt.sources, texts) for item in checked.cited]
+    lacking = [*draft.lacking, *missing_from(question, prompt.sources)]
+    missing = tuple(dict.fromkeys(lacking))
     hits = _without_items([*found.hits, *found.copies], means.masks)
     contested = contest(question, cited, prompt.sources, hits)
     events: list[Event] = [*cited]
@@ -104,9 +105,14 @@ def _without_items(hits: Sequence[Hit], masks: frozenset[Kind]) -> Sequence[Hit]
     return [hit for hit in hits if mask(hit.text, masks) == hit.text] if masks else hits
 
 
-def _citation(
+def citation_of(
     item: Cited, sources: Sequence[SourceRef], texts: Mapping[int, str]
 ) -> CitationFound:
+    """Return a sentence with the words that bear it, as spans of their versions.
+
+    Args:
+        texts: the sources as the sentence was held to them, masked or not.
+    """
     starts = {source.n: source.start for source in sources}
     quotes = {source.n: source.quote for source in sources}
     borne = [

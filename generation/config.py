@@ -16,6 +16,7 @@ def generation_config() -> GenerationConfig:
         max_answer_tokens=settings.MAX_ANSWER_TOKENS,
         source_tokens=settings.SOURCE_TOKENS,
         max_sources=settings.MAX_SOURCES,
+        gather_passages=settings.GATHER_PASSAGES,
         refusal_threshold=settings.REFUSAL_THRESHOLD,
         wall_s=settings.ANSWER_WALL_S,
     )

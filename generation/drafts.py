@@ -11,6 +11,7 @@ from typing import Any
 
 from generation import prompting
 from generation.deciding import Outcome
+from generation.library import Library
 from generation.llm import (
     LanguageModel,
     ModelInfo,
@@ -20,6 +21,7 @@ from generation.standalone import Turn
 from generation.types import (
     Done,
     GenerationConfig,
+    Notice,
 )
 from ingestion.masking import Kind
 from retrieval.types import SearchResult
@@ -59,7 +61,8 @@ class Asked:
 class Means:
     """What an answer is made with; ``stop`` ends it and keeps what is written.
 
-    ``masks`` are the kinds of items that no answer shows.
+    ``masks`` are the kinds of items that no answer shows. Without a ``library`` every
+    question is answered from the passages that ``find`` returns.
     """
 
     model: LanguageModel
@@ -67,6 +70,7 @@ class Means:
     config: GenerationConfig
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     masks: frozenset[Kind] = frozenset()
+    library: Library | None = None
 
 
 class Draft:
@@ -81,6 +85,10 @@ class Draft:
         self.timings: dict[str, float] = {}
         self.receipt: dict[str, Any] = {"judgement": {}}
         self.is_doubted = False
+        # Told to the reader with the sources.
+        self.notices: list[Notice] = []
+        # What a comparison has no passage for.
+        self.lacking: tuple[str, ...] = ()
 
     def lap(self, stage: str) -> None:
         now = time.perf_counter()

@@ -15,6 +15,7 @@ from generation.database import in_thread
 from generation.gathering import gather
 from generation.invariants import held_of
 from generation.kept_rows import KeptRows
+from generation.library import Library
 from generation.llm import LanguageModel
 from generation.scoring import Outcome, summarise
 from generation.serving import model_server
@@ -88,7 +89,12 @@ def means_of(visible: Visible, model: LanguageModel, embedder: Embedder) -> Mean
         retrieval = config.retrieval_config()
         return await in_thread(search, question, visible, retrieval, embedder=embedder)
 
-    return Means(model=model, find=find, config=config.generation_config())
+    return Means(
+        model=model,
+        find=find,
+        config=config.generation_config(),
+        library=Library(visible=visible, embedder=embedder),
+    )
 
 
 class Kept:

@@ -171,6 +171,20 @@ def check_of(question: str, sources: Sequence[SourceRef]) -> tuple[Message, ...]
     return _messages(text, passages, sources)
 
 
+def gather_of(
+    question: str, sources: Sequence[SourceRef], extra: Extra = NO_EXTRA
+) -> tuple[Message, ...]:
+    """Return what asks for every item of these sources, one on each line."""
+    passages = passages_text(sources)
+    text = fill(
+        "gather",
+        passages=_ended(passages, extra),
+        question=plain(question),
+        marker=NOT_IN_DOCUMENTS,
+    )
+    return _messages(text, passages, sources)
+
+
 def passages_text(sources: Sequence[SourceRef]) -> str:
     return "\n".join(passage_text(source) for source in sources)
 
@@ -223,9 +237,7 @@ def frame_texts(question: str, extra: Extra = NO_EXTRA) -> list[str]:
 
 
 def _user_text(question: str, passages: str, extra: Extra = NO_EXTRA) -> str:
-    if extra.canary:
-        # Not in the system message, whose evaluated tokens everybody shares.
-        passages = f"{passages}\n{fill('end', code=extra.canary)}"
+    passages = _ended(passages, extra)
     if extra.schema:
         asked = {"question": plain(question), "schema": plain(extra.schema)}
         return fill("form", passages=passages, **asked)
@@ -235,6 +247,16 @@ def _user_text(question: str, passages: str, extra: Extra = NO_EXTRA) -> str:
         question=plain(question),
         marker=NOT_IN_DOCUMENTS,
     )
+
+
+def _ended(passages: str, extra: Extra) -> str:
+    """Return the passages with the canary behind them.
+
+    Not in the system message, whose evaluated tokens everybody shares.
+    """
+    if not extra.canary:
+        return passages
+    return f"{passages}\n{fill('end', code=extra.canary)}"
 
 
 def frame_tokens(counts: Sequence[int]) -> int:

@@ -7,7 +7,9 @@ the receipt holds, else a document or the prompt's words have changed since.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -70,8 +72,9 @@ def replay(answer_id: UUID, model: LanguageModel) -> Replayed:
     """
     answer = answer_of(answer_id)
     model_name_of(answer)
-    messages = _messages(answer)
-    text, digest = asyncio.run(_write(messages, answer.receipt["sampling"], model))
+    prompts = _prompts(answer)
+    messages = [message for prompt in prompts for message in prompt]
+    text, digest = asyncio.run(_write(prompts, answer.receipt["sampling"], model))
     written = answer.receipt.get("written_digest", "")
     return Replayed(
         answer_id=answer.pk,
@@ -90,24 +93,35 @@ def answer_of(answer_id: UUID) -> Answer:
     return row
 
 
-def _messages(answer: Answer) -> tuple[Message, ...]:
+def _prompts(answer: Answer) -> list[tuple[Message, ...]]:
+    """Return what was sent: one prompt, or one for each group of passages."""
     asker = Asker(user_id=answer.conversation.user_id, via="shell")
     sources = [source for source in sources_of(answer, asker) if source.in_prompt]
     question = answer.standalone_question or answer.question
-    if answer.receipt.get("asked_for") == "check":
-        return prompting.check_of(question, sources)
     extra = prompting.Extra(canary=canary_of(str(answer.pk), settings.SECRET_KEY))
-    return prompting.messages_of(question, sources, extra)
+    asked_for = answer.receipt["asked_for"]
+    if asked_for == "check":
+        return [prompting.check_of(question, sources)]
+    if asked_for == "gather":
+        rest = iter(sources)
+        groups = [list(islice(rest, size)) for size in answer.receipt["groups"]]
+        return [prompting.gather_of(question, group, extra) for group in groups]
+    return [prompting.messages_of(question, sources, extra)]
 
 
 async def _write(
-    messages: tuple[Message, ...], sampling: dict[str, Any], model: LanguageModel
+    prompts: Sequence[tuple[Message, ...]],
+    sampling: dict[str, Any],
+    model: LanguageModel,
 ) -> tuple[str, str]:
     params = SamplingParams(**{**sampling, "stop": tuple(sampling["stop"])})
     info = await model.info()
-    pieces = [
-        item.text
-        async for item in model.stream(messages, params, user="replay")
-        if isinstance(item, TextPiece)
-    ]
-    return "".join(pieces), info.digest
+    texts = []
+    for messages in prompts:
+        pieces = [
+            item.text
+            async for item in model.stream(messages, params, user="replay")
+            if isinstance(item, TextPiece)
+        ]
+        texts.append("".join(pieces))
+    return "\n".join(texts), info.digest

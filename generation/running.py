@@ -24,6 +24,7 @@ from generation.answering import Asked, Means, answer
 from generation.canaries import canary_of
 from generation.database import in_thread
 from generation.hub import Live, Numbered
+from generation.library import Library
 from generation.models import Answer
 from generation.parts import Parts, current
 from generation.prompting import prompt_version
@@ -47,16 +48,13 @@ from generation.types import (
 )
 from ingestion.masking import Kind
 from ingestion.masking_settings import masks_of
-from ingestion.models import EmbeddingSpace
 from ingestion.selectors import progress_of, unread_documents
-from ingestion.spaces import live_space
 from ingestion.visibility import Visible, collections_visible_to, visible_to
 from ingestion.yielding import answering
 from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
 from rag_site.logs import current_reference, new_reference, referenced
 from retrieval.filters import Filters, as_json, parse
-from retrieval.search import search
 from retrieval.types import SearchResult
 
 logger = logging.getLogger(__name__)
@@ -298,8 +296,10 @@ async def _write(run: _Run, parts: Parts) -> None:
     run.filters = as_json(scope.filters)
     run.schema = scope.schema
 
+    library = Library(scope.visible, (scope.typed, scope.filters), parts.embedder)
+
     async def find(question: str) -> SearchResult:
-        found, space = await in_thread(_find, question, scope, parts)
+        found, space = await library.find(question)
         if space is not None:
             run.embedder_name, run.embedder_digest = (
                 space.model_name,
@@ -313,9 +313,13 @@ async def _write(run: _Run, parts: Parts) -> None:
         }
         return found
 
-    stop = run.live.stop
     means = Means(
-        model=parts.model, find=find, config=run.settings, stop=stop, masks=scope.masks
+        model=parts.model,
+        find=find,
+        config=run.settings,
+        stop=run.live.stop,
+        masks=scope.masks,
+        library=library,
     )
     async for event in answer(asked, means):
         await run.take(event)
@@ -362,20 +366,6 @@ def _prepare(answer_id: UUID, asker: Asker) -> tuple[Asked, _Scope]:
         schema=schema_of(row),
         masks=masks_of(collections),
     )
-
-
-def _find(
-    question: str, scope: _Scope, parts: Parts
-) -> tuple[SearchResult, EmbeddingSpace | None]:
-    space = live_space()
-    found = search(
-        question,
-        scope.visible,
-        config.retrieval_config(),
-        filters=(scope.typed, scope.filters),
-        embedder=parts.embedder,
-    )
-    return found, space
 
 
 async def _watch(run: _Run) -> None:

@@ -28,6 +28,8 @@ class GenerationConfig:
             others need is bounded by ``source_tokens`` only.
         refusal_threshold: confidence below which a question is not answered, 0 to 1
             (generation.deciding).
+        gather_passages: passages that are read for a question over everything, in
+            groups of ``max_sources``.
         temperature: 0 is greedy and repeatable.
         wall_s: seconds after which an answer is ended.
     """
@@ -40,6 +42,7 @@ class GenerationConfig:
     min_score_share: float = 0.6
     fact_tokens: int = 260
     refusal_threshold: float = 0.15
+    gather_passages: int = 24
     temperature: float = 0.0
     seed: int = 1
     wall_s: int = 300
@@ -131,6 +134,15 @@ class Sources(Event):
 
     kind: ClassVar[str] = "sources"
     sources: tuple[SourceRef, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading(Event):
+    """Of ``total`` passages those up to ``passages`` are being read."""
+
+    kind: ClassVar[str] = "reading"
+    passages: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

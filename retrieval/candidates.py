@@ -7,6 +7,7 @@ A search by words counts them before, in a statement of its own (retrieval.lexic
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -83,12 +84,12 @@ def find_candidates(query: Query) -> list[Hit]:
     few rows: a search never returns fewer than there are.
     """
     ranked = replica.ranked(partial(_ranked, query))
-    words = _words_of(query, ranked)
+    words = _words_of(query.visible.user_id, _ids_of(ranked))
     if len(words) < len(ranked):
         # A document was read again in between: its passages have new ids. Or the
         # replica did not know yet what is revoked or gone: now the primary ranks.
         ranked = _ranked(query)
-        words = _words_of(query, ranked)
+        words = _words_of(query.visible.user_id, _ids_of(ranked))
     return [
         Hit(score=0.0, **{**words[row["chunk_id"]], **row})
         for row in ranked
@@ -96,9 +97,18 @@ def find_candidates(query: Query) -> list[Hit]:
     ]
 
 
-def _words_of(query: Query, ranked: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    ids = [row["chunk_id"] for row in ranked]
-    with reading_as(query.visible.user_id):
+def read_hits(user_id: int, ids: Sequence[int]) -> dict[int, Hit]:
+    """Return chunks by their id, those that this user may read, with no score."""
+    found = _words_of(user_id, list(ids))
+    return {pk: Hit(score=0.0, **words) for pk, words in found.items()}
+
+
+def _ids_of(ranked: Iterable[dict[str, Any]]) -> list[int]:
+    return [row["chunk_id"] for row in ranked]
+
+
+def _words_of(user_id: int, ids: list[int]) -> dict[int, dict[str, Any]]:
+    with reading_as(user_id):
         rows = _run(Fragment(_WORDS, (ids,)))
     return {row[0]: dict(zip(_WORDS_FIELDS, row, strict=True)) for row in rows}
 

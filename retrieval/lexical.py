@@ -73,7 +73,7 @@ def count_words(
     arrays = (
         [one.language for one, _ in rows],
         [lexeme for _, lexeme in rows],
-        [_quoted(lexeme) for _, lexeme in rows],
+        [quoted(lexeme) for _, lexeme in rows],
     )
     known = [None] * len(rows) if is_small else _estimate(arrays, terms, rights)
     sql = f"""
@@ -171,7 +171,7 @@ def best_matches(
 
 
 def _any_of(words: Iterable[Word]) -> str:
-    return " | ".join(dict.fromkeys(_quoted(word.lexeme) for word in words))
+    return " | ".join(dict.fromkeys(quoted(word.lexeme) for word in words))
 
 
 def _telling(words: Sequence[Word]) -> str:
@@ -185,8 +185,8 @@ def _telling(words: Sequence[Word]) -> str:
     while rare < len(rarest) and total + rarest[rare].count <= MAX_SCORED:
         total += rarest[rare].count
         rare += 1
-    common = [_quoted(word.lexeme) for word in rarest[rare:]]
-    clauses = [_quoted(word.lexeme) for word in rarest[:rare]]
+    common = [quoted(word.lexeme) for word in rarest[rare:]]
+    clauses = [quoted(word.lexeme) for word in rarest[:rare]]
     if common:
         clauses += [f"({' & '.join(common[:2])})", f"({' & '.join(common)})"]
     return " | ".join(dict.fromkeys(clauses))
@@ -197,6 +197,6 @@ def _sparse(weights: dict[int, float]) -> str:
     return f"{{{entries}}}/536870912"
 
 
-def _quoted(lexeme: str) -> str:
+def quoted(lexeme: str) -> str:
     """Return ``lexeme`` as an operand of a tsquery, to be taken literally."""
     return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -1,0 +1,42 @@
+"""The day that a document's name speaks of: "Report 2024-03.pdf". Pure.
+
+Files hold no date of their own that could be relied on, and those of an archive are
+all added on one day; people write the date into the name.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905 - reads as the calendar
+_YEAR = r"(?P<year>(?:19|20)\d{2})"
+# The most exact form first. Between the parts stands what file names have there.
+_FORMS = tuple(
+    re.compile(rf"(?<!\d){form}(?!\d)", re.IGNORECASE)
+    for form in (
+        rf"{_YEAR}[-_. ]?(?P<month>0[1-9]|1[0-2])[-_. ]?(?P<day>0[1-9]|[12]\d|3[01])",
+        rf"(?P<day>0?[1-9]|[12]\d|3[01])[-_. ](?P<month>0?[1-9]|1[0-2])[-_. ]{_YEAR}",
+        rf"(?P<name>{'|'.join(_MONTHS)})[a-z]{{0,6}}[-_. ]?{_YEAR}",
+        rf"{_YEAR}[-_. ](?P<name>{'|'.join(_MONTHS)})[a-z]{{0,6}}",
+        rf"{_YEAR}[-_. ](?P<month>0[1-9]|1[0-2])",
+        rf"{_YEAR}",
+    )
+)
+
+
+def date_in(name: str) -> dt.date | None:
+    """Return the first day of what ``name`` names as day, month or year, or None."""
+    for form in _FORMS:
+        match = form.search(name)
+        if match is None:
+            continue
+        parts = match.groupdict()
+        month = parts.get("month") or "1"
+        if parts.get("name"):
+            month = str(_MONTHS.index(parts["name"].lower()) + 1)
+        try:
+            return dt.date(int(parts["year"]), int(month), int(parts.get("day") or 1))
+        except ValueError:  # 31 February
+            continue
+    return None
