@@ -90,7 +90,7 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
             yield event
         return
     found = await means.find(question)
-    reading = await widen(wanted, question, found.hits, means, draft)
+    reading = await widen(wanted, question, found, means, draft)
     draft.lap("search")
     if asked.unread:
         yield unread_notice(asked.unread)
@@ -130,7 +130,7 @@ async def _from_passages(
     if not draft.is_doubted:
         async for event in _write(prompt, asked, means, draft):
             yield event
-    for event in conclude(question, prompt, means, draft, found):
+    for event in conclude(question, prompt, means, draft, reading):
         yield event
 
 

@@ -31,8 +31,9 @@ from generation.types import (
     Sources,
     Token,
 )
+from generation.widening import Reading
 from ingestion.masking import Kind, mask
-from retrieval.types import Hit, SearchResult
+from retrieval.types import Hit
 
 
 def conclude_form(
@@ -61,7 +62,7 @@ def conclude(
     prompt: prompting.Prompt,
     means: Means,
     draft: Draft,
-    found: SearchResult,
+    reading: Reading,
 ) -> list[Event]:
     """Return the sentences with their sources, what contradicts them, and the end."""
     if draft.verdicts.is_blocked:
@@ -83,7 +84,7 @@ def conclude(
     cited = [citation_of(item, prompt.sources, texts) for item in checked.cited]
     lacking = [*draft.lacking, *missing_from(question, prompt.sources)]
     missing = tuple(dict.fromkeys(lacking))
-    hits = _without_items([*found.hits, *found.copies], means.masks)
+    hits = _without_items([*reading.hits, *reading.copies], means.masks)
     contested = contest(question, cited, prompt.sources, hits)
     events: list[Event] = [*cited]
     if contested is not None:

@@ -19,7 +19,7 @@ from generation.trimming import trim
 from generation.types import GenerationConfig, Notice
 from generation.words import STOP_WORDS, fold, stem
 from retrieval.everything import Listed
-from retrieval.types import Hit
+from retrieval.types import Hit, SearchResult
 
 _WORD = re.compile(r"\w+")
 # Share of its own words that a passage must have to name a side.
@@ -34,26 +34,28 @@ class Reading:
         hits: best first.
         sides: the same by side, the last for the question as a whole; none where
             nothing is compared. No passage stands in two of them.
+        copies: near copies of them, which are not read but may say otherwise.
     """
 
     hits: Sequence[Hit]
     sides: Sequence[Sequence[Hit]] = ()
+    copies: Sequence[Hit] = ()
 
 
 async def widen(
-    wanted: Wanted, question: str, hits: Sequence[Hit], means: Means, draft: Draft
+    wanted: Wanted, question: str, found: SearchResult, means: Means, draft: Draft
 ) -> Reading:
     """Return what to read for ``wanted``; what a reader should know is in the draft.
 
     Args:
-        hits: of the search for the whole question.
+        found: by the search for the whole question.
     """
     reading = None
     if wanted.kind == Kind.COMPARE:
-        reading = await _each_side(wanted, hits, means, draft)
+        reading = await _each_side(wanted, found.hits, means, draft)
     elif wanted.kind == Kind.LATEST and means.library is not None:
         reading = await _newest(wanted, question, means, means.library, draft)
-    return reading or Reading(hits=hits)
+    return reading or Reading(hits=found.hits, copies=found.copies)
 
 
 async def _each_side(
