@@ -7,7 +7,8 @@ the database but ``means.find``; no connection is held while tokens flow.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from math import inf
 from typing import Any
 
 from django.utils import timezone
@@ -15,19 +16,16 @@ from django.utils import timezone
 from generation import prompting
 from generation.collecting import collect
 from generation.concluding import conclude, conclude_form
-from generation.deciding import (
-    FITTED,
-    confidence,
-    log_odds,
-)
 from generation.drafts import Asked, Draft, Means
 from generation.forming import Form, fill_form
 from generation.guarding import (
     EVIDENCE_FLOOR,
     NOT_IN_DOCUMENTS,
+    is_refusal,
     may_become_refusal,
     weigh,
 )
+from generation.judging import ask_whether, is_verified, verify
 from generation.kinds import FACT, GATHERED
 from generation.listing import tell_documents
 from generation.llm import (
@@ -39,10 +37,7 @@ from generation.llm import (
 )
 from generation.outgoing import OutgoingGuard
 from generation.receipts import (
-    digest_of,
     left_out_of,
-    model_of,
-    sampling_of,
 )
 from generation.showing import (
     as_sources,
@@ -69,8 +64,9 @@ __all__ = ["Asked", "Means", "answer"]
 
 logger = logging.getLogger(__name__)
 
-# Likeliest tokens that are asked for where a decision rests on them.
-_CHANCES = 20
+# An answer of more characters is not of a few words: it is shown as it comes, and only
+# its sentences are checked.
+HELD_CHARS = 240
 
 
 async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
@@ -125,66 +121,39 @@ async def _from_passages(
         async for event in _fill(question, prompt, asked, means, draft):
             yield event
         return
-    async for event in _ask_whether(prompt, asked, means, draft):
+    async for event in ask_whether(prompt, asked, means, draft):
         yield event
     if not draft.is_doubted:
-        async for event in _write(prompt, asked, means, draft):
+        async for event in _in_prose(question, prompt, asked, means, draft):
             yield event
     for event in conclude(question, prompt, means, draft, reading):
         yield event
 
 
-async def _ask_whether(
-    prompt: prompting.Prompt, asked: Asked, means: Means, draft: Draft
+async def _in_prose(
+    question: str, prompt: prompting.Prompt, asked: Asked, means: Means, draft: Draft
 ) -> AsyncIterator[Event]:
-    """Ask the model whether the passages hold the answer, and judge what it says."""
-    # Of a comparison with one side missing the honest "no" is known already.
-    if draft.model.name not in FITTED or draft.lacking:
+    """Yield the answer as it is written, or a short one when it is verified.
+
+    A small model refuses too readily and too seldom, so where its answer is verified
+    its refusal is not taken for one: it is asked again for the best that there is.
+    """
+    is_held = is_verified(question, draft)
+    params = _params(asked, means)
+    draft.note("answer", prompt.messages, params)
+    hold = HELD_CHARS if is_held else 0
+    async for event in _write(prompt.messages, params, asked, means, draft, hold):
+        yield event
+    if not is_held or draft.shown:
         return
-    params = SamplingParams(
-        max_tokens=1,
-        is_urgent=asked.is_urgent,
-        adapter=asked.adapter,
-        chances=_CHANCES,
-    )
-    _note("check", prompt.check, params, draft)
-    stream = means.model.stream(prompt.check, params, user=asked.user)
-    async for item in until(stream, means.stop, seconds=means.config.wall_s):
-        if isinstance(item, QueuePlace) and item.position > 0:
-            yield Queued(position=item.position, estimate_s=item.estimate_s)
-        elif isinstance(item, TextPiece) and not draft.raw:
-            draft.raw = item.text
-            _judge(item.chances, draft, means.config)
-        elif isinstance(item, Finished):
-            _count(item, draft)
-    draft.lap("check")
-
-
-def _judge(said: Mapping[str, float], draft: Draft, config: GenerationConfig) -> None:
-    """Doubt the answer if the model is not sure enough that there is one."""
-    says_yes = log_odds(said)
-    if says_yes is None:
-        return
-    sure = confidence(says_yes, draft.model.name)
-    draft.is_doubted = sure < config.refusal_threshold
-    draft.receipt["judgement"] |= {
-        "says_yes": round(says_yes, 4),
-        "confidence": round(sure, 4),
-        "threshold": config.refusal_threshold,
-    }
-
-
-def _note(
-    asked_for: str, messages: Sequence[Message], params: SamplingParams, draft: Draft
-) -> None:
-    """Put in the receipt what is sent; of two requests the last one stays."""
-    draft.raw = ""
-    draft.receipt |= {
-        "model": model_of(draft.model),
-        "asked_for": asked_for,
-        "sampling": sampling_of(params),
-        "prompt_digest": digest_of(messages),
-    }
+    if is_refusal(draft.raw):
+        draft.note("insist", prompt.insist, params)
+        async for event in _write(prompt.insist, params, asked, means, draft, inf):
+            yield event
+    async for event in verify(question, prompt, asked, means, draft):
+        yield event
+    for token in _unshown(draft):
+        yield token
 
 
 async def build_prompt(
@@ -224,14 +193,21 @@ def worth_reading(hits: Sequence[Hit], config: GenerationConfig) -> list[Hit]:
 
 
 async def _write(
-    prompt: prompting.Prompt, asked: Asked, means: Means, draft: Draft
+    messages: Sequence[Message],
+    params: SamplingParams,
+    asked: Asked,
+    means: Means,
+    draft: Draft,
+    hold: float,
 ) -> AsyncIterator[Event]:
-    """Yield places in line and tokens until the model ends or is stopped."""
-    params = _params(asked, means)
-    _note("answer", prompt.messages, params, draft)
+    """Yield places in line and tokens until the model ends or is stopped.
+
+    Args:
+        hold: characters up to which nothing is shown yet.
+    """
     guard = OutgoingGuard(asked.canary, means.masks)
-    shown = 0
-    stream = means.model.stream(prompt.messages, params, user=asked.user)
+    draft.text = ""
+    stream = means.model.stream(messages, params, user=asked.user)
     async for item in until(stream, means.stop, seconds=means.config.wall_s):
         if isinstance(item, QueuePlace) and item.position > 0:
             yield Queued(position=item.position, estimate_s=item.estimate_s)
@@ -242,18 +218,25 @@ async def _write(
             draft.text += guard.feed(item.text)
             if guard.is_blocked:
                 break
-            if len(draft.text) > shown and not may_become_refusal(draft.text):
-                yield Token(text=draft.text[shown:])
-                shown = len(draft.text)
+            for token in _unshown(draft, hold):
+                yield token
         elif isinstance(item, Finished):
-            _count(item, draft)
+            draft.count(item)
             if item.reason == "length":
                 yield cut_notice()
     draft.text += guard.finish()
     draft.verdicts = guard.verdicts
-    if len(draft.text) > shown and not may_become_refusal(draft.text):
-        yield Token(text=draft.text[shown:])
+    for token in _unshown(draft, hold):
+        yield token
     draft.lap("writing")
+
+
+def _unshown(draft: Draft, hold: float = 0) -> Iterator[Token]:
+    """Yield what may be shown and is not yet, once it has more than ``hold`` characters."""
+    is_refused = draft.is_doubted or may_become_refusal(draft.text)
+    if len(draft.text) > max(draft.shown, hold) and not is_refused:
+        yield Token(text=draft.text[draft.shown :])
+        draft.shown = len(draft.text)
 
 
 def _params(asked: Asked, means: Means) -> SamplingParams:
@@ -283,25 +266,16 @@ async def _fill(
         return until(written, means.stop, seconds=means.config.wall_s)
 
     params = _params(asked, means)
-    _note("form", prompt.messages, params, draft)
+    draft.note("form", prompt.messages, params)
     filled = fill_form(stream, params, means.masks, means.stop.is_set)
     async for item in filled:
         if isinstance(item, QueuePlace) and item.position > 0:
             yield Queued(position=item.position, estimate_s=item.estimate_s)
         elif isinstance(item, Finished):
-            _count(item, draft)
+            draft.count(item)
         elif isinstance(item, Form):
             draft.lap("writing")
             for event in conclude_form(question, prompt, asked, draft, item):
                 yield event
             return
     yield draft.done("", refused=False, stopped=True, outcome="partly")
-
-
-def _count(end: Finished, draft: Draft) -> None:
-    counts = {
-        "prompt_tokens": end.prompt_tokens,
-        "answer_tokens": end.answer_tokens,
-        "reused_tokens": end.reused_tokens,
-    }
-    draft.timings |= {k: float(v) for k, v in counts.items() if v is not None}

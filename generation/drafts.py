@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,10 +13,14 @@ from generation import prompting
 from generation.deciding import Outcome
 from generation.library import Library
 from generation.llm import (
+    Finished,
     LanguageModel,
+    Message,
     ModelInfo,
+    SamplingParams,
 )
 from generation.outgoing import Verdicts
+from generation.receipts import digest_of, model_of, sampling_of
 from generation.standalone import Turn
 from generation.types import (
     Done,
@@ -84,7 +88,11 @@ class Draft:
         self.started = self._last = time.perf_counter()
         self.timings: dict[str, float] = {}
         self.receipt: dict[str, Any] = {"judgement": {}}
+        # Characters of the text that readers have.
+        self.shown = 0
         self.is_doubted = False
+        # Log-odds before writing; None where no rule was fitted for the model.
+        self.says_yes: float | None = None
         # Told to the reader with the sources.
         self.notices: list[Notice] = []
         # What a comparison has no passage for.
@@ -94,6 +102,26 @@ class Draft:
         now = time.perf_counter()
         self.timings[f"{stage}_ms"] = round((now - self._last) * 1000, 1)
         self._last = now
+
+    def note(
+        self, asked_for: str, messages: Sequence[Message], params: SamplingParams
+    ) -> None:
+        """Put in the receipt what is sent; of two requests the last one stays."""
+        self.raw = ""
+        self.receipt |= {
+            "model": model_of(self.model),
+            "asked_for": asked_for,
+            "sampling": sampling_of(params),
+            "prompt_digest": digest_of(messages),
+        }
+
+    def count(self, end: Finished) -> None:
+        counts = {
+            "prompt_tokens": end.prompt_tokens,
+            "answer_tokens": end.answer_tokens,
+            "reused_tokens": end.reused_tokens,
+        }
+        self.timings |= {k: float(v) for k, v in counts.items() if v is not None}
 
     def done(
         self,

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from generation import prompting
 from generation.drafts import Asked
-from generation.receipts import digest_of
+from generation.receipts import digest_of, prompts_of
 from generation.sentences import split_sentences
 from generation.types import (
     Borne,
@@ -50,9 +49,11 @@ def held_of(asked: Asked, events: Sequence[Event], stored: Stored) -> dict[str, 
     receipt = next(e.receipt for e in events if isinstance(e, Done))
     if "prompt_digest" in receipt:
         found["prompts"] += 1
-        sent = _messages(asked, events, [s for s in shown if s.in_prompt])
+        question = next(e.question for e in events if isinstance(e, Searching))
+        read = [source for source in shown if source.in_prompt]
+        sent = prompts_of(receipt, question, read, asked.extra)
         found["prompts_as_shown"] += receipt["prompt_digest"] == digest_of(
-            sent[receipt["asked_for"] == "check"]
+            [message for prompt in sent for message in prompt]
         )
     return dict(found)
 
@@ -84,17 +85,6 @@ def _numbers(events: Sequence[Event]) -> Iterator[int]:
         elif isinstance(event, Done):
             for sentence in split_sentences(event.text):
                 yield from sentence.marks
-
-
-def _messages(
-    asked: Asked, events: Sequence[Event], sources: Sequence[SourceRef]
-) -> tuple[Any, Any]:
-    """Return what is sent for an answer over these sources, and for its check."""
-    question = next(e.question for e in events if isinstance(e, Searching))
-    return (
-        prompting.messages_of(question, sources, asked.extra),
-        prompting.check_of(question, sources),
-    )
 
 
 def summed(counts: Sequence[Mapping[str, int]]) -> dict[str, Any]:

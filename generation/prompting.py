@@ -21,7 +21,7 @@ from generation.types import GenerationConfig, SourceRef
 
 PROMPTS = Path(__file__).parent / "prompts"
 # Raised by hand when the words change their meaning; the digest follows every byte.
-PROMPT_NUMBER = 3
+PROMPT_NUMBER = 4
 # Special tokens and role names of one message, at most, over the allow-listed
 # templates; and the opening of the answer.
 MESSAGE_TOKENS = 8
@@ -63,12 +63,14 @@ class PromptVariables(ValueError):
 class Prompt:
     """What is sent, and the sources in it, renumbered from 1.
 
-    ``check`` asks of the same passages whether they hold the answer; up to the
-    question it is the same text, so that nothing of it is evaluated twice.
+    ``check`` asks of the same passages whether they hold the answer, ``insist`` for
+    the best that they hold; up to the question all are the same text, so that nothing
+    of it is evaluated twice.
     """
 
     messages: tuple[Message, ...]
     check: tuple[Message, ...]
+    insist: tuple[Message, ...]
     sources: tuple[SourceRef, ...]
     left_out: int
 
@@ -150,7 +152,8 @@ def build(
     wanted = min(len(sources), config.max_sources)
     return Prompt(
         messages=messages_of(question, kept, extra),
-        check=check_of(question, kept),
+        check=sent_for("check", question, kept),
+        insist=sent_for("insist", question, kept, extra),
         sources=kept,
         left_out=wanted - len(kept),
     )
@@ -164,25 +167,46 @@ def messages_of(
     return _messages(_user_text(question, passages, extra), passages, sources)
 
 
-def check_of(question: str, sources: Sequence[SourceRef]) -> tuple[Message, ...]:
-    """Return what asks whether these sources hold the answer."""
-    passages = passages_text(sources)
-    text = fill("check", passages=passages, question=plain(question))
-    return _messages(text, passages, sources)
-
-
-def gather_of(
-    question: str, sources: Sequence[SourceRef], extra: Extra = NO_EXTRA
+def sent_for(
+    purpose: str,
+    question: str,
+    sources: Sequence[SourceRef],
+    extra: Extra = NO_EXTRA,
 ) -> tuple[Message, ...]:
-    """Return what asks for every item of these sources, one on each line."""
+    """Return what is sent over these sources, by what a receipt says it was for.
+
+    Args:
+        purpose: "check", "insist", or else an answer.
+    """
+    if purpose not in ("check", "insist"):
+        return messages_of(question, sources, extra)
     passages = passages_text(sources)
-    text = fill(
-        "gather",
-        passages=_ended(passages, extra),
-        question=plain(question),
-        marker=NOT_IN_DOCUMENTS,
-    )
+    shown = passages if purpose == "check" else _with_canary(passages, extra)
+    text = fill(purpose, passages=shown, question=plain(question))
     return _messages(text, passages, sources)
+
+
+def claim_of_answer(question: str, answer: str, text: str) -> tuple[Message, ...]:
+    """Return what asks whether ``text`` states that ``answer`` answers ``question``.
+
+    All but the last message are the same for everybody and evaluated once.
+    """
+    case = fill(
+        "claim_case", text=plain(text), question=plain(question), answer=plain(answer)
+    )
+    return (*_claim_examples(), Message(role="user", content=case))
+
+
+@cache
+def _claim_examples() -> tuple[Message, ...]:
+    said = [("system", fill("claim"))]
+    for example in fill("claim_examples").split("\n\n"):
+        case, _, reply = example.rpartition("\n")
+        said += [("user", case), ("assistant", reply)]
+    return tuple(
+        Message(role=role, content=text, scope="everybody", shared_chars=len(text))
+        for role, text in said
+    )
 
 
 def passages_text(sources: Sequence[SourceRef]) -> str:
@@ -257,6 +281,12 @@ def _ended(passages: str, extra: Extra) -> str:
     if not extra.canary:
         return passages
     return f"{passages}\n{fill('end', code=extra.canary)}"
+
+
+def _with_canary(passages: str, extra: Extra) -> str:
+    # Not in the system message, whose evaluated tokens everybody shares.
+    end = f"\n{fill('end', code=extra.canary)}" if extra.canary else ""
+    return f"{passages}{end}"
 
 
 def frame_tokens(counts: Sequence[int]) -> int:

@@ -8,10 +8,12 @@ answer rested on, and what was found and left out. It holds no text of documents
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
+from generation import prompting
 from generation.llm import Message, ModelInfo, SamplingParams
 from generation.types import SourceRef
 from rag_site.errors import RagError
@@ -25,6 +27,21 @@ def digest_of(messages: Sequence[Message]) -> str:
     for message in messages:
         found.update(f"{message.role}\x00{message.content}\x00".encode())
     return found.hexdigest()
+
+
+def prompts_of(
+    receipt: Mapping[str, Any],
+    question: str,
+    sources: Sequence[SourceRef],
+    extra: prompting.Extra,
+) -> list[tuple[Message, ...]]:
+    """Return what was sent over ``sources``: one prompt, or one for each group of them."""
+    if receipt["asked_for"] != "gather":
+        sent = prompting.sent_for(receipt["asked_for"], question, sources, extra)
+        return [sent]
+    rest = iter(sources)
+    groups = [list(islice(rest, size)) for size in receipt["groups"]]
+    return [prompting.gather_of(question, group, extra) for group in groups]
 
 
 def text_digest(text: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from generation import prompting
 from generation.canaries import canary_of
 from generation.llm import LanguageModel, Message, SamplingParams, TextPiece
 from generation.models import Answer
-from generation.receipts import digest_of, text_digest
+from generation.receipts import digest_of, prompts_of, text_digest
 from generation.selectors import sources_of
 from rag_site.asking import Asker
 from rag_site.errors import Conflict, NotFound
@@ -99,14 +98,7 @@ def _prompts(answer: Answer) -> list[tuple[Message, ...]]:
     sources = [source for source in sources_of(answer, asker) if source.in_prompt]
     question = answer.standalone_question or answer.question
     extra = prompting.Extra(canary=canary_of(str(answer.pk), settings.SECRET_KEY))
-    asked_for = answer.receipt["asked_for"]
-    if asked_for == "check":
-        return [prompting.check_of(question, sources)]
-    if asked_for == "gather":
-        rest = iter(sources)
-        groups = [list(islice(rest, size)) for size in answer.receipt["groups"]]
-        return [prompting.gather_of(question, group, extra) for group in groups]
-    return [prompting.messages_of(question, sources, extra)]
+    return prompts_of(answer.receipt, question, sources, extra)
 
 
 async def _write(

@@ -7,6 +7,7 @@ import pytest
 
 from generation.deciding import (
     FITTED,
+    SUREST,
     confidence,
     log_odds,
     missing_from,
@@ -21,18 +22,23 @@ def logs(**chances: float) -> dict[str, float]:
     return {token.replace("_", " "): math.log(p) for token, p in chances.items()}
 
 
-def test_a_model_that_says_yes_is_surer_than_one_that_says_no() -> None:
-    sure = log_odds(logs(yes=0.7, Yes=0.2, no=0.1))
-    unsure = log_odds(logs(_Yes=0.1, no=0.9))
+def test_the_log_odds_are_those_of_all_tokens_that_spell_a_word() -> None:
+    sure = log_odds(logs(yes=0.7, Yes=0.2, no=0.1), "yes", "no")
+    unsure = log_odds(logs(_Yes=0.1, no=0.9), "yes", "no")
     assert sure == pytest.approx(math.log(9))
     assert unsure == pytest.approx(-math.log(9))
-    for model in FITTED:
-        assert 0 < confidence(unsure, model) < 0.4 < confidence(sure, model) < 1
+
+
+@pytest.mark.parametrize("model", FITTED)
+def test_each_word_makes_surer_and_the_most_comes_before_writing(model: str) -> None:
+    doubtful, middling, sure = (confidence(model, odds, odds) for odds in (-2, 0, 2))
+    assert 0 < doubtful < 0.1 < middling < 0.5 < 0.9 < sure < 1
+    assert confidence(model, 0.0, SUREST) == confidence(model, 0.0) > middling
 
 
 def test_one_word_alone_is_bounded_and_none_tells_nothing() -> None:
-    assert log_odds(logs(yes=1.0)) == 6.0
-    assert log_odds({}) is None
+    assert log_odds(logs(yes=1.0), "yes", "no") == 6.0
+    assert log_odds({}, "yes", "no") is None
 
 
 def test_names_and_numbers_that_no_passage_holds_are_missing() -> None:

@@ -458,7 +458,8 @@ async def test_a_model_that_no_rule_was_fitted_for_is_not_asked(
 async def test_an_answer_that_the_model_doubts_is_refused_before_it_is_shown(
     alice: Asker, model: ScriptedLLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(deciding.FITTED, "scripted", (-0.735, 1.511))
+    rule = deciding.Rule(intercept=-0.7, says_yes=1.5, says_true=0.0)
+    monkeypatch.setitem(deciding.FITTED, "scripted", rule)
     model.check = {"no": -0.01, "yes": -5.0}
     model.enqueue(["40 ", "litres [1]."])
     answer = await ask(alice)

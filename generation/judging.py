@@ -1,0 +1,126 @@
+"""Asking the model for one word: before it writes, and about what it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from generation import prompting
+from generation.citations import check
+from generation.deciding import FITTED, confidence, log_odds
+from generation.drafts import Asked, Draft, Means
+from generation.guarding import is_refusal
+from generation.llm import Finished, Message, QueuePlace, SamplingParams, TextPiece
+from generation.sentences import split_sentences, without_marks
+from generation.stopping import until
+from generation.types import Event, Queued, SourceRef
+
+# Likeliest tokens that are asked for where a decision rests on them.
+_CHANCES = 20
+# Characters of the first passage, where no words of it bear the answer.
+_TEXT_CHARS = 700
+
+
+async def ask_whether(
+    prompt: prompting.Prompt, asked: Asked, means: Means, draft: Draft
+) -> AsyncIterator[Event]:
+    """Ask whether the passages hold the answer; doubt it if nothing could make it sure."""
+    # Of a comparison with one side missing the honest "no" is known already.
+    if draft.model.name not in FITTED or draft.lacking:
+        return
+    draft.note("check", prompt.check, _params(asked))
+    said: list[TextPiece | Finished] = []
+    async for event in _one_word(prompt.check, asked, means, said):
+        yield event
+    for item in said:
+        if isinstance(item, Finished):
+            draft.count(item)
+        else:
+            draft.raw += item.text
+    draft.says_yes = log_odds(_chances(said), "yes", "no")
+    if draft.says_yes is not None:
+        _judge(draft, means, confidence(draft.model.name, draft.says_yes))
+        draft.receipt["judgement"]["says_yes"] = round(draft.says_yes, 4)
+    draft.lap("check")
+
+
+def is_verified(question: str, draft: Draft) -> bool:
+    """Whether an answer to ``question`` is verified before it is shown."""
+    return draft.says_yes is not None and not prompting.wants_explanation(question)
+
+
+async def verify(
+    question: str, prompt: prompting.Prompt, asked: Asked, means: Means, draft: Draft
+) -> AsyncIterator[Event]:
+    """Ask whether the words that bear the answer say so; doubt it if it is not sure."""
+    answer = without_marks(draft.raw)
+    is_refused = draft.verdicts.is_blocked or is_refusal(draft.raw)
+    if draft.says_yes is None or not answer or is_refused:
+        return
+    text = bearing_text(question, draft.raw, prompt.sources)
+    messages = prompting.claim_of_answer(question, answer, text)
+    said: list[TextPiece | Finished] = []
+    async for event in _one_word(messages, asked, means, said):
+        yield event
+    says_true = log_odds(_chances(said), "true", "false")
+    if says_true is not None:
+        sure = confidence(draft.model.name, draft.says_yes, says_true)
+        _judge(draft, means, sure)
+        draft.receipt["judgement"]["says_true"] = round(says_true, 4)
+    draft.lap("verifying")
+
+
+def bearing_text(question: str, answer: str, sources: Sequence[SourceRef]) -> str:
+    """Return the words of a source that bear ``answer``, with the sentence before them.
+
+    Where none do, those that the first source begins with.
+    """
+    texts = {source.n: source.quote for source in sources}
+    headings = {source.n: source.heading for source in sources}
+    cited = check(answer, texts, question=question, headings=headings).cited
+    words = next((words for item in cited for words in item.words), None)
+    if words is None:
+        return " ".join(sources[0].quote[:_TEXT_CHARS].split())
+    sentences = split_sentences(texts[words.n])
+    first = next(i for i, part in enumerate(sentences) if part.end > words.start)
+    start = sentences[max(0, first - 1)].start
+    return " ".join(texts[words.n][start : words.end].split())
+
+
+def _params(asked: Asked) -> SamplingParams:
+    return SamplingParams(
+        max_tokens=1,
+        is_urgent=asked.is_urgent,
+        adapter=asked.adapter,
+        chances=_CHANCES,
+    )
+
+
+async def _one_word(
+    messages: Sequence[Message],
+    asked: Asked,
+    means: Means,
+    said: list[TextPiece | Finished],
+) -> AsyncIterator[Event]:
+    """Yield places in line; ``said`` takes all that the model says."""
+    stream = means.model.stream(messages, _params(asked), user=asked.user)
+    async for item in until(stream, means.stop, seconds=means.config.wall_s):
+        if not isinstance(item, QueuePlace):
+            said.append(item)
+        elif item.position > 0:
+            yield Queued(position=item.position, estimate_s=item.estimate_s)
+
+
+def _chances(said: Sequence[TextPiece | Finished]) -> Mapping[str, float]:
+    """Return the chances of the reply's first token, none from a server without them."""
+    pieces = (item for item in said if isinstance(item, TextPiece))
+    first = next(pieces, None)
+    return first.chances if first else {}
+
+
+def _judge(draft: Draft, means: Means, sure: float) -> None:
+    threshold = means.config.refusal_threshold
+    draft.is_doubted = sure < threshold
+    draft.receipt["judgement"] |= {
+        "confidence": round(sure, 4),
+        "threshold": threshold,
+    }

@@ -1,0 +1,192 @@
+"""What a fitted model says of its own answer decides whether it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import pytest
+
+from generation import deciding, prompting, running, services
+from generation.answering import HELD_CHARS
+from generation.database import in_thread
+from generation.deciding import Rule
+from generation.judging import bearing_text
+from generation.models import Answer
+from generation.parts import using
+from generation.replay import replay
+from generation.types import SourceRef
+from rag_site.asking import Asker
+from tests import factories
+from tests.fakes import HashEmbedder
+from tests.fakes_llm import ScriptedLLM
+
+QUESTION = "How many litres of oil does the pump hold?"
+PAGE = "The pump holds 40 litres of oil. The valve was made by Ada Berg in 1987."
+SURE_YES, SURE_TRUE = {"yes": -0.05, "no": -3.0}, {"true": -0.05, "false": -3.0}
+SURE_FALSE = {"true": -5.0, "false": -0.01}
+REFUSAL = ["Not in ", "your documents."]
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedLLM]:
+    """A model with a rule that sure words lift well over the threshold, or under it."""
+    rule = Rule(intercept=0.0, says_yes=0.5, says_true=1.0)
+    monkeypatch.setitem(deciding.FITTED, "scripted", rule)
+    model = ScriptedLLM()
+    with using(model, embedder=HashEmbedder()):
+        yield model
+
+
+@pytest.fixture
+def alice(db: None, model: ScriptedLLM) -> Asker:
+    factories.make_ready_document(factories.make_collection(), pages=(PAGE,))
+    return factories.asker(factories.alice())
+
+
+async def told(asker: Asker, question: str = QUESTION) -> tuple[Answer, list[str]]:
+    """Return the settled answer, and the tokens as a reader at the page got them."""
+    answer = await in_thread(services.ask, asker, question=question, via="web")
+    running.start(answer.pk, asker)
+    events = [event async for event in running.events(answer.pk, asker)]
+    tokens = [data["text"] for _, kind, data in events if kind == "token"]
+    return await in_thread(Answer.objects.get, pk=answer.pk), tokens
+
+
+@pytest.mark.django_db(transaction=True)
+class TestShortAnswers:
+    async def test_one_that_is_found_true_is_shown_whole(
+        self, alice: Asker, model: ScriptedLLM
+    ) -> None:
+        model.check = SURE_YES | SURE_TRUE
+        model.enqueue(["40 ", "litres ", "[1]"])
+        row, tokens = await told(alice)
+        assert tokens == ["40 litres [1]"]
+        assert (row.text, row.outcome) == ("40 litres [1]", Answer.Outcome.ANSWERED)
+        judgement = row.receipt["judgement"]
+        assert judgement["says_yes"] == judgement["says_true"] == pytest.approx(2.95)
+        assert judgement["confidence"] > 0.95
+
+    async def test_one_that_is_found_false_is_never_shown(
+        self, alice: Asker, model: ScriptedLLM
+    ) -> None:
+        model.check = SURE_YES | SURE_FALSE
+        model.enqueue(["40 ", "litres [1]"])
+        row, tokens = await told(alice)
+        assert tokens == []
+        assert row.is_refused
+        assert row.receipt["judgement"]["confidence"] < 0.1
+        model.enqueue(["40 ", "litres [1]"])
+        assert (await in_thread(replay, row.pk, model)).is_same
+
+    async def test_nothing_is_written_where_nothing_could_make_it_sure(
+        self, alice: Asker, model: ScriptedLLM
+    ) -> None:
+        model.check = {"yes": -9.0, "no": -0.01} | SURE_TRUE
+        row, tokens = await told(alice)
+        assert row.is_refused
+        assert (tokens, model.prompts) == ([], [])
+
+    async def test_a_refusal_is_asked_again_for_the_best_there_is(
+        self, alice: Asker, model: ScriptedLLM
+    ) -> None:
+        model.check = SURE_YES | SURE_TRUE
+        model.enqueue(REFUSAL)
+        model.enqueue(["40 litres [1]"])
+        row, tokens = await told(alice)
+        assert (tokens, row.text) == (["40 litres [1]"], "40 litres [1]")
+        assert not row.is_refused
+        assert row.receipt["asked_for"] == "insist"
+        first, second = (prompt[-1].content for prompt in model.prompts)
+        assert "Not in your documents." in first
+        assert "Not in your documents." not in second
+        model.enqueue(["40 litres [1]"])
+        assert (await in_thread(replay, row.pk, model)).is_same
+
+    async def test_what_is_refused_twice_is_refused(
+        self, alice: Asker, model: ScriptedLLM
+    ) -> None:
+        model.check = SURE_YES | SURE_TRUE
+        model.enqueue(REFUSAL)
+        model.enqueue(REFUSAL)
+        row, tokens = await told(alice)
+        assert row.is_refused
+        assert tokens == []
+        assert "says_true" not in row.receipt["judgement"]
+
+    async def test_a_server_that_tells_no_chances_has_its_answer_shown(
+        self, alice: Asker, model: ScriptedLLM
+    ) -> None:
+        model.enqueue(["40 ", "litres [1]"])
+        row, tokens = await told(alice)
+        assert tokens == ["40 ", "litres [1]"]
+        assert "confidence" not in row.receipt["judgement"]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestLongerAnswers:
+    async def test_an_explanation_is_shown_as_it_comes(
+        self, alice: Asker, model: ScriptedLLM
+    ) -> None:
+        model.check = SURE_YES | SURE_FALSE
+        model.enqueue(["The pump ", "holds 40 litres of oil [1]."])
+        row, tokens = await told(alice, "Explain how much oil the pump holds.")
+        assert tokens == ["The pump ", "holds 40 litres of oil [1]."]
+        assert not row.is_refused
+        assert "says_true" not in row.receipt["judgement"]
+
+    async def test_more_than_a_few_words_are_not_held_back(
+        self, alice: Asker, model: ScriptedLLM
+    ) -> None:
+        model.check = SURE_YES | SURE_FALSE
+        words = ["The pump holds 40 litres of oil. "] * 9
+        model.enqueue(words)
+        row, tokens = await told(alice)
+        assert len(tokens[0]) > HELD_CHARS
+        assert tokens[1:] == words[len(tokens[0]) // len(words[0]) :]
+        assert not row.is_refused
+
+
+def source(text: str, n: int = 1) -> SourceRef:
+    return SourceRef(
+        n=n,
+        document_id=UUID(int=n),
+        version_id=UUID(int=n),
+        document="pump.txt",
+        heading="",
+        page=1,
+        start=0,
+        end=len(text),
+        quote=text,
+        score=1.0,
+    )
+
+
+def test_what_bears_an_answer_comes_with_the_sentence_before() -> None:
+    text = "It is a long story. The pump is old. It was made by Ada Berg. It is red."
+    found = bearing_text("Who made the pump?", "Ada Berg [1]", [source(text)])
+    assert found == "The pump is old. It was made by Ada Berg."
+
+
+def test_where_nothing_bears_an_answer_the_first_source_stands_for_it() -> None:
+    sources = [source("The pump\n is old. " * 100), source("The valve is new.", 2)]
+    found = bearing_text("Who made the pump?", "Karl Holm", sources)
+    assert found.startswith("The pump is old. The pump")
+    assert len(found) < 700
+
+
+def test_all_of_a_claim_but_the_case_is_shared_with_everybody() -> None:
+    messages = prompting.claim_of_answer("Who?", "Ada <|im_end|>", "Ada did it.")
+    *examples, case = messages
+    roles = [message.role for message in messages]
+    assert roles == ["system", *["user", "assistant"] * (len(examples) // 2), "user"]
+    assert {m.content for m in examples if m.role == "assistant"} == {"true", "false"}
+    assert all(m.scope == "everybody" for m in examples)
+    assert all(m.shared_chars == len(m.content) for m in examples)
+    assert (case.scope, case.shared_chars) == ("", 0)
+    # A case looks as the examples do, and holds no special token.
+    assert (
+        case.content
+        == 'Text: Ada did it.\nClaim: the answer to "Who?" is "Ada < |im_end|>".'
+    )
+    assert examples[1].content.splitlines()[1].startswith('Claim: the answer to "')
