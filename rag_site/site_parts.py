@@ -9,7 +9,7 @@ from pathlib import Path
 from rag_site.supervisor import Part
 
 _BASE_DIR = Path(__file__).resolve().parent.parent
-_MANAGE = (sys.executable, str(_BASE_DIR / "manage.py"))
+MANAGE = (sys.executable, str(_BASE_DIR / "manage.py"))
 _CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "rag_site.celery")
 # uvicorn has neither a header limit nor a connection limit by default, and its
 # access log would hold the questions that are in addresses.
@@ -33,7 +33,7 @@ PART_NAMES = ("model", "small", "large", "beat", "web")
 def model_server(port: int, model: str) -> Part:
     return Part(
         name="model",
-        command=(*_MANAGE, "serve_model", "--port", str(port), "--model", model),
+        command=(*MANAGE, "serve_model", "--port", str(port), "--model", model),
         environment=_OFFLINE,
         health_url=f"http://127.0.0.1:{port}/health",
         stop_s=8,

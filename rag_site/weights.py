@@ -27,6 +27,7 @@ from rag_site.weights_catalogue import (
     IndexSource,
     Weights,
 )
+from rag_site.weights_derived import Manifest, read_manifest
 from rag_site.weights_sources import (
     DownloadFailed,
     Progress,
@@ -42,6 +43,8 @@ __all__ = [
     "DownloadFailed",
     "HubSource",
     "IndexSource",
+    "Manifest",
+    "NotDerived",
     "Progress",
     "UnknownWeights",
     "Weights",
@@ -50,6 +53,7 @@ __all__ = [
     "digest_of",
     "fetch",
     "locate",
+    "manifest_of",
     "state",
     "verify",
     "weights_dir",
@@ -73,6 +77,10 @@ class WeightsMissing(Unavailable):
     """A model file is not here. Fetch it with `manage.py models fetch NAME`."""
 
     code = "model_missing"
+
+
+class NotDerived(WeightsMissing):
+    """A model that is made on this machine is not made. Run `manage.py models derive NAME`."""
 
 
 class WeightsDamaged(Unavailable):
@@ -114,7 +122,10 @@ def digest_of(weights: Weights) -> str:
 
     Raises:
         NoDigest: neither is there.
+        NotDerived: it is to be made here and is not.
     """
+    if weights.derived_from:
+        return manifest_of(weights).digest
     pairs = os.environ.get("PLUMBLINE_WEIGHT_DIGESTS", "").split(",")
     supplied = dict(pair.strip().split("=", 1) for pair in pairs if "=" in pair)
     digest = weights.digest or supplied.get(weights.name, "").lower()
@@ -124,6 +135,32 @@ def digest_of(weights: Weights) -> str:
             f"publisher's and set PLUMBLINE_WEIGHT_DIGESTS={weights.name}=<sha256>."
         )
     return digest
+
+
+def manifest_of(weights: Weights) -> Manifest:
+    """Return how a derived model was made.
+
+    Raises:
+        NotDerived: it is not made, or was made from other bytes.
+    """
+    source = digest_of(weights_named(weights.derived_from))
+    found = read_manifest(weights_dir(), weights.name, source_digest=source)
+    if found is None:
+        raise _missing(weights)
+    return found
+
+
+def _missing(weights: Weights) -> WeightsMissing:
+    name = weights.name
+    if weights.derived_from:
+        return NotDerived(
+            f"The model {name} is made on this machine from {weights.derived_from}. "
+            f"Make it with `manage.py models derive {name}`."
+        )
+    return WeightsMissing(
+        f"The model {name} is not on this machine. "
+        f"Fetch it with `manage.py models fetch {name}`."
+    )
 
 
 def path_of(weights: Weights) -> Path:
@@ -141,10 +178,7 @@ def locate(name: str) -> Path:
     weights = weights_named(name)
     path = path_of(weights)
     if not path.exists():
-        raise WeightsMissing(
-            f"The model {name} is not on this machine. "
-            f"Fetch it with `manage.py models fetch {name}`."
-        )
+        raise _missing(weights)
     if _remembered(weights, path) or verify(name):
         return path
     raise WeightsDamaged(
@@ -158,7 +192,7 @@ def state(name: str) -> State:
     weights = weights_named(name)
     try:
         path = path_of(weights)
-    except NoDigest:
+    except (NoDigest, NotDerived):
         return "missing"
     if not path.exists():
         return "missing"
@@ -186,19 +220,22 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
 
     Raises:
         UnknownWeights, NoDigest, DiskFull, DownloadFailed, WeightsDamaged.
+        NotDerived: it is not fetched but made.
     """
     weights = weights_named(name)
     path = path_of(weights)
     weights_dir().mkdir(parents=True, exist_ok=True)
-    with _fetch_lock(weights):
+    with making(weights):
         if path.exists():
             if _remembered(weights, path) or verify(name):
                 return path
             logger.warning("%s is damaged and will be fetched again", name)
             _remove(path)
+        if weights.derived_from:
+            raise _missing(weights)
         work = weights_dir() / ".partial" / name
         work.mkdir(parents=True, exist_ok=True)
-        _check_room(weights, work)
+        check_room(weights, work)
         _obtain(weights, work, progress or (lambda done, total: None))
         _install(weights, work, path)
     return path
@@ -280,7 +317,7 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _check_room(weights: Weights, work: Path) -> None:
+def check_room(weights: Weights, work: Path) -> None:
     have = sum(p.stat().st_size for p in work.rglob("*") if p.is_file())
     # An archive is unpacked beside itself.
     size = weights.size_bytes * (2 if weights.is_folder else 1)
@@ -295,8 +332,8 @@ def _check_room(weights: Weights, work: Path) -> None:
 
 
 @contextlib.contextmanager
-def _fetch_lock(weights: Weights) -> Iterator[None]:
-    """Hold the lock of one model; the kernel frees it when its holder is killed."""
+def making(weights: Weights) -> Iterator[None]:
+    """Hold the lock of a model that is fetched or made; the kernel frees it when its holder is killed."""
     with (weights_dir() / f".{weights.name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -53,6 +53,8 @@ class Weights:
         context_tokens: longest prompt and answer together that a GGUF model was
             trained for, or the window of an embedder or reranker.
         dimension: numbers in one vector of an embedder, else 0.
+        derived_from: name of the entry that this one is made from on the machine
+            itself; its digest is in a manifest then (``weights_derived``).
         tested: False for models too large for the machines that test this.
     """
 
@@ -66,6 +68,7 @@ class Weights:
     context_tokens: int
     sources: tuple[IndexSource | HubSource, ...]
     quantization: str = ""
+    derived_from: str = ""
     dimension: int = 0
     files: Mapping[str, str] = field(default_factory=dict)
     tested: bool = True
@@ -125,6 +128,32 @@ _ENTRIES = (
                 file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
             ),
         ),
+    ),
+    Weights(
+        name="qwen2.5-coder-1.5b-instruct-q4_0",
+        kind="gguf",
+        role="answers; made here with `models derive`, faster on processors",
+        digest=None,
+        size_bytes=1_066_227_264,
+        licence="Apache-2.0",
+        parameters="1.5B",
+        quantization="Q4_0",
+        context_tokens=32_768,
+        derived_from="qwen2.5-coder-1.5b-instruct-q4_k_m",
+        sources=(),
+    ),
+    Weights(
+        name="qwen2.5-coder-0.5b-instruct-q4_0",
+        kind="gguf",
+        role="small machines; made here with `models derive`, faster on processors",
+        digest=None,
+        size_bytes=428_730_240,
+        licence="Apache-2.0",
+        parameters="0.5B",
+        quantization="Q4_0",
+        context_tokens=32_768,
+        derived_from="qwen2.5-coder-0.5b-instruct-q4_k_m",
+        sources=(),
     ),
     Weights(
         name="smollm2-135m-instruct-q4_1",

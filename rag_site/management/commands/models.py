@@ -1,4 +1,4 @@
-"""The model files: `manage.py models list|fetch|verify|inspect NAME [--json]`."""
+"""The model files: `manage.py models list|fetch|derive|verify|inspect NAME [--json]`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ _SWAP_S = 300
 
 
 class Command(BaseCommand):
-    help = "List, fetch, verify or inspect the model files; swap the one that answers."
+    help = (
+        "List, fetch, verify or inspect the model files; derive a faster one from one "
+        "that is here; swap the one that answers."
+    )
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -46,7 +49,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         action, names = options["action"], options["name"]
-        if action in {"inspect", "swap"} and len(names) != 1:
+        if action in {"inspect", "swap", "derive"} and len(names) != 1:
             raise CommandError(f"Name one model: `models {action} NAME`.", returncode=2)
         try:
             report, status = _ACTIONS[action](names)
@@ -72,6 +75,14 @@ def _fetch(names: list[str]) -> tuple[Report, int]:
     return {"models": [_entry(entry) for entry in chosen]}, 0
 
 
+def _derive(names: list[str]) -> tuple[Report, int]:
+    """Make a model in another format, once; its digest is noted beside it."""
+    from generation.server.deriving import derive
+
+    derive(names[0])
+    return _inspect(names)
+
+
 def _verify(names: list[str]) -> tuple[Report, int]:
     """Hash every file anew: those named, or all that are here."""
     here = [name for name in CATALOGUE if weights.state(name) != "missing"]
@@ -91,7 +102,9 @@ def _verified(name: str) -> Report:
 def _inspect(names: list[str]) -> tuple[Report, int]:
     entry = weights.weights_named(names[0])
     report = _entry(entry)
-    if entry.kind == "gguf" and entry.digest and report["state"] != "missing":
+    if entry.derived_from and report["state"] != "missing":
+        report["made"] = asdict(weights.manifest_of(entry))
+    if entry.kind == "gguf" and report["digest"] and report["state"] != "missing":
         header = read_header(weights.path_of(entry))
         report["header"] = {name: getattr(header, name) for name in header.__slots__}
         cache = header.cache_bytes(settings.CONTEXT_TOKENS)
@@ -161,10 +174,16 @@ def _entry(entry: Weights) -> Report:
         "context_tokens": entry.context_tokens,
         "dimension": entry.dimension or None,
         "licence": entry.licence,
-        "digest": entry.digest,
+        "digest": _digest(entry),
+        "derived_from": entry.derived_from or None,
         "tested": entry.tested,
         "memory": _memory(entry, cache=None),
     }
+
+
+def _digest(entry: Weights) -> str | None:
+    is_made = entry.derived_from and weights.state(entry.name) != "missing"
+    return weights.digest_of(entry) if is_made else entry.digest
 
 
 def _memory(entry: Weights, *, cache: int | None) -> Report:
@@ -188,6 +207,7 @@ def _as_text(report: Report) -> str:
         return "\n".join(_line(entry) for entry in report["models"])
     facts = {**report.get("header", {}), **report}
     memory = facts.pop("memory")
+    facts |= facts.pop("made", {})
     planned = facts.pop("plan", {})
     facts.pop("header", None)
     rows = [f"{name.replace('_', ' '):<20} {value}" for name, value in facts.items()]
@@ -215,6 +235,7 @@ def _line(entry: Report) -> str:
 _ACTIONS: dict[str, Callable[[list[str]], tuple[Report, int]]] = {
     "list": _list,
     "fetch": _fetch,
+    "derive": _derive,
     "verify": _verify,
     "inspect": _inspect,
     "swap": _swap,
