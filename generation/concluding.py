@@ -17,11 +17,12 @@ from generation.guarding import (
     NOT_IN_DOCUMENTS,
     is_refusal,
 )
+from generation.obeying import rests_on_an_order
 from generation.outgoing import OutgoingGuard
 from generation.receipts import text_digest
 from generation.sentences import without_marks
 from generation.shortening import shorten
-from generation.showing import withheld_notice
+from generation.showing import order_notice, withheld_notice
 from generation.structured import evidence
 from generation.types import (
     Borne,
@@ -73,6 +74,10 @@ def conclude(
     is_empty = not (without_marks(text) or stopped)
     if draft.is_doubted or is_refusal(text) or is_empty:
         return [draft.done(NOT_IN_DOCUMENTS, refused=True, stopped=stopped)]
+    if rests_on_an_order(text, question, [s.quote for s in prompt.sources]):
+        draft.receipt["followed_an_order"] = True
+        refusal = draft.done(NOT_IN_DOCUMENTS, refused=True, stopped=stopped)
+        return [order_notice(), refusal]
     if not prompting.wants_explanation(question):
         text = shorten(text, question)
     texts = {source.n: source.quote for source in prompt.sources}

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.conf import settings
 
@@ -106,13 +106,19 @@ async def _write(
     sampling: dict[str, Any],
     model: LanguageModel,
 ) -> tuple[str, str]:
+    """Return the text and the digest of the weights.
+
+    Nothing that was evaluated before is reused: sums of a batch of another width
+    round differently, and two tokens may be as good as equal.
+    """
     params = SamplingParams(**{**sampling, "stop": tuple(sampling["stop"])})
     info = await model.info()
     texts = []
     for messages in prompts:
+        unshared = [Message(role=one.role, content=one.content) for one in messages]
         pieces = [
             item.text
-            async for item in model.stream(messages, params, user="replay")
+            async for item in model.stream(unshared, params, user=f"replay-{uuid4()}")
             if isinstance(item, TextPiece)
         ]
         texts.append("".join(pieces))

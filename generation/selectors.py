@@ -207,14 +207,17 @@ def conflict_of(answer: Answer, sources: Sequence[SourceRef]) -> Conflict | None
 
 
 def _statement(row: dict[str, int], source: SourceRef) -> Statement:
+    start, end = row["start"], row["end"]
     if not source.quote:
-        return Statement(**row, quote="")
-    at = row["start"] - source.start
-    pages = Page.objects.filter(version=source.version_id, start__lte=row["start"])
+        return Statement(n=source.n, start=start, end=end, quote="")
+    at = start - source.start
+    pages = Page.objects.filter(version=source.version_id, start__lte=start)
     version = DocumentVersion.objects.get(pk=source.version_id)
     return Statement(
-        **row,
-        quote=source.quote[at : at + row["end"] - row["start"]],
+        n=source.n,
+        start=start,
+        end=end,
+        quote=source.quote[at : at + end - start],
         page=pages.order_by("start").values_list("number", flat=True).last(),
         added_on=timezone.localdate(version.created_at),
     )

@@ -72,6 +72,14 @@ def withheld_notice() -> Notice:
     )
 
 
+def order_notice() -> Notice:
+    return Notice(
+        code="order_in_document",
+        message="A passage tells the model what to say, and the answer said nothing "
+        "else, so it is not shown.",
+    )
+
+
 def cut_notice() -> Notice:
     return Notice(
         code="answer_cut",

@@ -484,7 +484,11 @@ async def test_an_answer_is_made_again_from_its_receipt(
     model.enqueue(["It holds ", "40 litres."])
     again = await in_thread(replay, answer.pk, model)
     assert again.is_same
-    assert model.prompts[-1] == sent
+    again_sent = [(one.role, one.content) for one in model.prompts[-1]]
+    assert again_sent == [(one.role, one.content) for one in sent]
+    # Nothing that others had evaluated is reused, and nobody's place in line.
+    assert not any(one.scope for one in model.prompts[-1])
+    assert len({user for user in model.users if user.startswith("replay-")}) == 1
     model.enqueue(["It holds ", "41 litres."])
     other = await in_thread(replay, answer.pk, model)
     assert (other.is_same_prompt, other.is_same_text) == (True, False)

@@ -1,0 +1,64 @@
+"""Answers that rest on an order inside a document, and on nothing else there. Pure.
+
+Whether a sentence is an order to a model cannot be told for sure: a handbook of
+security is full of them. So no passage loses a word by it. But an answer that only
+such a sentence bears, to a question that does not speak of it, is what the order
+wanted and not what was asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from generation.evidence import SUPPORTED_SHARE, joined, share_of
+from generation.sentences import split_sentences, without_marks
+from generation.words import Claim, claim_of
+
+# How published injections speak to a model: garak's and PromptInject's attack
+# strings, and BIPIA's. Set on the development half of the injection set.
+_ORDER = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b.{0,60}"
+    r"\b(?:instructions?|previous|prior|above|following|rest|data|everything|rules)\b"
+    r"|\b(?:just|only|instead|simply|then)\s+(?:print|say|reply|respond|write|output)\b"
+    r"|\breply with\b|\bif (?:the )?user asks\b|\bstop everything\b"
+    r"|\b(?:in|to|modify|augment|enhance|provide|render|add|include)\b.{0,40}"
+    r"\byour (?:response|reply|answer|message)\b"
+    r"|^\W*(?:assistant|system|user)\W*:|<system>|\[system\]",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def rests_on_an_order(answer: str, question: str, passages: Sequence[str]) -> bool:
+    """Whether all of ``answer`` is said by orders in ``passages`` and nothing else is.
+
+    What is to be said may stand in the sentence after the order.
+    """
+    asked = claim_of(question)
+    said = claim_of(without_marks(answer)).terms - asked.terms
+    if not said:
+        return False
+    sides = [_sides(passage, asked) for passage in passages]
+    if any(_holds(told, said) for _, rest in sides for told in rest):
+        return False
+    return any(_holds(joined(orders), said) for orders, _ in sides if orders)
+
+
+def _sides(passage: str, asked: Claim) -> tuple[list[Claim], list[Claim]]:
+    """Return what orders of ``passage`` say, and what its other sentences do.
+
+    A sentence that speaks of the question is none, and needs none before it.
+    """
+    orders, rest = list[Claim](), list[Claim]()
+    is_after = False
+    for sentence in split_sentences(passage):
+        told = claim_of(sentence.text)
+        is_order = bool(_ORDER.search(sentence.text))
+        is_aside = not asked.terms & told.terms
+        (orders if is_aside and (is_order or is_after) else rest).append(told)
+        is_after = is_order
+    return orders, rest
+
+
+def _holds(claim: Claim, said: frozenset[str]) -> bool:
+    return share_of(said, claim) >= SUPPORTED_SHARE
