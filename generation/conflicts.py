@@ -12,7 +12,7 @@ conflict set, and on SQuAD 2 dev, whose passages do not disagree: docs/evaluatio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -37,9 +37,11 @@ _BEFORE, _AFTER = "$£€¥#", "%‰°"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A sentence of a passage, under what it stands."""
+    """A sentence, its characters start to end of a passage, under what it stands."""
 
     text: str
+    start: int
+    end: int
     terms: tuple[Term, ...]
     claim: Claim
     heading: Claim
@@ -63,33 +65,42 @@ class Swap:
 
 
 def line_of(text: str, heading: str = "") -> Line:
+    return _line(text, 0, len(text), claim_of(heading))
+
+
+def lines_of(text: str, heading: str = "") -> tuple[Line, ...]:
+    """Return the sentences of a passage."""
+    titled = claim_of(heading)
+    return tuple(
+        _line(text, sentence.start, sentence.end, titled)
+        for sentence in split_sentences(text)
+    )
+
+
+def _line(text: str, start: int, end: int, heading: Claim) -> Line:
+    words = text[start:end]
     return Line(
-        text=text,
-        terms=tuple(terms_in(text)),
-        claim=claim_of(text),
-        heading=claim_of(heading),
+        text=words,
+        start=start,
+        end=end,
+        terms=tuple(terms_in(words)),
+        claim=claim_of(words),
+        heading=heading,
     )
 
 
 def disagreement(
-    question: str, answer: str, own: Line, text: str, heading: str = ""
-) -> tuple[int, int] | None:
-    """Return the sentence of ``text`` that disagrees with ``own``, None if none does.
+    question: str, answer: str, own: Line, lines: Iterable[Line]
+) -> Line | None:
+    """Return the first of ``lines`` that disagrees with ``own``, None if none does.
 
     Args:
         answer: a sentence of it, without marks.
         own: what it rests on.
-        text, heading: another passage.
-
-    Returns:
-        The first and last character of the sentence in ``text``.
+        lines: of another passage.
     """
     asked, said = claim_of(question), claim_of(answer)
-    for sentence in split_sentences(text):
-        other = line_of(text[sentence.start : sentence.end], heading)
-        if disagrees(asked, said, own, other):
-            return sentence.start, sentence.end
-    return None
+    return next((one for one in lines if disagrees(asked, said, own, one)), None)
 
 
 def disagrees(asked: Claim, said: Claim, own: Line, other: Line) -> bool:
@@ -118,6 +129,8 @@ def _is_of_the_same(asked: Claim, own: Line, other: Line) -> bool:
 def _has_other_value(
     asked: Claim, core: frozenset[str], own: Line, other: Line
 ) -> bool:
+    if len(own.claim.terms & other.claim.terms) < ALIKE_TERMS:
+        return False
     shared, swaps = _aligned(own, other)
     for swap in swaps:
         gone = (swap.gone & core) - other.claim.terms

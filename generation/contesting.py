@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from generation.conflicts import disagreement, line_of
+from generation.conflicts import Line, disagreement, line_of, lines_of
 from generation.showing import as_sources
 from generation.types import Borne, CitationFound, Conflict, SourceRef, Statement
 from retrieval.types import Hit
@@ -39,22 +39,27 @@ def contest(
         hits: all passages found.
     """
     named = {source.n: source for source in sources}
+    read = [(hit, lines_of(hit.text, _title(hit))) for hit in hits]
     for citation in citations:
         for borne in citation.evidence:
             told = citation.sentence
-            others = list(_others(question, told, borne, named[borne.n], hits))
+            others = list(_others(question, told, borne, named[borne.n], read))
             if others:
                 return _contested(borne, others[:MOST_OTHERS], sources)
     return None
 
 
 def _others(
-    question: str, told: str, borne: Borne, source: SourceRef, hits: Sequence[Hit]
-) -> Iterator[tuple[Hit, int, int]]:
+    question: str,
+    told: str,
+    borne: Borne,
+    source: SourceRef,
+    read: Sequence[tuple[Hit, Sequence[Line]]],
+) -> Iterator[tuple[Hit, Line]]:
     """Yield the passages that disagree with ``borne``, one of each document."""
     own = line_of(borne.quote, _title(source))
     seen = set()
-    for hit in hits:
+    for hit, lines in read:
         is_beside = hit.version_id == source.version_id and (
             # Other parts of a document tell of other things, in the same words.
             hit.heading != source.heading
@@ -62,10 +67,10 @@ def _others(
         )
         if is_beside or hit.document_id in seen:
             continue
-        place = disagreement(question, told, own, hit.text, _title(hit))
-        if place:
+        line = disagreement(question, told, own, lines)
+        if line is not None:
             seen.add(hit.document_id)
-            yield hit, place[0], place[1]
+            yield hit, line
 
 
 def _title(passage: SourceRef | Hit) -> str:
@@ -74,18 +79,15 @@ def _title(passage: SourceRef | Hit) -> str:
 
 def _contested(
     borne: Borne,
-    others: Sequence[tuple[Hit, int, int]],
+    others: Sequence[tuple[Hit, Line]],
     sources: Sequence[SourceRef],
 ) -> Contested:
     first = Statement(n=borne.n, start=borne.start, end=borne.end, quote=borne.quote)
     statements, added = [first], list[SourceRef]()
-    for hit, start, end in others:
-        statement = Statement(
-            n=_number_in(sources, hit, hit.start + start, hit.start + end),
-            start=hit.start + start,
-            end=hit.start + end,
-            quote=hit.text[start:end],
-        )
+    for hit, line in others:
+        start, end = hit.start + line.start, hit.start + line.end
+        number = _number_in(sources, hit, start, end)
+        statement = Statement(n=number, start=start, end=end, quote=line.text)
         if not statement.n:
             number = len(sources) + len(added) + 1
             statement = replace(statement, n=number)

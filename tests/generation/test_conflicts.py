@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from generation import invariants, mode_evaluation
-from generation.conflicts import disagreement, line_of
+from generation.conflicts import disagreement, line_of, lines_of
 from generation.contesting import contest
 from generation.showing import as_sources, conflict_words
 from generation.types import Borne, CitationFound
@@ -26,8 +26,12 @@ MAKER = "The valve of the main pump was made by Ada Berg in Linz."
 
 def found(question: str, answer: str, own: str, other: str) -> str:
     """Return the words of ``other`` that disagree with ``own``, "" if none do."""
-    place = disagreement(question, answer, line_of(own, "Manual"), other, "Manual")
-    return other[slice(*place)] if place else ""
+    lines = lines_of(other, "Manual")
+    line = disagreement(question, answer, line_of(own, "Manual"), lines)
+    if line is None:
+        return ""
+    assert other[line.start : line.end] == line.text
+    return line.text
 
 
 @pytest.mark.parametrize(

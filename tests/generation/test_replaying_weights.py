@@ -38,7 +38,8 @@ def model() -> Iterator[HttpLanguageModel]:
 
 @pytest.fixture
 def asker(settings: Settings) -> Asker:
-    settings.MAX_ANSWER_TOKENS = 24
+    settings.MAX_ANSWER_TOKENS = 10
+    settings.MAX_SOURCES = 1
     collection = factories.make_collection()
     for number, part in enumerate(PARTS, 3):
         text = (
