@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -111,7 +110,7 @@ def import_golden(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _back(pk, "#golden")
 
 
-def _lines(file: UploadedFile) -> Iterator[dict[str, Any]]:
+def _lines(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """Yield the objects of an uploaded file. Raises ValidationFailed."""
     for number, line in enumerate(file, 1):
         if line.strip():

@@ -12,7 +12,7 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -39,8 +39,6 @@ _COLUMNS = (
     *("feedback__rating", "feedback__reason", "feedback__comment"),
     "feedback__created_at",
 )
-
-Order = Literal["newest", "frequent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +70,9 @@ class Group:
 
 
 def groups_of(
-    asker: Asker, collection: Collection, *, order: Order = "newest"
+    asker: Asker, collection: Collection, *, is_frequent_first: bool = False
 ) -> list[Group]:
-    """Return the questions of ``collection`` that want somebody, grouped.
+    """Return the questions of ``collection`` that want somebody, grouped, newest first.
 
     The caller has seen to it that the asker looks after the collection.
     """
@@ -89,7 +87,7 @@ def groups_of(
         for key, rows in by_key.items()
     ]
     found.sort(key=lambda group: group.last_at, reverse=True)
-    if order == "frequent":
+    if is_frequent_first:
         found.sort(key=lambda group: group.count, reverse=True)
     return found
 

@@ -37,7 +37,8 @@ def show(request: HttpRequest, pk: UUID) -> HttpResponse:
     form.is_valid()
     state = form.cleaned_data.get("state") or "open"
     order = form.cleaned_data.get("order") or "newest"
-    groups = inbox.groups_of(asker, collection, order=order)
+    is_frequent_first = order == "frequent"
+    groups = inbox.groups_of(asker, collection, is_frequent_first=is_frequent_first)
     found = [group for group in groups if group.is_done == (state == "done")]
     context = {
         **frame(asker, collection),
@@ -107,5 +108,5 @@ def _context(
     answer: Answer, collections: list[Collection], form: ApproveForm
 ) -> dict[str, Any]:
     choices = [(str(row.pk), row.name) for row in collections]
-    form.fields["collection"].widget.choices = choices  # type: ignore[attr-defined]  # a Select
+    form.fields["collection"].widget.choices = choices
     return {"section": "ask", "answer": answer, "form": form}

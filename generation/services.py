@@ -251,7 +251,9 @@ def give_feedback(
         raise ValidationFailed("Choose up or down.")
     given = {"rating": rating, "reason": reason[:40], "comment": comment[:2000]}
     cleaned = {name: _CONTROL.sub("", value) for name, value in given.items()}
-    row, _ = Feedback.objects.update_or_create(answer=answer, defaults=cleaned)
+    row, _ = Feedback.objects.update_or_create(
+        answer=answer, defaults={**cleaned, "created_at": timezone.now()}
+    )
     return row
 
 

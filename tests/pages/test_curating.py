@@ -485,10 +485,12 @@ def test_a_thumb_down_brings_a_question_back(
     shared: Collection, client_of: ClientOf
 ) -> None:
     answer = make_answer(charlie(), shared, "What does the pump cost?")
+    services.give_feedback(asker(charlie()), answer.pk, "up")
     client = client_of(bob())
     (group,) = groups(client, shared)
     post(client, "inbox_done", shared.pk, group.key)
-    Feedback.objects.create(answer=answer, rating="down")
+    assert groups(client, shared) == []
+    services.give_feedback(asker(charlie()), answer.pk, "down")
     assert len(groups(client, shared)) == 1
 
 
