@@ -196,7 +196,10 @@ def _prepare(run: AnswerRun, row: RunAnswer, parts: Parts) -> tuple[Asked, Means
         collections=1,
         is_urgent=False,
         adapter=run.collection.adapter,
-        canary=canary_of(f"run-answer-{row.pk}", settings.SECRET_KEY),
+        # The same in every run: what is compared differs in nothing else.
+        canary=canary_of(
+            f"golden-{run.collection_id}-{row.question}", settings.SECRET_KEY
+        ),
     )
     masks = masks_of(Collection.objects.filter(pk=run.collection_id))
     means = Means(model=parts.model, find=find, config=generation_config(), masks=masks)

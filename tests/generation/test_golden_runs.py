@@ -116,6 +116,15 @@ def test_a_run_keeps_what_was_answered_and_what_made_it(
     assert not model.params[0].is_urgent
 
 
+def test_two_runs_of_one_configuration_send_the_same(
+    collection: Collection, model: ScriptedLLM
+) -> None:
+    ran(collection)
+    ran(collection)
+    first, second = model.prompts
+    assert first == second
+
+
 def test_a_run_asks_of_its_collection_alone(
     collection: Collection, model: ScriptedLLM
 ) -> None:
