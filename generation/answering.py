@@ -92,7 +92,8 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
         yield unread_notice(asked.unread)
     for notice in draft.notices:
         yield notice
-    evidence = weigh(wanted.topic or question, reading.hits)
+    about = wanted.topic if wanted.kind in GATHERED else question
+    evidence = weigh(about, reading.hits)
     draft.receipt["judgement"] = evidence.data()
     if evidence.score < EVIDENCE_FLOOR:
         yield Sources(sources=closest(found.hits))

@@ -267,7 +267,7 @@ def coverage_of(
         else "Narrow the question, or choose collections or filters, to have all read"
     )
     told = f"{len(read)} of {matching.total:,} matching passages were read. {why}."
-    return Notice(code="coverage", message=told)
+    return Notice(code="coverage_partly", message=told)
 
 
 def _dropped_notice(count: int) -> Notice:

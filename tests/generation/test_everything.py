@@ -362,7 +362,7 @@ async def test_more_than_the_bound_is_told(
     settings.GATHER_PASSAGES = 2
     model.enqueue(["Acme Works\nBerg Works\nCato Works\nDahl Works\nEngh Works"])
     row = await told(suppliers, "List all suppliers")
-    assert message(row, "coverage").startswith("2 of 5 matching passages were read.")
+    assert message(row, "coverage_partly").startswith("2 of 5 matching passages were read.")
     assert row.outcome == "partly"
     assert len(row.text.splitlines()) == 2
     assert len(await in_thread(sources_of, row, suppliers)) == 2
@@ -400,7 +400,7 @@ async def test_a_stop_ends_it_between_groups_and_keeps_what_came(
     assert len(row.text.splitlines()) == 1
     assert len(model.prompts) <= 2
     read = len(await in_thread(sources_of, row, suppliers))
-    told = message(row, "coverage")
+    told = message(row, "coverage_partly")
     assert told == (
         f"{read} of 5 matching passages were read. It ended before the others were read."
     )
@@ -418,7 +418,7 @@ async def test_time_ends_it_between_groups(
     row = await told(suppliers, "List all suppliers")
     assert row.state == Answer.State.DONE
     assert len(model.prompts) == 2
-    assert message(row, "coverage").startswith("2 of 5 matching passages were read.")
+    assert message(row, "coverage_partly").startswith("2 of 5 matching passages were read.")
     assert row.text
 
 

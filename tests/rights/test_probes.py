@@ -39,6 +39,13 @@ from ingestion.visibility import (
 from rag_site import credentials
 from rag_site.errors import NotFound
 from rag_site.models import User
+from retrieval.everything import (
+    Sought,
+    count_mentions,
+    find_documents,
+    find_passages,
+    with_passages,
+)
 from retrieval.search import search
 from retrieval.types import RetrievalConfig
 from tests.factories import asker
@@ -176,6 +183,20 @@ def by_count(probe: Probe, user: User, document: Document) -> bool:
     return document in readable
 
 
+def by_all_rows(probe: Probe, user: User, document: Document) -> bool:
+    """Questions over everything count and list the readable ones, and no other."""
+    visible, word = visible_to(asker(user)), probe.world.words[document]
+    readable = [d for d in probe.world.documents if probe.world.may_read(user, d)]
+    every = find_documents(Sought(limit=100), visible)
+    assert every.total == every.searched == len(readable)
+    assert {row.document_id for row in every.rows} == {d.pk for d in readable}
+    found = find_documents(Sought(topic=word, limit=100), visible)
+    shown = with_passages(found, found.rows, visible)
+    held = {found.total, find_passages(word, visible).total}
+    assert held == {count_mentions(word, visible).count} == {len(shown)}
+    return any(row.hit and word in row.hit.text for row in shown)
+
+
 def by_suggestion(probe: Probe, user: User, document: Document) -> bool:
     """Suggestions may leave a document out; they never name one that is foreign."""
     names = str(starters_for(asker(user)))
@@ -283,7 +304,8 @@ DOORS: dict[Door, int] = {
     by_search: 12, by_search_of_its_collection: 12, by_id: 12, by_list: 12,
     by_collection: 12, by_floor: 12, by_count: 8, by_suggestion: 8, by_quote: 4,
     by_api: 4, by_api_text: 4, by_api_list: 2, by_api_search: 3, by_download: 3,
-    by_pairs: 2, by_run: 4, by_ask: 1, by_page: 2, by_source_view: 2, by_library: 1,
+    by_pairs: 2, by_run: 4, by_all_rows: 6, by_ask: 1, by_page: 2, by_source_view: 2,
+    by_library: 1,
 }  # fmt: skip
 # These are the filter itself: without it they have nothing to say.
 FILTERS = (by_list, by_collection)

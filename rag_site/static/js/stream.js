@@ -3,6 +3,8 @@
 
 const RETRY_MS = 2000;
 const SLACK_PX = 80;
+// Notices of how an answer was made; the others warn of what it lacks.
+const TOLD = new Set(["coverage", "latest_by"]);
 const turns = document.getElementById("turns");
 const spoken = document.getElementById("spoken");
 const chat = document.getElementById("chat");
@@ -76,9 +78,10 @@ class Live {
     });
     on("searching", (data) => this.phase(`Searching ${count(data.collections, "collection", "collections")}`));
     on("sources", (data) => this.show(data.sources ?? data));
+    on("reading", (data) => this.phase(`Reading ${data.passages} of ${count(data.total, "passage", "passages")}`));
     on("queued", (data) => this.phase(queuedWords(data)));
     on("token", (data) => this.write(data.text));
-    on("notice", (data) => this.notice(data.message));
+    on("notice", (data) => this.notice(data));
     on("done", () => this.finish());
     // A message named "error" carries data; a lost connection does not.
     this.events.addEventListener("error", (event) => {
@@ -107,9 +110,9 @@ class Live {
     spoken.textContent = words;
   }
 
-  notice(message) {
+  notice({ code, message }) {
     const note = document.createElement("p");
-    note.className = "note note-warn";
+    note.className = TOLD.has(code) ? "note" : "note note-warn";
     note.textContent = message;
     this.notices.append(note);
     follow();
