@@ -57,7 +57,7 @@ from generation.types import (
     Token,
 )
 from generation.understanding import understand
-from generation.widening import Reading, trim_sides, widen
+from generation.widening import Material, trim_sides, widen
 from retrieval.types import Hit
 
 __all__ = ["Asked", "Means", "answer"]
@@ -86,14 +86,14 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
             yield event
         return
     found = await means.find(question)
-    reading = await widen(wanted, question, found, means, draft)
+    material = await widen(wanted, question, found, means, draft)
     draft.lap("search")
     if asked.unread:
         yield unread_notice(asked.unread)
     for notice in draft.notices:
         yield notice
     about = wanted.topic if wanted.kind in GATHERED else question
-    evidence = weigh(about, reading.hits)
+    evidence = weigh(about, material.hits)
     draft.receipt["judgement"] = evidence.data()
     if evidence.score < EVIDENCE_FLOOR:
         yield Sources(sources=closest(found.hits))
@@ -104,17 +104,17 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
         async for event in collect(question, wanted, asked, means, draft):
             yield event
         return
-    async for event in _from_passages(question, reading, asked, means, draft):
+    async for event in _from_passages(question, material, asked, means, draft):
         yield event
 
 
 async def _from_passages(
-    question: str, reading: Reading, asked: Asked, means: Means, draft: Draft
+    question: str, material: Material, asked: Asked, means: Means, draft: Draft
 ) -> AsyncIterator[Event]:
     """Yield the events of an answer from these passages, in one prompt."""
-    prompt = await build_prompt(question, reading, means, asked.extra)
+    prompt = await build_prompt(question, material, means, asked.extra)
     draft.lap("prompt")
-    draft.receipt["left_out"] = left_out_of(reading.hits, prompt.sources)
+    draft.receipt["left_out"] = left_out_of(material.hits, prompt.sources)
     yield Sources(sources=prompt.sources)
     if prompt.left_out:
         yield left_out_notice(prompt.left_out)
@@ -127,7 +127,7 @@ async def _from_passages(
     if not draft.is_doubted:
         async for event in _in_prose(question, prompt, asked, means, draft):
             yield event
-    for event in conclude(question, prompt, means, draft, reading):
+    for event in conclude(question, prompt, means, draft, material):
         yield event
 
 
@@ -159,7 +159,7 @@ async def _in_prose(
 
 async def build_prompt(
     question: str,
-    reading: Reading,
+    material: Material,
     means: Means,
     extra: prompting.Extra = prompting.NO_EXTRA,
 ) -> prompting.Prompt:
@@ -169,10 +169,10 @@ async def build_prompt(
     room = config.source_tokens // 2
     if not prompting.wants_explanation(question):
         room = min(room, config.fact_tokens)
-    if reading.sides:
-        read = trim_sides(question, reading.sides, tokens=room)
+    if material.sides:
+        read = trim_sides(question, material.sides, tokens=room)
     else:
-        read = trim(question, worth_reading(reading.hits, config), tokens=room)
+        read = trim(question, worth_reading(material.hits, config), tokens=room)
     sources = as_sources(read)
     passages = [prompting.passage_text(source) for source in sources]
     frame = prompting.frame_texts(question, extra)

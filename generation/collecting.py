@@ -53,6 +53,8 @@ class _Work:
     sent: list[Message] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
+    # Passages of groups to whose end the model came.
+    finished: int = 0
     is_cut: bool = False
 
     @property
@@ -176,6 +178,7 @@ async def _read(group: Sequence[SourceRef], work: _Work) -> AsyncIterator[Event]
             _count(item, work)
     text += guard.finish()
     work.written.append(raw)
+    work.finished += 0 if work.is_over else len(group)
     work.draft.verdicts = _together(work.draft.verdicts, guard.verdicts)
     if guard.is_blocked:
         return
@@ -185,7 +188,8 @@ async def _read(group: Sequence[SourceRef], work: _Work) -> AsyncIterator[Event]
 
 
 def _count(end: Finished, work: _Work) -> None:
-    work.is_cut = work.is_cut or end.reason == "length"
+    # Ended because time is up, it says "length" too.
+    work.is_cut = work.is_cut or (end.reason == "length" and not work.is_over)
     counts = {
         "prompt_tokens": end.prompt_tokens,
         "answer_tokens": end.answer_tokens,
@@ -211,7 +215,7 @@ def _note(wanted: Wanted, matching: Matching, work: _Work) -> None:
     draft.raw = "\n".join(work.written)
     draft.receipt |= {
         "way": wanted.kind.value,
-        "passages": {"matching": matching.total, "read": sum(work.groups)},
+        "passages": {"matching": matching.total, "read": work.finished},
         "model": model_of(draft.model),
         "asked_for": "gather",
         "groups": work.groups,
@@ -227,10 +231,10 @@ def _conclude(
 ) -> list[Event]:
     draft, items = work.draft, work.items
     stopped = work.means.stop.is_set()
-    notices = [coverage_of(matching, read, is_over=work.is_over)]
+    notices = [coverage_of(matching, read[: work.finished], is_over=work.is_over)]
     if items.dropped:
         notices.append(_dropped_notice(items.dropped))
-    if work.is_cut and not stopped:
+    if work.is_cut:
         notices.append(cut_notice())
     if not items:
         if stopped:
@@ -242,7 +246,7 @@ def _conclude(
     if wanted.kind == Kind.COUNT:
         head = f"{len(items):,}, counted from the passages that were read:\n\n"
     text, cited = items.written(head)
-    is_whole = len(read) == matching.total and not work.is_cut
+    is_whole = work.finished == matching.total and not work.is_cut
     outcome: Outcome = "answered" if is_whole else "partly"
     end = draft.done(text, refused=False, stopped=stopped, outcome=outcome)
     return [*notices, *cited, end]

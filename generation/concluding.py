@@ -32,7 +32,7 @@ from generation.types import (
     Sources,
     Token,
 )
-from generation.widening import Reading
+from generation.widening import Material
 from ingestion.masking import Kind, mask
 from retrieval.types import Hit
 
@@ -63,7 +63,7 @@ def conclude(
     prompt: prompting.Prompt,
     means: Means,
     draft: Draft,
-    reading: Reading,
+    material: Material,
 ) -> list[Event]:
     """Return the sentences with their sources, what contradicts them, and the end."""
     if draft.verdicts.is_blocked:
@@ -89,7 +89,7 @@ def conclude(
     cited = [citation_of(item, prompt.sources, texts) for item in checked.cited]
     lacking = [*draft.lacking, *missing_from(question, prompt.sources)]
     missing = tuple(dict.fromkeys(lacking))
-    hits = _without_items([*reading.hits, *reading.copies], means.masks)
+    hits = _without_items([*material.hits, *material.copies], means.masks)
     contested = contest(question, cited, prompt.sources, hits)
     events: list[Event] = [*cited]
     if contested is not None:

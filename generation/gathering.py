@@ -18,8 +18,9 @@ class Gathered:
 
     @property
     def sources(self) -> tuple[SourceRef, ...]:
-        found = (e.sources for e in self.events if isinstance(e, Sources))
-        return tuple(source for sources in found for source in sources)
+        """Each source once, though some come again with those of a later group."""
+        lists = (e.sources for e in self.events if isinstance(e, Sources))
+        return tuple({source.n: source for some in lists for source in some}.values())
 
     @property
     def citations(self) -> tuple[CitationFound, ...]:

@@ -107,4 +107,9 @@ def _lines(text: str) -> list[str]:
     """Return what the model wrote as items, without bullets and refusals."""
     bare = [_BULLET.sub("", line).strip() for line in text.splitlines()]
     parts = [part.strip() for line in bare for part in _BETWEEN.split(line)]
-    return [part for part in parts if part and not is_refusal(part)]
+    return [part for part in parts if part and not _says_none(part)]
+
+
+def _says_none(line: str) -> bool:
+    """Whether a line says that there is no item, as the prompt has it or otherwise."""
+    return without_marks(line).strip(" .").lower() == "none" or is_refusal(line)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -20,6 +21,8 @@ from generation.periods import ALWAYS, Period, cut_period
 from generation.sides import sides_of
 from generation.words import stem
 
+#: A longer question is more than one of these, and would take the patterns long.
+MAX_CHARS = 300
 # Nouns for whatever is in the library. The second names a type of file
 # (retrieval.filters.TYPES), "" for any.
 _ANY_DOCUMENT = {
@@ -52,6 +55,8 @@ _ABOUT = (
     *("with the words?", "with the phrase", "mentioning", "containing", "discussing"),
     *("covering", "describing", "referring to", "dealing with"),
 )
+# What is told all about is explained, not listed.
+_TELLING = ("about", "there is", "you (?:know|have)", "information", "details")
 _LATEST = ("latest", "newest", "most recent", "most up[- ]to[- ]date")
 _OLDEST = ("oldest", "earliest")
 # Words for "in the library" that narrow nothing.
@@ -125,8 +130,8 @@ class Wanted:
 FACT = Wanted()
 
 
-def _any(words: object) -> str:
-    return "(?:" + "|".join(words) + ")"  # type: ignore[arg-type]  # tuples and dicts of str
+def _any(words: Iterable[str]) -> str:
+    return f"(?:{'|'.join(words)})"
 
 
 _SURE = _any(_ANY_DOCUMENT)
@@ -193,16 +198,13 @@ _LISTS = tuple(
     for pattern in (
         (
             rf"{_POLITE}{_ASK_FOR}(?: (?:a|the) (?:full |complete )?list of)?"
-            rf" (?:all|every)(?: of)?{_THE} (?P<topic>.+)"
+            rf" (?:all|every)(?: of)?{_THE} (?!{_any(_TELLING)}\b)(?P<topic>.+)"
         ),
         (
             rf"{_POLITE}(?:give|show|make|write)(?: me| us)? (?:a|the) (?:full|complete) "
             rf"list of{_THE} (?P<topic>.+)"
         ),
-        (
-            rf"{_POLITE}(?:list|enumerate) (?:the|my|our) (?!(?:two|three|four|five|six|first|"
-            r"last|\d))(?P<topic>.+)"
-        ),
+        rf"{_POLITE}enumerate (?:the|my|our) (?P<topic>.+)",
         r"(?:(?:i|we) (?:need|want) )?all (?:of )?the (?P<topic>.+? (?:that|which|who) .+)",
         r"what are all (?:of )?(?:the|my|our) (?P<topic>.+)",
         r"which (?P<topic>[\w -]+?) are there(?: in .+)?",
@@ -211,10 +213,10 @@ _LISTS = tuple(
 _COUNTS = tuple(
     _starting(pattern)
     for pattern in (
-        rf"{_POLITE}count (?:all|every|up)(?: of)?{_THE} (?P<topic>.+)",
+        rf"{_POLITE}count (?:all|every)(?: of)?{_THE} (?P<topic>.+)",
         (
-            r"how many (?:different |distinct )?(?P<topic>.+?) (?:are|is) "
-            r"(?:mentioned|named|listed|described)(?: (?:in|across) .+)?"
+            r"how many (?:different |distinct )?(?P<topic>.+?) (?:are|is) mentioned"
+            rf"(?: (?:in|across) (?:all )?(?:the |my |our |these )?{_SURE})?"
         ),
         (
             r"how many (?:different |distinct )?(?P<topic>.+) (?:in|across) all (?:of )?"
@@ -232,6 +234,8 @@ _ABOUT_LATEST = re.compile(
 def recognise(question: str, today: dt.date) -> Wanted:
     """Return what ``question`` asks for; FACT unless it says otherwise clearly."""
     text = " ".join(question.split()).rstrip(" ?.!")
+    if len(text) > MAX_CHARS:
+        return FACT
     return (
         _about_documents(text, today)
         or _about_content(text)

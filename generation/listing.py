@@ -141,8 +141,11 @@ def _latest(
     rows, same = newest.rows[:SHOWN], len(newest.rows)
     which = "oldest" if wanted.is_oldest else "latest"
     told = f"The {which} of {_documents(documents.total, wanted)}, {newest.how}."
-    if newest.is_by_name and newest.compared < documents.total:
-        told += f" {documents.total - newest.compared} others have no date in theirs."
+    compared = len(documents.rows)
+    if compared < documents.total:
+        told += f" Only the {compared:,} of them that were added {which} were compared."
+    if newest.is_by_name and newest.compared < compared:
+        told += f" {compared - newest.compared:,} have no date in their name."
     if same > 1 and not newest.is_by_name:
         # Rows come by the moment of adding.
         rows = newest.rows[:1]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retrieval.dating import date_in
+from retrieval.dating import Dated, date_in
 from retrieval.everything import Listed
 
 
@@ -22,7 +21,7 @@ class Newest:
     """
 
     rows: tuple[Listed, ...]
-    date: dt.date
+    date: str
     is_by_name: bool
     compared: int
 
@@ -45,20 +44,21 @@ def newest_of(rows: Sequence[Listed], *, is_oldest: bool = False) -> Newest | No
     People write dates into names, and an archive is added on one day: where two
     names hold a date, those are compared. Else it is the day of adding.
     """
-    named = [(date, row) for row in rows if (date := _named_date(row))]
+    named = [(found, row) for row in rows if (found := _named_date(row))]
     is_by_name = bool(named) and len(named) >= min(2, len(rows))
-    dated = named if is_by_name else [(row.added, row) for row in rows]
+    added = [(Dated(row.added, str(row.added)), row) for row in rows]
+    dated = named if is_by_name else added
     if not dated:
         return None
     choose = min if is_oldest else max
-    best = choose(date for date, _ in dated)
+    best = choose(found for found, _ in dated)
     return Newest(
-        rows=tuple(row for date, row in dated if date == best),
-        date=best,
+        rows=tuple(row for found, row in dated if found.day == best.day),
+        date=best.text,
         is_by_name=is_by_name,
         compared=len(dated),
     )
 
 
-def _named_date(row: Listed) -> dt.date | None:
+def _named_date(row: Listed) -> Dated | None:
     return date_in(row.name) or date_in(row.title)

@@ -181,9 +181,22 @@ def sent_for(
     if purpose not in ("check", "insist"):
         return messages_of(question, sources, extra)
     passages = passages_text(sources)
-    shown = passages if purpose == "check" else _with_canary(passages, extra)
+    shown = passages if purpose == "check" else _ended(passages, extra)
     text = fill(purpose, passages=shown, question=plain(question))
     return _messages(text, passages, sources)
+
+
+def gather_of(
+    question: str, sources: Sequence[SourceRef], extra: Extra = NO_EXTRA
+) -> tuple[Message, ...]:
+    """Return what asks for every item of these sources, one on each line."""
+    passages = passages_text(sources)
+    text = fill(
+        "gather",
+        passages=_ended(passages, extra),
+        question=plain(question),
+    )
+    return _messages(text, passages, sources, system=fill("gatherer"))
 
 
 def claim_of_answer(question: str, answer: str, text: str) -> tuple[Message, ...]:
@@ -214,9 +227,9 @@ def passages_text(sources: Sequence[SourceRef]) -> str:
 
 
 def _messages(
-    text: str, passages: str, sources: Sequence[SourceRef]
+    text: str, passages: str, sources: Sequence[SourceRef], system: str = ""
 ) -> tuple[Message, Message]:
-    system = system_text()
+    system = system or system_text()
     return (
         Message(
             role="system", content=system, scope="everybody", shared_chars=len(system)
@@ -281,12 +294,6 @@ def _ended(passages: str, extra: Extra) -> str:
     if not extra.canary:
         return passages
     return f"{passages}\n{fill('end', code=extra.canary)}"
-
-
-def _with_canary(passages: str, extra: Extra) -> str:
-    # Not in the system message, whose evaluated tokens everybody shares.
-    end = f"\n{fill('end', code=extra.canary)}" if extra.canary else ""
-    return f"{passages}{end}"
 
 
 def frame_tokens(counts: Sequence[int]) -> int:

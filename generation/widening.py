@@ -27,7 +27,7 @@ _SIDE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Material:
     """The passages that an answer may read.
 
     Attributes:
@@ -44,23 +44,23 @@ class Reading:
 
 async def widen(
     wanted: Wanted, question: str, found: SearchResult, means: Means, draft: Draft
-) -> Reading:
+) -> Material:
     """Return what to read for ``wanted``; what a reader should know is in the draft.
 
     Args:
         found: by the search for the whole question.
     """
-    reading = None
+    material = None
     if wanted.kind == Kind.COMPARE:
-        reading = await _each_side(wanted, found.hits, means, draft)
+        material = await _each_side(wanted, found.hits, means, draft)
     elif wanted.kind == Kind.LATEST and means.library is not None:
-        reading = await _newest(wanted, question, means, means.library, draft)
-    return reading or Reading(hits=found.hits, copies=found.copies)
+        material = await _newest(wanted, question, means, means.library, draft)
+    return material or Material(hits=found.hits, copies=found.copies)
 
 
 async def _each_side(
     wanted: Wanted, hits: Sequence[Hit], means: Means, draft: Draft
-) -> Reading | None:
+) -> Material | None:
     found: list[Sequence[Hit]] = []
     for side in wanted.sides:
         result = await means.find(f"{side} {wanted.aspect}".strip())
@@ -76,7 +76,7 @@ async def _each_side(
     draft.receipt["way"] = wanted.kind.value
     draft.lacking = tuple(lacking)
     sides = _apart([own for own in found if own], hits, means.config)
-    return Reading(hits=list(_in_turn(sides)), sides=sides)
+    return Material(hits=list(_in_turn(sides)), sides=sides)
 
 
 def _names(side: str, others: Iterable[str], hits: Sequence[Hit]) -> bool:
@@ -131,7 +131,7 @@ def _in_turn(sides: Iterable[Sequence[Hit]]) -> Iterator[Hit]:
 
 async def _newest(
     wanted: Wanted, question: str, means: Means, library: Library, draft: Draft
-) -> Reading | None:
+) -> Material | None:
     """Return passages of the latest document only, None where that cannot be told."""
     hits = await library.near(question)
     least = means.config.min_score_share * hits[0].score if hits else 0.0
@@ -149,7 +149,7 @@ async def _newest(
     told = f"Answered from {names}, the latest of {len(rows)} matching documents, {newest.how}."
     draft.notices.append(Notice(code="latest_by", message=told))
     chosen = {row.document_id for row in newest.rows}
-    return Reading(hits=[hit for hit in good if hit.document_id in chosen])
+    return Material(hits=[hit for hit in good if hit.document_id in chosen])
 
 
 def _of_kind(wanted: Wanted, rows: Sequence[Listed]) -> Sequence[Listed]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import NamedTuple
 
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905 - reads as the calendar
 _YEAR = r"(?P<year>(?:19|20)\d{2})"
@@ -25,18 +26,26 @@ _FORMS = tuple(
 )
 
 
-def date_in(name: str) -> dt.date | None:
-    """Return the first day of what ``name`` names as day, month or year, or None."""
+class Dated(NamedTuple):
+    """The first day of what a name names, and the day, month or year itself."""
+
+    day: dt.date
+    text: str
+
+
+def date_in(name: str) -> Dated | None:
     for form in _FORMS:
         match = form.search(name)
         if match is None:
             continue
         parts = match.groupdict()
-        month = parts.get("month") or "1"
+        month = parts.get("month") or ""
         if parts.get("name"):
             month = str(_MONTHS.index(parts["name"].lower()) + 1)
+        given = [int(part) for part in (parts["year"], month, parts.get("day")) if part]
         try:
-            return dt.date(int(parts["year"]), int(month), int(parts.get("day") or 1))
+            day = dt.date(*([*given, 1, 1][:3]))
         except ValueError:  # 31 February
             continue
+        return Dated(day, day.isoformat()[: (4, 7, 10)[len(given) - 1]])
     return None

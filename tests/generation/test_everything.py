@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from django.conf import LazySettings
+from django.test import Client
 from django.utils import timezone
 
 from generation import running, services
@@ -16,6 +17,7 @@ from generation.collecting import grouped
 from generation.database import in_thread
 from generation.errors import NothingToSearch
 from generation.items import Items
+from generation.management.commands.ask import report
 from generation.models import Answer
 from generation.parts import using
 from generation.replay import NotReplayable, replay
@@ -128,6 +130,31 @@ async def test_events_are_those_of_any_answer(alice: Asker) -> None:
     assert "Secret" not in done["text"]
 
 
+async def test_page_and_shell_tell_which_way_it_was_answered(
+    alice: Asker, library: Collection
+) -> None:
+    row = await told(alice, "How many documents mention the pump?")
+
+    def page() -> str:
+        client = Client()
+        client.force_login(factories.alice())
+        return client.get(f"/c/{row.conversation_id}").content.decode()
+
+    shown = await in_thread(page)
+    assert "documents counted: 2 of 3 documents, read from the database" in shown
+    assert "none was asked" in shown
+    # How it was answered is told without a warning.
+    assert '<p class="note">' in shown
+    assert "note-warn" not in shown
+    assert "Cited in the answer" in shown
+    printed = await in_thread(report, row, alice)
+    assert printed["answer"] == row.text
+    assert [c["supported"] for c in printed["citations"]] == [True, True]
+    assert {s["document"] for s in printed["sources"]} == {
+        *("Red manual.txt", "Blue manual.txt"),
+    }
+
+
 async def test_a_phrase_in_quotation_marks_is_meant_word_for_word(
     alice: Asker,
 ) -> None:
@@ -234,8 +261,8 @@ async def test_the_latest_document_tells_by_which_date(
     ):
         await in_thread(add, library, name, text)
     row = await told(alice, "What is the latest document about barrels?")
-    assert row.text == "- “Figures 2024.txt”, dated 2024-01-01 in its name [1]"
-    assert "by the date in its name, 2024-01-01" in message(row, "latest_by")
+    assert row.text == "- “Figures 2024.txt”, dated 2024 in its name [1]"
+    assert "by the date in its name, 2024." in message(row, "latest_by")
     row = await told(alice, "What is the oldest document about barrels?")
     assert "Figures 2022.txt" in row.text
     newest = await in_thread(add, library, "Last.txt", "Trips are long.")
@@ -362,7 +389,9 @@ async def test_more_than_the_bound_is_told(
     settings.GATHER_PASSAGES = 2
     model.enqueue(["Acme Works\nBerg Works\nCato Works\nDahl Works\nEngh Works"])
     row = await told(suppliers, "List all suppliers")
-    assert message(row, "coverage_partly").startswith("2 of 5 matching passages were read.")
+    assert message(row, "coverage_partly").startswith(
+        "2 of 5 matching passages were read."
+    )
     assert row.outcome == "partly"
     assert len(row.text.splitlines()) == 2
     assert len(await in_thread(sources_of, row, suppliers)) == 2
@@ -399,10 +428,8 @@ async def test_a_stop_ends_it_between_groups_and_keeps_what_came(
     assert row.text.endswith(" Works [1]")
     assert len(row.text.splitlines()) == 1
     assert len(model.prompts) <= 2
-    read = len(await in_thread(sources_of, row, suppliers))
-    told = message(row, "coverage_partly")
-    assert told == (
-        f"{read} of 5 matching passages were read. It ended before the others were read."
+    assert message(row, "coverage_partly") == (
+        "1 of 5 matching passages were read. It ended before the others were read."
     )
     assert row.outcome == "partly"
 
@@ -411,15 +438,18 @@ async def test_time_ends_it_between_groups(
     suppliers: Asker, model: ScriptedLLM, settings: LazySettings
 ) -> None:
     settings.MAX_SOURCES = 1
-    settings.ANSWER_WALL_S = 1
-    model.delay_s = 0.4
-    model.enqueue(["Acme Works\n", "Berg Works\nCato Works\nDahl Works\nEngh Works"])
-    model.enqueue(["Acme Works\n"] * 50)
+    settings.ANSWER_WALL_S = 4
+    model.delay_s = 0.1
+    model.enqueue(["Acme Works\nBerg Works\nCato Works\nDahl Works\nEngh Works"])
+    model.enqueue(["Acme Works\n"] * 400)
     row = await told(suppliers, "List all suppliers")
     assert row.state == Answer.State.DONE
     assert len(model.prompts) == 2
-    assert message(row, "coverage_partly").startswith("2 of 5 matching passages were read.")
-    assert row.text
+    # The second group was not read to its end.
+    assert message(row, "coverage_partly").startswith("1 of 5 matching passages")
+    assert "answer_cut" not in codes(row)
+    assert row.text.endswith(" Works [1]")
+    assert row.outcome == "partly"
 
 
 async def test_a_gathered_answer_is_made_again(
