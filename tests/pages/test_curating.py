@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -559,6 +561,17 @@ def test_a_question_knows_the_collections_it_was_asked_of(shared: Collection) ->
     assert named.asked_of == [str(shared.pk)]
     assert set(everything.asked_of) == {str(shared.pk), str(other.pk)}
     assert everything.collections == []
+
+
+def test_answers_from_before_know_the_collections_that_were_named(
+    shared: Collection,
+) -> None:
+    named = make_answer(bob(), shared, "a?", asked_of=[], collections=["x", "y"])
+    everything = make_answer(bob(), shared, "b?", asked_of=[])
+    import_module("generation.migrations.0004_asked_of").fill(apps, None)
+    named.refresh_from_db()
+    everything.refresh_from_db()
+    assert (named.asked_of, everything.asked_of) == (["x", "y"], [])
 
 
 def test_a_lapsed_run_is_not_called_finished(
