@@ -30,6 +30,9 @@ SILENCE_S = 300.0
 _NOT_OFFERED = {404, 405, 501}
 
 
+Role = Literal["system", "user", "assistant"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One message of a prompt.
@@ -40,7 +43,7 @@ class Message:
             it is reused for the same user only.
     """
 
-    role: Literal["system", "user", "assistant"]
+    role: Role
     content: str
     scope: str = ""
     shared_chars: int = 0

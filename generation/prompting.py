@@ -16,7 +16,7 @@ from string import Template
 
 from generation.errors import ContextTooLong
 from generation.guarding import NOT_IN_DOCUMENTS
-from generation.llm import Message
+from generation.llm import Message, Role
 from generation.types import GenerationConfig, SourceRef
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -212,14 +212,15 @@ def claim_of_answer(question: str, answer: str, text: str) -> tuple[Message, ...
 
 @cache
 def _claim_examples() -> tuple[Message, ...]:
-    said = [("system", fill("claim"))]
+    shared = [_for_everybody("system", fill("claim"))]
     for example in fill("claim_examples").split("\n\n"):
         case, _, reply = example.rpartition("\n")
-        said += [("user", case), ("assistant", reply)]
-    return tuple(
-        Message(role=role, content=text, scope="everybody", shared_chars=len(text))
-        for role, text in said
-    )
+        shared += [_for_everybody("user", case), _for_everybody("assistant", reply)]
+    return tuple(shared)
+
+
+def _for_everybody(role: Role, text: str) -> Message:
+    return Message(role=role, content=text, scope="everybody", shared_chars=len(text))
 
 
 def passages_text(sources: Sequence[SourceRef]) -> str:
@@ -231,9 +232,7 @@ def _messages(
 ) -> tuple[Message, Message]:
     system = system or system_text()
     return (
-        Message(
-            role="system", content=system, scope="everybody", shared_chars=len(system)
-        ),
+        _for_everybody("system", system),
         Message(
             role="user",
             content=text,
