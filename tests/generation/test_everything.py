@@ -31,6 +31,7 @@ from retrieval.filters import Filters
 from tests import factories
 from tests.fakes import HashEmbedder
 from tests.fakes_llm import ScriptedLLM
+from tests.gateway_fixtures import _plain_static  # noqa: F401 - pytest finds it here
 from tests.generation.test_prompting import source
 from tests.generation.test_running import ask, collect, settled
 from tests.generation.test_trimming import hit
