@@ -596,6 +596,13 @@ def test_two_items_on_one_line_are_two() -> None:
     assert items.dropped == 0
 
 
+def test_none_is_no_item_and_no_line_that_was_dropped() -> None:
+    items = Items("suppliers")
+    said = "- none\nNone.\nNot in your documents."
+    assert items.take(said, sources("Acme Works is a supplier.")) == ""
+    assert (len(items), items.dropped) == (0, 0)
+
+
 async def test_two_readers_see_the_same_groups(
     suppliers: Asker, model: ScriptedLLM, settings: LazySettings
 ) -> None:
