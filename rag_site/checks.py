@@ -53,12 +53,15 @@ def check_weights(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
         needed.append((settings.MODEL, "rag.W002"))
     found: list[CheckMessage] = []
     for name, code in needed:
+        action = "fetch"
         try:
-            is_here, words = path_of(weights_named(name)).exists(), "is not here"
+            entry = weights_named(name)
+            action = "derive" if entry.derived_from else action
+            is_here, words = path_of(entry).exists(), "is not here"
         except RagError as exc:
             is_here, words = False, f"cannot be used: {exc.message}"
         if not is_here:
-            hint = f"Run `manage.py models fetch {name}`."
+            hint = f"Run `manage.py models {action} {name}`."
             found.append(
                 checks.Warning(f"The model {name} {words}.", hint=hint, id=code)
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import llama_cpp
 
-from generation.server.native import available_threads
+from generation.server.native import available_threads, log_quietly
 from rag_site import weights
 from rag_site.errors import InvalidInput, Unavailable
 from rag_site.weights_derived import Manifest, write_manifest
@@ -68,6 +68,7 @@ def _make(entry: weights.Weights, source: Path, folder: Path) -> None:
 
 
 def _quantize(source: Path, target: Path, recipe: str) -> None:
+    llama_cpp.llama_log_set(log_quietly, None)
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype = _FORMATS[recipe]
     params.nthread = available_threads(0)

@@ -93,7 +93,7 @@ class Weights:
     """A loaded model with one context, whose cache all sequences share."""
 
     def __init__(self, path: Path, shape: Shape) -> None:
-        llama_cpp.llama_log_set(_log, None)
+        llama_cpp.llama_log_set(log_quietly, None)
         llama_cpp.llama_backend_init()
         self._aborts: Callable[[], bool] | None = None
         self.gpu_layers = (
@@ -301,7 +301,7 @@ class Weights:
 
 
 @llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]  # ctypes
-def _log(_level: int, text: bytes, _data: object) -> None:
+def log_quietly(_level: int, text: bytes, _data: object) -> None:
     """Keep the library's chatter, which also calls each cancel an error, at DEBUG."""
     logger.debug("%s", text.decode("utf-8", errors="replace").rstrip())
 
