@@ -136,16 +136,15 @@ async def _in_prose(
 ) -> AsyncIterator[Event]:
     """Yield the answer as it is written, or a short one when it is verified.
 
-    A small model refuses too readily and too seldom, so where its answer is verified
-    its refusal is not taken for one: it is asked again for the best that there is.
+    A small model refuses too readily and too seldom, so where its yes was measured its
+    refusal is not taken for one: it is asked again for the best that there is.
     """
-    is_held = is_verified(question, draft)
     params = _params(asked, means)
     draft.note("answer", prompt.messages, params)
-    hold = HELD_CHARS if is_held else 0
+    hold = HELD_CHARS if is_verified(question, draft) else 0
     async for event in _write(prompt.messages, params, asked, means, draft, hold):
         yield event
-    if not is_held or draft.shown:
+    if draft.says_yes is None or draft.shown:
         return
     if is_refusal(draft.raw):
         draft.note("insist", prompt.insist, params)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from generation import prompting
-from generation.citations import check
-from generation.deciding import FITTED, confidence, log_odds
+from generation.citations import Cited, check
+from generation.deciding import FITTED, USUAL, confidence, log_odds
 from generation.drafts import Asked, Draft, Means
 from generation.guarding import is_refusal
 from generation.llm import Finished, Message, QueuePlace, SamplingParams, TextPiece
@@ -51,10 +51,17 @@ def is_verified(question: str, draft: Draft) -> bool:
 async def verify(
     question: str, prompt: prompting.Prompt, asked: Asked, means: Means, draft: Draft
 ) -> AsyncIterator[Event]:
-    """Ask whether the words that bear the answer say so; doubt it if it is not sure."""
+    """Ask whether the words that bear the answer say so; doubt it if it is not sure.
+
+    Of several sentences no claim can be made: the passages must bear one of them.
+    """
     answer = without_marks(draft.raw)
     is_refused = draft.verdicts.is_blocked or is_refusal(draft.raw)
     if draft.says_yes is None or not answer or is_refused:
+        return
+    if prompting.wants_explanation(question):
+        sure = confidence(draft.model.name, draft.says_yes, USUAL)
+        _judge(draft, means, sure if _is_borne(question, draft.raw, prompt) else 0.0)
         return
     text = bearing_text(question, draft.raw, prompt.sources)
     messages = prompting.claim_of_answer(question, answer, text)
@@ -69,21 +76,33 @@ async def verify(
     draft.lap("verifying")
 
 
+def _is_borne(question: str, answer: str, prompt: prompting.Prompt) -> bool:
+    cited = _checked(question, answer, prompt.sources)
+    return any(item.verdict == "supported" for item in cited)
+
+
+def _checked(
+    question: str, answer: str, sources: Sequence[SourceRef]
+) -> tuple[Cited, ...]:
+    texts = {source.n: source.quote for source in sources}
+    headings = {source.n: source.heading for source in sources}
+    return check(answer, texts, question=question, headings=headings).cited
+
+
 def bearing_text(question: str, answer: str, sources: Sequence[SourceRef]) -> str:
     """Return the words of a source that bear ``answer``, with the sentence before them.
 
     Where none do, those that the first source begins with.
     """
-    texts = {source.n: source.quote for source in sources}
-    headings = {source.n: source.heading for source in sources}
-    cited = check(answer, texts, question=question, headings=headings).cited
+    cited = _checked(question, answer, sources)
     words = next((words for item in cited for words in item.words), None)
     if words is None:
         return " ".join(sources[0].quote[:_TEXT_CHARS].split())
-    sentences = split_sentences(texts[words.n])
+    text = next(source.quote for source in sources if source.n == words.n)
+    sentences = split_sentences(text)
     first = next(i for i, part in enumerate(sentences) if part.end > words.start)
     start = sentences[max(0, first - 1)].start
-    return " ".join(texts[words.n][start : words.end].split())
+    return " ".join(text[start : words.end].split())
 
 
 def _params(asked: Asked) -> SamplingParams:

@@ -182,7 +182,9 @@ def sent_for(
         return messages_of(question, sources, extra)
     passages = passages_text(sources)
     shown = passages if purpose == "check" else _ended(passages, extra)
-    text = fill(purpose, passages=shown, question=plain(question))
+    is_long = purpose == "insist" and wants_explanation(question)
+    name = "insist_explain" if is_long else purpose
+    text = fill(name, passages=shown, question=plain(question))
     return _messages(text, passages, sources)
 
 

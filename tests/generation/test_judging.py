@@ -135,6 +135,24 @@ class TestLongerAnswers:
         assert not row.is_refused
         assert "says_true" not in row.receipt["judgement"]
 
+    async def test_an_explanation_refused_is_asked_for_again_and_must_be_borne(
+        self, alice: Asker, model: ScriptedLLM
+    ) -> None:
+        model.check = SURE_YES
+        question = "Explain how much oil the pump holds."
+        for said, is_refused in (
+            ("The pump holds 40 litres of oil [1].", False),
+            ("A valve turns the wheel of the mill [1].", True),
+        ):
+            model.enqueue(REFUSAL)
+            model.enqueue([said])
+            row, tokens = await told(alice, question)
+            assert row.is_refused == is_refused
+            assert tokens == ([] if is_refused else [said])
+            assert row.receipt["asked_for"] == "insist"
+            model.enqueue([said])
+            assert (await in_thread(replay, row.pk, model)).is_same
+
     async def test_more_than_a_few_words_are_not_held_back(
         self, alice: Asker, model: ScriptedLLM
     ) -> None:
