@@ -57,9 +57,12 @@ async def ask_given(
 
 
 async def events_given(
-    asked: Asked, hits: Sequence[Hit], model: LanguageModel
+    asked: Asked, hits: Sequence[Hit], model: LanguageModel, *, threshold: float = 0.0
 ) -> list[Event]:
     """Return all events of an answer from exactly these passages.
+
+    Args:
+        threshold: of refusal; 0 does not judge whether they hold the answer.
 
     Raises:
         RagError: of the model, or SchemaUnmet.
@@ -69,7 +72,7 @@ async def events_given(
         return SearchResult(hits=tuple(hits), collections=1, documents=len(hits))
 
     settings = replace(
-        config.generation_config(), refusal_threshold=0.0, min_score_share=0.0
+        config.generation_config(), refusal_threshold=threshold, min_score_share=0.0
     )
     means = Means(model=model, find=find, config=settings)
     return [event async for event in answer(asked, means)]

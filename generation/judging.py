@@ -25,7 +25,8 @@ async def ask_whether(
 ) -> AsyncIterator[Event]:
     """Ask whether the passages hold the answer; doubt it if nothing could make it sure."""
     # Of a comparison with one side missing the honest "no" is known already.
-    if draft.model.name not in FITTED or draft.lacking:
+    is_judged = means.config.refusal_threshold > 0 and not draft.lacking
+    if draft.model.name not in FITTED or not is_judged:
         return
     draft.note("check", prompt.check, _params(asked))
     said: list[TextPiece | Finished] = []

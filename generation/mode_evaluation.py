@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from generation import invariants
+from generation import config, invariants
 from generation.answering import Asked
 from generation.given import each, end_of, events_given, hit_of
 from generation.intervals import mean, share
@@ -129,7 +129,8 @@ async def reply_to(case: Case, model: LanguageModel) -> Reply:
         hit_of(number, text.text, text.title)
         for number, text in enumerate(ranked(case), 1)
     ]
-    events = await events_given(asked, hits, model)
+    threshold = config.generation_config().refusal_threshold
+    events = await events_given(asked, hits, model, threshold=threshold)
     seconds = time.perf_counter() - started
     end = end_of(events)
     statements = [s for e in events if isinstance(e, Conflict) for s in e.statements]

@@ -27,7 +27,7 @@ class GenerationConfig:
         fact_tokens: of the passages for a question that a few words answer; what
             others need is bounded by ``source_tokens`` only.
         refusal_threshold: confidence below which a question is not answered, 0 to 1
-            (generation.deciding).
+            (generation.deciding); at 0 the model is not asked for it.
         gather_passages: passages that are read for a question over everything, in
             groups of ``max_sources``.
         temperature: 0 is greedy and repeatable.

@@ -464,7 +464,8 @@ async def test_a_gathered_answer_is_made_again(
     again = await in_thread(replay, row.pk, model)
     assert again.is_same_prompt
     assert again.is_same
-    assert model.prompts[:2] == model.prompts[2:]
+    said = [[(m.role, m.content) for m in prompt] for prompt in model.prompts]
+    assert said[:2] == said[2:]
     other = ScriptedLLM()
     assert not (await in_thread(replay, row.pk, other)).is_same_text
 

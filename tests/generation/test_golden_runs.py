@@ -15,7 +15,13 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from pytest_django import Settings
 
-from generation import golden_answer_reports, golden_running, golden_runs, tasks
+from generation import (
+    config,
+    golden_answer_reports,
+    golden_running,
+    golden_runs,
+    tasks,
+)
 from generation.curating_models import AnswerRun, RunAnswer
 from generation.errors import ContextTooLong, ModelUnavailable
 from generation.golden_runs import NoGoldenAnswers, RunReplaced, RunUnderWay
@@ -100,7 +106,8 @@ def test_a_run_keeps_what_was_answered_and_what_made_it(
     assert run.config["model digest"] == "0" * 64
     assert run.config["prompt"].startswith("answer-")
     assert run.config["embedder digest"] == HashEmbedder.digest
-    assert run.config["answer: refusal_threshold"] == 0.15
+    threshold = config.generation_config().refusal_threshold
+    assert run.config["answer: refusal_threshold"] == threshold
     assert (run.config["documents"], run.config["passages"]) == (1, 2)
     figures = run.figures
     assert figures["f1"] == {

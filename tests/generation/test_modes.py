@@ -63,10 +63,12 @@ def test_an_answer_by_a_model_that_doubts_was_asked_what_is_shown(
 ) -> None:
     from generation import deciding
 
-    monkeypatch.setitem(deciding.FITTED, "scripted", (-0.735, 1.511))
+    rule = deciding.Rule(intercept=-3.0, says_yes=1.5, says_true=0.0)
+    monkeypatch.setitem(deciding.FITTED, "scripted", rule)
     model = ScriptedLLM()
     model.check = {"no": -0.01, "yes": -0.5}
-    events = asyncio.run(events_given(ASKED, HITS, model))
+    events = asyncio.run(events_given(ASKED, HITS, model, threshold=0.4))
+    assert events[-1].data()["refused"]
     assert summed([held_of(ASKED, events, stored)])["violations"] == 0
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.apps import apps
+from django.conf import LazySettings
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -350,8 +351,9 @@ def test_sources_that_are_gone_are_not_named(
 
 
 def test_the_curve_is_that_of_the_last_run_that_told_confidences(
-    shared: Collection, client_of: ClientOf
+    shared: Collection, client_of: ClientOf, settings: LazySettings
 ) -> None:
+    settings.REFUSAL_THRESHOLD = 0.15
     client = client_of(bob())
     address = reverse("answer_quality", args=[shared.pk])
     assert client.get(address).context["threshold"].run is None
