@@ -41,7 +41,7 @@ class GenerationConfig:
     max_sources: int = 6
     min_score_share: float = 0.6
     fact_tokens: int = 260
-    refusal_threshold: float = 0.4
+    refusal_threshold: float = 0.3
     gather_passages: int = 24
     temperature: float = 0.0
     seed: int = 1

@@ -378,7 +378,7 @@ MAX_SOURCES = env_int("PLUMBLINE_MAX_SOURCES", 6, minimum=1, maximum=50)
 # Passages read for a question over everything, such as "List all suppliers".
 GATHER_PASSAGES = env_int("PLUMBLINE_GATHER_PASSAGES", 24, minimum=1, maximum=400)
 # Confidence below which the answer is "Not in your documents", 0 to 1.
-REFUSAL_THRESHOLD = env_float("PLUMBLINE_REFUSAL_THRESHOLD", 0.4, minimum=0, maximum=1)
+REFUSAL_THRESHOLD = env_float("PLUMBLINE_REFUSAL_THRESHOLD", 0.3, minimum=0, maximum=1)
 # Characters of one question.
 MAX_QUESTION_CHARS = env_int("PLUMBLINE_MAX_QUESTION_CHARS", 4000, minimum=100)
 # Layers on the GPU: -1 all that fit, 0 none.
