@@ -15,6 +15,7 @@ from generation import api_shapes as shapes
 from generation import running, selectors, services
 from generation.errors import NothingToSearch
 from generation.models import Answer, Conversation, Feedback
+from generation.receipts import shown_of
 from generation.structured import checked_schema
 from ingestion.visibility import collections_visible_to
 from rag_site.access import asker_of, needs
@@ -296,7 +297,7 @@ def _shown(answer: Answer, asker: Asker) -> dict[str, Any]:
         "prompt_version": answer.prompt_version,
         "parameters": answer.parameters,
         "timings": answer.timings,
-        "receipt": answer.receipt,
+        "receipt": shown_of(answer.receipt),
         "created_at": answer.created_at,
         "finished_at": answer.finished_at,
     }

@@ -71,6 +71,8 @@ def conclude(
     stopped = means.stop.is_set()
     text = draft.text.strip()
     draft.receipt["written_digest"] = text_digest(draft.raw)
+    if not means.masks:
+        draft.receipt["written"] = draft.raw
     is_empty = not (without_marks(text) or stopped)
     if draft.is_doubted or is_refusal(text) or is_empty:
         return [draft.done(NOT_IN_DOCUMENTS, refused=True, stopped=stopped)]

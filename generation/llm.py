@@ -15,7 +15,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import httpx
 
@@ -91,6 +91,13 @@ class TextPiece:
     chances: Mapping[str, float] = field(default_factory=dict)
 
 
+class Scored(NamedTuple):
+    """Natural logarithms of the probabilities of a token, and of the likeliest there."""
+
+    logprob: float
+    likeliest: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """The end; token counts are None where the server does not tell."""
@@ -132,14 +139,10 @@ class LanguageModel(Protocol):
 
     async def score(
         self, messages: Sequence[Message], continuation: str, *, user: str
-    ) -> tuple[float, ...] | None:
-        """Return how likely each token of ``continuation`` is as the answer.
+    ) -> tuple[Scored, ...] | None:
+        """Return how likely each token of ``continuation`` is as the answer, if known.
 
-        Natural logarithms of probabilities, each after the messages and the tokens
-        before it; None from a server that cannot tell.
-
-        Raises:
-            ModelBusy, ModelUnavailable, ContextTooLong.
+        Raises ModelBusy, ModelUnavailable, ContextTooLong.
         """
 
     async def info(self) -> ModelInfo: ...
@@ -240,7 +243,7 @@ class HttpLanguageModel:
 
     async def score(
         self, messages: Sequence[Message], continuation: str, *, user: str
-    ) -> tuple[float, ...] | None:
+    ) -> tuple[Scored, ...] | None:
         body = {
             "model": self.name,
             "messages": [{"role": m.role, "content": m.content} for m in messages],
@@ -262,7 +265,8 @@ class HttpLanguageModel:
             return None
         if found["finish_reason"] != "stop":
             raise ModelUnavailable("The model server ran out of time.")
-        return tuple(float(logprob) for logprob in found["token_logprobs"])
+        pairs = zip(found["token_logprobs"], found["likeliest_logprobs"], strict=True)
+        return tuple(Scored(*pair) for pair in pairs)
 
     async def info(self) -> ModelInfo:
         reply = await self._ask("GET", "/v1/models")

@@ -2,7 +2,8 @@
 
 Sources and citations have rows of their own; beside them an answer keeps this: the
 digest of every byte that was sent, how tokens were chosen, what the decision to
-answer rested on, and what was found and left out. It holds no text of documents.
+answer rested on, and what was found and left out. It holds no text of documents, but
+for what the model wrote of them, which is for ``replay`` alone.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ def prompts_of(
     rest = iter(sources)
     groups = [list(islice(rest, size)) for size in receipt["groups"]]
     return [prompting.gather_of(question, group, extra) for group in groups]
+
+
+def shown_of(receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what readers may see: not what was written and then refused or mended."""
+    return {name: value for name, value in receipt.items() if name != "written"}
 
 
 def text_digest(text: str) -> str:

@@ -13,6 +13,7 @@ from generation.llm import (
     ModelInfo,
     QueuePlace,
     SamplingParams,
+    Scored,
     TextPiece,
     estimate_tokens,
 )
@@ -41,6 +42,7 @@ class ScriptedLLM:
         self.check: dict[str, float] = {}
         # Of each token of a continuation; None as from a server that cannot score.
         self.score_each: float | None = -1.0
+        self.likeliest = -1.0
         self._scripts: deque[list[str | Exception]] = deque()
 
     def enqueue(self, pieces: Sequence[str | Exception]) -> None:
@@ -81,9 +83,11 @@ class ScriptedLLM:
 
     async def score(
         self, messages: Sequence[Message], continuation: str, *, user: str
-    ) -> tuple[float, ...] | None:
+    ) -> tuple[Scored, ...] | None:
         each = self.score_each
-        return None if each is None else (each,) * estimate_tokens(continuation)
+        if each is None:
+            return None
+        return (Scored(each, self.likeliest),) * estimate_tokens(continuation)
 
     async def info(self) -> ModelInfo:
         return ModelInfo(name="scripted", digest="0" * 64, context_tokens=4096)

@@ -109,7 +109,7 @@ def admit(body: Body, scopes: Scopes, state: Any) -> Request:
         adapter=adapter,
     )
     if isinstance(body, ContinuationRequest):
-        return replace(read, scored=len(parts[-1][0]))
+        return replace(read, scored=len(parts[-1][0]), logprobs=1)
     return replace(
         read,
         max_tokens=min(body.max_tokens, room),

@@ -123,11 +123,13 @@ class ScoredReply(Reply):
     def whole(self, pieces: Sequence[Piece], end: End) -> dict[str, Any]:
         chances = [chance for piece in pieces for chance in piece.chances]
         columns = _flat(chances) or {"tokens": [], "token_logprobs": []}
+        likeliest = [chance.others[0][1] for chance in chances if chance.others]
         return {
             "object": "continuation",
             "model": self.model,
             "tokens": columns["tokens"],
             "token_logprobs": columns["token_logprobs"],
+            "likeliest_logprobs": [_rounded(logprob) for logprob in likeliest],
             "finish_reason": "stop" if len(chances) == self.scored else "length",
             **_account(end),
         }

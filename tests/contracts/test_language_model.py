@@ -107,10 +107,11 @@ class TestLanguageModel:
         found = await model.score(MESSAGES, text, user="user-1")
         assert found is not None
         assert len(found) == (await model.count_tokens([text]))[0]
-        assert all(logprob <= 0 for logprob in found)
-        assert await model.score(MESSAGES, text, user="user-2") == pytest.approx(
-            found, abs=0.3
-        )
+        assert all(one.logprob <= one.likeliest <= 0 for one in found)
+        again = await model.score(MESSAGES, text, user="user-2")
+        assert again is not None
+        for first, second in zip(found, again, strict=True):
+            assert second == pytest.approx(first, abs=0.3)
 
     async def test_it_says_what_it_is(self, model: LanguageModel) -> None:
         info = await model.info()

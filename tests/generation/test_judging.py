@@ -14,6 +14,7 @@ from generation.deciding import Rule
 from generation.judging import bearing_text
 from generation.models import Answer
 from generation.parts import using
+from generation.receipts import shown_of
 from generation.replay import replay
 from generation.types import SourceRef
 from rag_site.asking import Asker
@@ -31,7 +32,7 @@ REFUSAL = ["Not in ", "your documents."]
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedLLM]:
     """A model with a rule that sure words lift well over the threshold, or under it."""
-    rule = Rule(intercept=0.0, says_yes=0.5, says_true=1.0)
+    rule = Rule(intercept=0.0, says_yes=0.6, says_true=1.0)
     monkeypatch.setitem(deciding.FITTED, "scripted", rule)
     model = ScriptedLLM()
     with using(model, embedder=HashEmbedder()):
@@ -76,6 +77,7 @@ class TestShortAnswers:
         assert tokens == []
         assert row.is_refused
         assert row.receipt["judgement"]["confidence"] < 0.1
+        assert "40 litres" not in str(shown_of(row.receipt))
         model.enqueue(["40 ", "litres [1]"])
         assert (await in_thread(replay, row.pk, model)).is_same
 

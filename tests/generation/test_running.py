@@ -20,6 +20,7 @@ from generation.errors import (
 )
 from generation.models import Answer, AnswerEvent, Source
 from generation.parts import using
+from generation.receipts import shown_of
 from generation.replay import replay
 from generation.selectors import (
     WITHDRAWN,
@@ -489,9 +490,36 @@ async def test_an_answer_is_made_again_from_its_receipt(
     # Nothing that others had evaluated is reused, and nobody's place in line.
     assert not any(one.scope for one in model.prompts[-1])
     assert len({user for user in model.users if user.startswith("replay-")}) == 1
+    assert again.shortfall is None
+
+
+@pytest.mark.parametrize(
+    ("likeliest", "is_same", "text"),
+    [(-0.8, True, "It holds 40 litres."), (-0.4, False, "It holds 41 litres.")],
+)
+async def test_a_text_that_comes_out_otherwise_is_the_same_but_for_rounding(
+    alice: Asker, model: ScriptedLLM, likeliest: float, is_same: bool, text: str
+) -> None:
+    model.enqueue(["It holds ", "40 litres."])
+    answer = await ask(alice)
+    await running.run_to_end(answer.pk, alice)
+    model.score_each, model.likeliest = -1.0, likeliest
     model.enqueue(["It holds ", "41 litres."])
     other = await in_thread(replay, answer.pk, model)
-    assert (other.is_same_prompt, other.is_same_text) == (True, False)
+    assert (other.is_same_prompt, other.is_same_text) == (True, is_same)
+    assert (other.text, other.shortfall) == (text, pytest.approx(likeliest + 1.0))
+
+
+async def test_a_server_that_cannot_score_leaves_another_text_another(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.enqueue(["It holds 40 litres."])
+    answer = await ask(alice)
+    await running.run_to_end(answer.pk, alice)
+    model.score_each = None
+    model.enqueue(["It holds 41 litres."])
+    other = await in_thread(replay, answer.pk, model)
+    assert (other.is_same_text, other.shortfall) == (False, None)
 
 
 DISAGREEING = (
@@ -597,4 +625,4 @@ async def test_a_withdrawn_document_takes_its_side_of_a_conflict_along(
     turn = await in_thread(turn_of, row, asker)
     assert [row.source.document for row in turn.contested] == ["0.txt", WITHDRAWN]
     assert row.receipt["conflict"] == conflict.spans()
-    assert "litres" not in str(row.receipt)
+    assert "litres" not in str(shown_of(row.receipt))

@@ -46,8 +46,10 @@ class Command(BaseCommand):
 
 
 def _told(row: dict[str, Any]) -> str:
-    if row["same"]:
+    if row["same"] and row["shortfall"] is None:
         return "the same text"
+    if row["same"]:
+        return f"the same text, but for rounding of {row['shortfall']:.2f} at most"
     parts = {
         "is_same_prompt": "prompt",
         "is_same_model": "model",
