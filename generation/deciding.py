@@ -42,8 +42,6 @@ FITTED: dict[str, Rule] = {
 # Log-odds of "true" that 19 of 20 answers to the answerable ones of those questions stay
 # below. What could not become sure enough even so is not written.
 SUREST = 2.2
-# Their median: for sentences, of which no single claim can be made.
-USUAL = 1.0
 # A token that is not among the likeliest ones has at most about this log-probability.
 _RARE = -12.0
 # Bound of the log-odds.

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from generation import prompting
 from generation.citations import Cited, check
-from generation.deciding import FITTED, USUAL, confidence, log_odds
+from generation.deciding import FITTED, confidence, log_odds
 from generation.drafts import Asked, Draft, Means
 from generation.guarding import is_refusal
 from generation.llm import Finished, Message, QueuePlace, SamplingParams, TextPiece
@@ -61,8 +61,7 @@ async def verify(
     if draft.says_yes is None or not answer or is_refused:
         return
     if prompting.wants_explanation(question):
-        sure = confidence(draft.model.name, draft.says_yes, USUAL)
-        _judge(draft, means, sure if _is_borne(question, draft.raw, prompt) else 0.0)
+        draft.is_doubted = not _is_borne(question, draft.raw, prompt)
         return
     text = bearing_text(question, draft.raw, prompt.sources)
     messages = prompting.claim_of_answer(question, answer, text)

@@ -34,7 +34,8 @@ _SPECIAL = re.compile(r"<(?=[|｜]|/?s>|(?:start|end)_of_turn>)|\[(?=/?INST\])")
 # Questions that a few words cannot answer.
 _EXPLAIN = re.compile(
     r"\b(?:explain|describe|summari[sz]e|summary|overview|outline|compare|list|discuss|"
-    r"why|how (?:do|does|can|could|should|would|to)|steps?|differences?|tell me|about\?)",
+    r"why|how (?:do|does|can|could|should|would|to)|steps?|differences?|tell me|about\?|"
+    r"what (?:do|does|did) .+ say about)",
     re.IGNORECASE,
 )
 
