@@ -279,7 +279,9 @@ def test_embedding_waits_for_answers_and_not_for_ever():
         with yielding.answering():
             pass
         assert yielding.is_answering()
-        assert 0.3 <= yielding.wait_for_quiet(0.3) < 3
+        # A Redis that takes over half a second for once is not waited for.
+        waits = [yielding.wait_for_quiet(0.3) for _ in range(3)]
+        assert 0.3 <= max(waits) < 3
     assert not yielding.is_answering()
 
 
