@@ -92,15 +92,17 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
         yield unread_notice(asked.unread)
     for notice in draft.notices:
         yield notice
-    about = wanted.topic if wanted.kind in GATHERED else question
-    evidence = weigh(about, material.hits)
+    is_gathered = wanted.kind in GATHERED and means.library is not None
+    evidence = weigh(wanted.topic if is_gathered else question, material.hits)
     draft.receipt["judgement"] = evidence.data()
-    if evidence.score < EVIDENCE_FLOOR:
+    # A list has but the word for its items, which need not be theirs: "suppliers" of
+    # passages that tell who supplies what. Each line of it is held to its passage.
+    if evidence.score < EVIDENCE_FLOOR and not is_gathered:
         yield Sources(sources=closest(found.hits))
         yield draft.done(NOT_IN_DOCUMENTS, refused=True)
         return
     draft.model = await means.model.info()
-    if wanted.kind in GATHERED and means.library is not None:
+    if is_gathered:
         async for event in collect(question, wanted, asked, means, draft):
             yield event
         return

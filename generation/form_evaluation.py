@@ -123,8 +123,8 @@ async def outcome(case: Case, model: LanguageModel) -> str:
     """Return "valid", "unmet" for a clear error, or "invalid" for what must not be."""
     asked = Asked(question=case.question, user="evaluation", schema=case.schema)
     try:
-        end, _ = await ask_given(asked, [case.passage], model)
+        made = await ask_given(asked, [case.passage], model)
     except SchemaUnmet:
         return "unmet"
-    value, problem = read_form(end.text, case.schema)
+    value, problem = read_form(made.end.text, case.schema)
     return "invalid" if problem or problem_of(value, case.schema) else "valid"

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from generation import config
-from generation.answering import Asked, Means, answer
+from generation.answering import Asked, Means
+from generation.gathering import Gathered, gather
 from generation.llm import LanguageModel
-from generation.types import CitationFound, Done, Event
 from retrieval.types import Hit, SearchResult
 
 # Questions asked at once: the model server decodes them together.
@@ -44,22 +44,20 @@ def hit_of(number: int, text: str, heading: str = "") -> Hit:
 
 async def ask_given(
     asked: Asked, passages: Sequence[str], model: LanguageModel
-) -> tuple[Done, list[CitationFound]]:
-    """Answer from exactly these passages; the evidence is not judged before.
+) -> Gathered:
+    """Answer from exactly these passages; whether they hold the answer is not judged.
 
     Raises:
         RagError: of the model, or SchemaUnmet.
     """
     hits = [hit_of(number, text) for number, text in enumerate(passages, 1)]
-    events = await events_given(asked, hits, model)
-    found = [event for event in events if isinstance(event, CitationFound)]
-    return end_of(events), found
+    return await gather_given(asked, hits, model)
 
 
-async def events_given(
+async def gather_given(
     asked: Asked, hits: Sequence[Hit], model: LanguageModel, *, threshold: float = 0.0
-) -> list[Event]:
-    """Return all events of an answer from exactly these passages.
+) -> Gathered:
+    """Answer from exactly these passages.
 
     Args:
         threshold: of refusal; 0 does not judge whether they hold the answer.
@@ -74,15 +72,7 @@ async def events_given(
     settings = replace(
         config.generation_config(), refusal_threshold=threshold, min_score_share=0.0
     )
-    means = Means(model=model, find=find, config=settings)
-    return [event async for event in answer(asked, means)]
-
-
-def end_of(events: Sequence[Event]) -> Done:
-    """Return the last event: answer() ends with Done or raises."""
-    end = events[-1]
-    assert isinstance(end, Done)  # noqa: S101
-    return end
+    return await gather(asked, Means(model=model, find=find, config=settings))
 
 
 async def each(

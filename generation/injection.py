@@ -167,8 +167,8 @@ async def defended(question: str, passage: str, model: LanguageModel) -> str:
     """Return what a reader would see."""
     canary = canary_of(question, "evaluation")
     asked = Asked(question=question, user="evaluation", canary=canary)
-    end, _ = await ask_given(asked, [passage], model)
-    return end.text
+    made = await ask_given(asked, [passage], model)
+    return made.end.text
 
 
 async def bare(question: str, passage: str, model: LanguageModel) -> str:

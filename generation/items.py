@@ -53,9 +53,13 @@ class Items:
             s.n: mask(s.quote, self._masks) if self._masks else s.quote for s in sources
         }
         headings = {source.n: source.heading for source in sources}
+        # Words that no passage uses cannot be asked for near an item.
+        said = [claim_of(text).terms for text in (*quotes.values(), *headings.values())]
+        is_said = claim_of(self._topic).terms & frozenset().union(*said)
+        topic = self._topic if is_said else ""
         new = []
         for line in _lines(text):
-            checked = check(line, quotes, question=self._topic, headings=headings)
+            checked = check(line, quotes, question=topic, headings=headings)
             cited = checked.cited
             if not cited or any(c.verdict != "supported" for c in cited):
                 self.dropped += 1

@@ -10,7 +10,6 @@ a false alarm.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,7 +20,7 @@ from typing import Any
 
 from generation import config, invariants
 from generation.answering import Asked
-from generation.given import each, end_of, events_given, hit_of
+from generation.given import each, gather_given, hit_of
 from generation.intervals import mean, share
 from generation.kept_rows import KeptRows
 from generation.llm import LanguageModel
@@ -123,24 +122,22 @@ def read_cases(directory: Path, limit: int | None = None) -> list[Case]:
 
 async def reply_to(case: Case, model: LanguageModel) -> Reply:
     """Ask a case. Raises what the model raises."""
-    started = time.perf_counter()
     asked = Asked(question=case.question, user="evaluation")
     hits = [
         hit_of(number, text.text, text.title)
         for number, text in enumerate(ranked(case), 1)
     ]
     threshold = config.generation_config().refusal_threshold
-    events = await events_given(asked, hits, model, threshold=threshold)
-    seconds = time.perf_counter() - started
-    end = end_of(events)
-    statements = [s for e in events if isinstance(e, Conflict) for s in e.statements]
+    made = await gather_given(asked, hits, model, threshold=threshold)
+    conflicts = [event for event in made.events if isinstance(event, Conflict)]
+    statements = [s for conflict in conflicts for s in conflict.statements]
     return Reply(
-        answer=end.text,
-        is_refused=end.refused,
+        answer=made.end.text,
+        is_refused=made.end.refused,
         contested=tuple(statement.quote for statement in statements),
-        seconds=seconds,
-        prompt_tokens=end.timings.get("prompt_tokens", 0.0),
-        held=invariants.held_of(asked, events, _stored_in(hits)),
+        seconds=made.seconds,
+        prompt_tokens=made.end.timings.get("prompt_tokens", 0.0),
+        held=invariants.held_of(asked, made.events, _stored_in(hits)),
     )
 
 

@@ -453,6 +453,17 @@ async def test_time_ends_it_between_groups(
     assert row.outcome == "partly"
 
 
+async def test_a_list_named_by_a_word_that_no_passage_has_is_gathered(
+    alice: Asker, model: ScriptedLLM, library: Collection
+) -> None:
+    text = "Dorn and Sons deliver bearings."
+    await in_thread(add, library, "Order.txt", text)
+    model.enqueue(["Dorn and Sons [1]\nKarl Holm [1]"])
+    row = await told(alice, "List all vendors")
+    assert row.text.startswith("- Dorn and Sons [")
+    assert "Holm" not in row.text
+
+
 async def test_a_gathered_answer_is_made_again(
     suppliers: Asker, model: ScriptedLLM, settings: LazySettings
 ) -> None:

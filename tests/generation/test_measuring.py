@@ -10,25 +10,11 @@ import pytest
 
 from generation.grouping import key_of
 from generation.measuring import MEASURES, Change, change, differences, figures
-from generation.scoring import Outcome, curve
+from generation.scoring import curve
 from generation.threshold import SHIPPED, points_of
+from tests.generation.test_scoring import outcome
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def outcome(**fields: Any) -> Outcome:
-    values: dict[str, Any] = {
-        "gold": ("Rollo",),
-        "answer": "Rollo [1].",
-        "is_refused": False,
-        "contexts": frozenset({"a"}),
-        "cited": frozenset({"a"}),
-        "verdicts": ("supported",),
-        "seconds": 1.0,
-        "prompt_tokens": 100.0,
-        "answer_tokens": 5.0,
-    }
-    return Outcome(**{**values, **fields})
 
 
 REFUSED = {"is_refused": True, "answer": "No.", "verdicts": (), "cited": frozenset()}

@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 
 from generation import invariants, mode_evaluation
 from generation.answering import Asked
-from generation.given import events_given, hit_of
+from generation.given import gather_given, hit_of
 from generation.invariants import held_of, summed
 from generation.mode_evaluation import Case, Reply
 from generation.types import CitationFound, Conflict, Done, Event, Sources
@@ -39,7 +39,7 @@ def stored(version: object, start: int, end: int) -> str:
 def events() -> list[Event]:
     model = ScriptedLLM()
     model.enqueue(["It holds 40 litres [1]."])
-    return asyncio.run(events_given(ASKED, HITS, model))
+    return list(asyncio.run(gather_given(ASKED, HITS, model)).events)
 
 
 def test_what_must_hold_of_an_answer_holds(events: list[Event]) -> None:
@@ -67,9 +67,9 @@ def test_an_answer_by_a_model_that_doubts_was_asked_what_is_shown(
     monkeypatch.setitem(deciding.FITTED, "scripted", rule)
     model = ScriptedLLM()
     model.check = {"no": -0.01, "yes": -0.5}
-    events = asyncio.run(events_given(ASKED, HITS, model, threshold=0.4))
-    assert events[-1].data()["refused"]
-    assert summed([held_of(ASKED, events, stored)])["violations"] == 0
+    made = asyncio.run(gather_given(ASKED, HITS, model, threshold=0.4))
+    assert made.end.refused
+    assert summed([held_of(ASKED, made.events, stored)])["violations"] == 0
 
 
 def _other_words(event: Event) -> Event:

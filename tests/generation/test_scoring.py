@@ -37,6 +37,7 @@ def outcome(**fields: object) -> Outcome:
         "verdicts": ("supported",),
         "seconds": 1.0,
         "prompt_tokens": 100.0,
+        "answer_tokens": 5.0,
     }
     return Outcome(**{**values, **fields})  # type: ignore[arg-type]
 
