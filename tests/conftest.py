@@ -39,9 +39,11 @@ import django  # noqa: E402
 django.setup()
 
 import pytest  # noqa: E402
+import pytest_django  # noqa: E402
 import redis  # noqa: E402
 
 from rag_site import limits  # noqa: E402
+from tests import emptying  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +57,16 @@ def _an_empty_valkey(monkeypatch: pytest.MonkeyPatch) -> None:
     if os.environ.get(_STARTED_HERE):
         with contextlib.suppress(redis.RedisError):
             limits._client().flushdb()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker
+) -> None:
+    if os.environ.get(_STARTED_HERE):
+        emptying.delete_instead_of_truncating()
+        with django_db_blocker.unblock():
+            emptying.forget_at_once()
 
 
 def pytest_unconfigure() -> None:
