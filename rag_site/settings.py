@@ -372,8 +372,7 @@ CONTEXT_TOKENS = env_int("PLUMBLINE_CONTEXT_TOKENS", 4096, minimum=512)
 MAX_ANSWER_TOKENS = env_int("PLUMBLINE_MAX_ANSWER_TOKENS", 400, minimum=16)
 # Tokens of all passages in one prompt.
 SOURCE_TOKENS = env_int("PLUMBLINE_SOURCE_TOKENS", 1400, minimum=100)
-# Passages in one prompt. Of SQuAD 2 dev questions 96 % have theirs among the first
-# 4, 98 % among 6; of those after the first only the sentences of use are read.
+# Passages in one prompt: 96 % of SQuAD 2 dev questions have theirs in 4, 98 % in 6.
 MAX_SOURCES = env_int("PLUMBLINE_MAX_SOURCES", 6, minimum=1, maximum=50)
 # Passages read for a question over everything, such as "List all suppliers".
 GATHER_PASSAGES = env_int("PLUMBLINE_GATHER_PASSAGES", 24, minimum=1, maximum=400)
@@ -389,9 +388,10 @@ MODEL_THREADS = env_int("PLUMBLINE_MODEL_THREADS", 0)
 MODEL_QUEUE = env_int("PLUMBLINE_MODEL_QUEUE", 16, minimum=1)
 # Requests that the model server answers at the same time. Default 8.
 MODEL_SLOTS = env_int("PLUMBLINE_MODEL_SLOTS", 8, minimum=1, maximum=32)
-# Tokens in its cache, of all requests and of kept prefixes; 0: as many as 4
-# contexts, fewer where memory is short.
+# Tokens in its cache, of all requests and kept prefixes; 0: 4 contexts, or what fits.
 CACHE_TOKENS = env_int("PLUMBLINE_CACHE_TOKENS", 0)
+# True: prompts that are the same for everybody are saved across restarts.
+KEEP_PREFIXES = env_bool("PLUMBLINE_KEEP_PREFIXES", True)
 # Wall clock of one answer, in seconds.
 ANSWER_WALL_S = env_int("PLUMBLINE_ANSWER_WALL_S", 300, minimum=10)
 

@@ -8,6 +8,7 @@ than ``expected`` does, and cells that nobody freed can be counted.
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -58,7 +59,7 @@ class ScriptedWeights:
         self.sequences = slots + 6
         self.cells = cells
         self.batch_tokens = batch_tokens
-        self.evaluated = 0
+        self.evaluated = self.restored = 0
         self.gate = threading.Event()
         self.gate.set()
         self.is_failing = False
@@ -114,6 +115,19 @@ class ScriptedWeights:
         held = self._held.get(sequence, {})
         for position in [at for at in held if at >= start]:
             del held[position]
+
+    def state(self, sequence: int) -> bytes:
+        held = self._held.get(sequence, {})
+        return json.dumps([held[at][1:] for at in range(len(held))]).encode()
+
+    def restore(self, sequence: int, state: bytes) -> bool:
+        held = self._held.setdefault(sequence, {})
+        assert not held, "only an empty sequence is restored"
+        for token, adapter in json.loads(state):
+            self.restored += 1
+            held[len(held)] = (-self.restored, token, adapter)
+        assert self.cells_full <= self.cells
+        return True
 
     def clear(self) -> None:
         self._held.clear()

@@ -249,7 +249,7 @@ async def health(request: HttpRequest) -> Response:
         {
             "status": "ok",
             "model": request.app.state.config.model,
-            "busy": engine.is_busy,
+            "busy": engine.running > 0,
             "running": engine.running,
             "waiting": engine.waiting,
             "embedder_loading": request.app.state.embedder.is_loading,

@@ -36,6 +36,7 @@ from generation.server.native import RESULTS, Cancelled, EvaluationFailed, Row
 from generation.server.queueing import FairQueue
 from generation.server.reading import Pace, shares
 from generation.server.sampling import GrammarUnusable
+from generation.server.saving import NOTHING_SAVED, SavedPrefixes
 from generation.server.sequences import Cache, Sequences
 from generation.server.slots import Sampler, Slot, find_leader, rows_of, turn
 from generation.server.watching import StepWatch
@@ -73,6 +74,7 @@ class Engine:
         depth: int,
         drafts: bool = True,
         costs: Callable[[], StepCosts] = StepCosts,
+        saved: SavedPrefixes = NOTHING_SAVED,
     ) -> None:
         """Start the thread; ``costs`` measures in it what steps take.
 
@@ -85,6 +87,7 @@ class Engine:
         self.watch = StepWatch()
         self.costs = StepCosts()
         self._measure_costs = costs
+        self._saved = saved
         # May be changed while nothing runs.
         self.drafts = drafts
         self._changed = threading.Condition()
@@ -112,10 +115,6 @@ class Engine:
     @property
     def running(self) -> int:
         return len(self._slots)
-
-    @property
-    def is_busy(self) -> bool:
-        return bool(self._slots)
 
     def submit(self, request: Request, emit: Emit) -> Job:
         """Put a request into the line.
@@ -159,6 +158,7 @@ class Engine:
         """Die with the thread: a server without its engine would only look alive."""
         try:
             self.costs = self._measure_costs()
+            self._saved.restore(self._sequences)
             while self._await_work():
                 self._admit()
                 self._retire()
@@ -170,6 +170,8 @@ class Engine:
 
     def _await_work(self) -> bool:
         """Return True when there is something to do, False when all is over."""
+        if not self._slots:
+            self._saved.save(self._sequences)
         with self._changed:
             self._changed.wait_for(
                 lambda: self._is_closing or self._slots or len(self._line)

@@ -219,6 +219,21 @@ class Weights:
         if not llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, -1):
             raise EvaluationFailed("the cache cannot be cut")
 
+    def state(self, sequence: int) -> bytes:
+        """Return what ``sequence`` holds, for ``restore``; empty if it cannot be had."""
+        size = llama_cpp.llama_state_seq_get_size(self.context, sequence)
+        buffer = (ctypes.c_uint8 * size)()
+        wrote = llama_cpp.llama_state_seq_get_data(self.context, buffer, size, sequence)
+        return bytes(buffer[:wrote])
+
+    def restore(self, sequence: int, state: bytes) -> bool:
+        """Let the empty ``sequence`` hold what another held; False if it does not fit."""
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        read = llama_cpp.llama_state_seq_set_data(
+            self.context, buffer, len(state), sequence
+        )
+        return bool(read == len(state))
+
     def clear(self) -> None:
         llama_cpp.llama_memory_clear(self._memory, True)
 

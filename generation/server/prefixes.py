@@ -30,6 +30,10 @@ def labelled(tokens: Sequence[int], scope: str) -> tuple[int, ...]:
     return tuple(number | token for token in tokens)
 
 
+def _is_of(label: int, scope_number: int) -> bool:
+    return label >> _TOKEN_BITS == scope_number >> _TOKEN_BITS
+
+
 @dataclass(eq=False, slots=True)
 class _Node:
     labels: tuple[int, ...]
@@ -97,6 +101,26 @@ class PrefixTree:
         path = {id(node) for node in self._path(holder)}
         ends = self._ends.items()
         return {one for one, end in ends if one != holder and id(end) in path}
+
+    def leading(self, scope: str) -> list[tuple[tuple[int, ...], int]]:
+        """Return the longest runs of tokens of ``scope`` alone, each with a holder."""
+        number = _scope_number(scope)
+        found = []
+        ahead: list[tuple[_Node, tuple[int, ...]]] = []
+        ahead.extend((child, ()) for child in self._root.children.values())
+        while ahead:
+            node, before = ahead.pop()
+            run = tuple(itertools.takewhile(lambda x: _is_of(x, number), node.labels))
+            deeper = [
+                child
+                for first, child in node.children.items()
+                if len(run) == len(node.labels) and _is_of(first, number)
+            ]
+            tokens = before + tuple(label - number for label in run)
+            ahead.extend((child, tokens) for child in deeper)
+            if tokens and not deeper:
+                found.append((tokens, next(iter(node.holders))))
+        return found
 
     def _path(self, holder: int) -> list[_Node]:
         found = []

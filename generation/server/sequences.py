@@ -23,6 +23,12 @@ class Cache(Protocol):
     def cut(self, sequence: int, start: int) -> None:
         """Drop what ``sequence`` holds from position ``start`` on."""
 
+    def state(self, sequence: int) -> bytes:
+        """Return what ``sequence`` holds, for ``restore``; empty if it cannot be had."""
+
+    def restore(self, sequence: int, state: bytes) -> bool:
+        """Let the empty ``sequence`` hold what another held; False if it does not fit."""
+
 
 @dataclass(eq=False, slots=True)
 class Lease:
@@ -110,6 +116,41 @@ class Sequences:
                 self._drop(one)
         else:
             self._drop(lease.sequence)
+
+    def leading(self, scope: str) -> list[tuple[tuple[int, ...], int]]:
+        """Return the longest runs of tokens of ``scope`` alone, each with a holder."""
+        return self._tree.leading(scope)
+
+    def state(self, holder: int, length: int) -> bytes:
+        """Return what ``holder`` holds of its first ``length`` tokens; empty if it cannot be had."""
+        if not self._free:
+            return b""
+        aside = self._free[-1]
+        self._cache.share(holder, aside, start=0, end=length)
+        try:
+            return self._cache.state(aside)
+        finally:
+            self._cache.cut(aside, 0)
+
+    def adopt(self, labels: Sequence[int], state: bytes) -> bool:
+        """Keep a saved prefix for reuse; False if there is no room or it does not fit."""
+        lease = self.lease(labels, limit=len(labels))
+        if lease is None:
+            return False
+        is_restored = bool(self._free) and self._restore(lease, labels, state)
+        self.end(lease, labels if is_restored else ())
+        return is_restored
+
+    def _restore(self, lease: Lease, labels: Sequence[int], state: bytes) -> bool:
+        # Another prefix may begin with the same tokens: their cells are shared.
+        aside = self._free[-1]
+        fits = self._cache.restore(aside, state)
+        if fits:
+            self._cache.share(
+                aside, lease.sequence, start=lease.shared, end=len(labels)
+            )
+        self._cache.cut(aside, 0)
+        return fits
 
     def forget(self) -> None:
         """Drop everything that is kept."""

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from functools import partial
+from importlib.metadata import version
 
 import uvicorn
 from django.conf import settings
@@ -22,6 +23,7 @@ from generation.server.jobs import End, Piece, Place, Request
 from generation.server.keeping import BEAT_S
 from generation.server.native import Shape, Weights
 from generation.server.questions import QuestionEmbedder
+from generation.server.saving import NOTHING_SAVED, PrefixFiles, SavedPrefixes
 from ingestion.embedding import load_embedder
 from rag_site.errors import Unavailable
 from rag_site.weights import CATALOGUE
@@ -65,7 +67,12 @@ def serve(model: str, listening: socket.socket, pipe: int, *, warm: bool) -> Non
         ),
     )
     weights.add_adapters(config.adapters)
-    engine = Engine(weights, depth=config.queue_depth, costs=partial(_costs, weights))
+    engine = Engine(
+        weights,
+        depth=config.queue_depth,
+        costs=partial(_costs, weights),
+        saved=_saved_prefixes(config),
+    )
     ask_health_question(engine, weights)
     digests = {w.name: w.digest for w in CATALOGUE.values() if w.kind == "embedder"}
     embedder = QuestionEmbedder(load_embedder, name=settings.EMBEDDER, digests=digests)
@@ -87,6 +94,16 @@ def serve(model: str, listening: socket.socket, pipe: int, *, warm: bool) -> Non
     # The embedder's thread may be importing torch, which nothing can interrupt.
     logging.shutdown()
     os._exit(0)
+
+
+def _saved_prefixes(config: ServerConfig) -> SavedPrefixes:
+    if not settings.KEEP_PREFIXES:
+        return NOTHING_SAVED
+    return PrefixFiles(
+        folder=settings.VAR_DIR / "prefixes",
+        identity=f"{config.digest} {version('llama-cpp-python')}",
+        secret=settings.SECRET_KEY.encode(),
+    )
 
 
 def _costs(weights: Weights) -> StepCosts:

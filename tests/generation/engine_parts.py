@@ -10,6 +10,7 @@ from typing import Any
 from generation.server.engine import Engine
 from generation.server.jobs import End, Job, Piece, Place, Request, Sampling
 from generation.server.prefixes import labelled
+from generation.server.saving import EVERYBODY, NOTHING_SAVED, SavedPrefixes
 from tests.fakes_weights import ScriptedWeights
 
 
@@ -22,7 +23,7 @@ def asked(
 ) -> Request:
     """A request for what follows ``text``; its first ``shared`` letters are everybody's."""
     tokens = tokens_of(text)
-    labels = labelled(tokens[:shared], "shared") + labelled(tokens[shared:], person)
+    labels = labelled(tokens[:shared], EVERYBODY) + labelled(tokens[shared:], person)
     chosen: dict[str, Any] = {"max_tokens": 20, "wall_s": 60.0, **fields}
     seed = chosen.pop("seed", 0)
     return Request(
@@ -69,9 +70,13 @@ def ask(engine: Engine, request: Request) -> Heard:
 
 @contextmanager
 def running(
-    weights: ScriptedWeights, *, depth: int = 50, drafts: bool = True
+    weights: ScriptedWeights,
+    *,
+    depth: int = 50,
+    drafts: bool = True,
+    saved: SavedPrefixes = NOTHING_SAVED,
 ) -> Iterator[Engine]:
-    engine = Engine(weights, depth=depth, drafts=drafts)
+    engine = Engine(weights, depth=depth, drafts=drafts, saved=saved)
     try:
         yield engine
     finally:

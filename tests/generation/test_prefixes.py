@@ -81,6 +81,36 @@ class NoCache:
     def cut(self, sequence: int, start: int) -> None:
         assert start >= 0
 
+    def state(self, sequence: int) -> bytes:
+        return b"%d" % sequence
+
+    def restore(self, sequence: int, state: bytes) -> bool:
+        return bool(state)
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), max_size=6))
+def test_what_all_may_read_is_told_up_to_the_first_that_is_not(
+    texts: list[list[int]],
+) -> None:
+    tree = PrefixTree()
+    for holder, tokens in enumerate(texts):
+        shared = len(tokens) // 2
+        tree.hold(
+            holder,
+            labelled(tokens[:shared], "all") + labelled(tokens[shared:], "anna"),
+        )
+    beginnings = {tuple(one[: len(one) // 2]) for one in texts} - {()}
+    longest_ones = {
+        one
+        for one in beginnings
+        if not any(one == two[: len(one)] for two in beginnings - {one})
+    }
+    told = tree.leading("all")
+    assert {tokens for tokens, _ in told} == longest_ones
+    assert len(told) == len(longest_ones)
+    for tokens, holder in told:
+        assert tuple(texts[holder][: len(tokens)]) == tokens
+
 
 @given(
     st.lists(
