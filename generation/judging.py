@@ -13,6 +13,7 @@ from generation.llm import Finished, Message, QueuePlace, SamplingParams, TextPi
 from generation.sentences import split_sentences, without_marks
 from generation.stopping import until
 from generation.types import Event, Queued, SourceRef
+from generation.words import claim_of, question_terms
 
 # Likeliest tokens that are asked for where a decision rests on them.
 _CHANCES = 20
@@ -92,17 +93,21 @@ def _checked(
 def bearing_text(question: str, answer: str, sources: Sequence[SourceRef]) -> str:
     """Return the words of a source that bear ``answer``, with the sentence before them.
 
-    Where none do, those that the first source begins with.
+    Where none do, those that the first source begins with. A page seldom names its
+    subject in each sentence: where the question does and they do not, its title leads.
     """
     cited = _checked(question, answer, sources)
     words = next((words for item in cited for words in item.words), None)
-    if words is None:
-        return " ".join(sources[0].quote[:_TEXT_CHARS].split())
-    text = next(source.quote for source in sources if source.n == words.n)
-    sentences = split_sentences(text)
-    first = next(i for i, part in enumerate(sentences) if part.end > words.start)
-    start = sentences[max(0, first - 1)].start
-    return " ".join(text[start : words.end].split())
+    source, start, end = sources[0], 0, _TEXT_CHARS
+    if words is not None:
+        source = next(source for source in sources if source.n == words.n)
+        sentences = split_sentences(source.quote)
+        first = next(i for i, part in enumerate(sentences) if part.end > words.start)
+        start, end = sentences[max(0, first - 1)].start, words.end
+    text = " ".join(source.quote[start:end].split())
+    title = source.heading or source.document
+    lacking = question_terms(question) - claim_of(text).terms
+    return f"{title}: {text}" if lacking & claim_of(title).terms else text
 
 
 def _params(asked: Asked) -> SamplingParams:

@@ -38,6 +38,17 @@ _EXPLAIN = re.compile(
     r"what (?:do|does|did) .+ say about)",
     re.IGNORECASE,
 )
+# "Yes" alone cannot be held to a source; "a or b?" is answered by one of them.
+_YES_OR_NO = re.compile(
+    r"(?:can|could|may|must|shall|should|will|would|do|does|did|is|are|am|was|were|has|"
+    r"have|had)\b(?!.*\bor\b)",
+    re.IGNORECASE,
+)
+# "What is a lease?", not "What is the rent?".
+_DEFINITION = re.compile(
+    r"what (?:is|are|was|were) (?:an? )?(?!(?:the|an?)\b)[\w'’-]+(?: [\w'’-]+)?\s*\??$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +116,9 @@ def fill(name: str, **values: str) -> str:
 
 def wants_explanation(question: str) -> bool:
     """Whether sentences are wanted, and not the few words of a fact."""
-    return bool(_EXPLAIN.search(question))
+    asked = question.strip()
+    begins = _YES_OR_NO.match(asked) or _DEFINITION.match(asked)
+    return bool(begins or _EXPLAIN.search(asked))
 
 
 def system_text() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -186,6 +187,14 @@ def test_what_bears_an_answer_comes_with_the_sentence_before() -> None:
     text = "It is a long story. The pump is old. It was made by Ada Berg. It is red."
     found = bearing_text("Who made the pump?", "Ada Berg [1]", [source(text)])
     assert found == "The pump is old. It was made by Ada Berg."
+
+
+def test_a_title_leads_where_the_question_names_it_and_the_words_do_not() -> None:
+    page = replace(source("It holds 40 litres."), heading="Pump P-7 › Oil")
+    named = bearing_text("How many litres does the P-7 hold?", "40 litres [1]", [page])
+    assert named == "Pump P-7 › Oil: It holds 40 litres."
+    unnamed = bearing_text("How many litres does it hold?", "40 litres [1]", [page])
+    assert unnamed == "It holds 40 litres."
 
 
 def test_where_nothing_bears_an_answer_the_first_source_stands_for_it() -> None:

@@ -172,6 +172,14 @@ def test_a_question_that_leaves_no_room_is_refused() -> None:
         ("How do I change the oil?", True),
         ("Summarise the warranty.", True),
         ("What is the manual about?", True),
+        # A bare "Yes" can be held to nothing.
+        ("Can I carry leave over to next year?", True),
+        ("is the pump heavy", True),
+        ("Is the pump red or green?", False),
+        ("What is Plumbline?", True),
+        ("what is a drain plug", True),
+        ("What is the rent?", False),
+        ("What is Plumbline's licence number?", False),
     ],
 )
 def test_a_fact_wants_words_and_an_explanation_sentences(
