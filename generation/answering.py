@@ -46,7 +46,7 @@ from generation.showing import (
     left_out_notice,
     unread_notice,
 )
-from generation.stopping import until
+from generation.stopping import until, until_it_repeats
 from generation.trimming import trim
 from generation.types import (
     Event,
@@ -209,7 +209,7 @@ async def _write(
     """
     guard = OutgoingGuard(asked.canary, means.masks)
     draft.text = ""
-    stream = means.model.stream(messages, params, user=asked.user)
+    stream = until_it_repeats(means.model.stream(messages, params, user=asked.user))
     async for item in until(stream, means.stop, seconds=means.config.wall_s):
         if isinstance(item, QueuePlace) and item.position > 0:
             yield Queued(position=item.position, estimate_s=item.estimate_s)

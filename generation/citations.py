@@ -19,7 +19,7 @@ from generation.evidence import (
     passage_of,
     share_of,
 )
-from generation.sentences import MARK, Sentence, split_sentences
+from generation.sentences import BROKEN_MARK, MARK, Sentence, split_sentences
 from generation.words import Claim, claim_of
 
 # Other ways in which models write a mark.
@@ -114,7 +114,8 @@ def mend_marks(text: str, known: frozenset[int]) -> str:
             return match[0]
         return "".join(f"[{n}]" for n in numbers if n in known)
 
-    mended = _OTHER_MARKS.sub(mend, text)
+    mended = _OTHER_MARKS.sub(mend, BROKEN_MARK.sub("", text))
+    mended = re.sub(r"(\[\d{1,3}\])(?:\s*\1)+", r"\1", mended)
     return re.sub(r"[ \t]+([.!?,;])", r"\1", mended).strip()
 
 

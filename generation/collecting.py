@@ -26,7 +26,7 @@ from generation.llm import Finished, Message, QueuePlace, SamplingParams, TextPi
 from generation.outgoing import OutgoingGuard, Verdicts
 from generation.receipts import digest_of, model_of, sampling_of, text_digest
 from generation.showing import as_sources, cut_notice
-from generation.stopping import until
+from generation.stopping import until, until_it_repeats
 from generation.types import (
     Event,
     GenerationConfig,
@@ -164,7 +164,9 @@ async def _read(group: Sequence[SourceRef], work: _Work) -> AsyncIterator[Event]
     work.groups.append(len(group))
     guard = OutgoingGuard(work.asked.canary, work.means.masks)
     raw = text = ""
-    stream = work.means.model.stream(messages, work.params, user=work.asked.user)
+    stream = until_it_repeats(
+        work.means.model.stream(messages, work.params, user=work.asked.user)
+    )
     left = max(0.0, work.deadline - time.monotonic())
     async for item in until(stream, work.means.stop, seconds=left):
         if isinstance(item, QueuePlace) and item.position > 0:

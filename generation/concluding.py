@@ -20,7 +20,7 @@ from generation.guarding import (
 from generation.obeying import rests_on_an_order
 from generation.outgoing import OutgoingGuard
 from generation.receipts import text_digest
-from generation.sentences import without_marks
+from generation.sentences import without_marks, without_rounds
 from generation.shortening import shorten
 from generation.showing import order_notice, withheld_notice
 from generation.structured import evidence
@@ -69,7 +69,7 @@ def conclude(
     if draft.verdicts.is_blocked:
         return withhold(draft)
     stopped = means.stop.is_set()
-    text = draft.text.strip()
+    text = without_rounds(draft.text.strip())
     draft.receipt["written_digest"] = text_digest(draft.raw)
     if not means.masks:
         draft.receipt["written"] = draft.raw

@@ -25,6 +25,7 @@ from generation.llm import LanguageModel, Message, SamplingParams, TextPiece
 from generation.models import Answer
 from generation.receipts import digest_of, prompts_of, text_digest
 from generation.selectors import sources_of
+from generation.stopping import until_it_repeats
 from rag_site.asking import Asker
 from rag_site.errors import Conflict, NotFound
 
@@ -135,9 +136,10 @@ async def _write(
     texts = []
     for messages in prompts:
         user = f"replay-{uuid4()}"
+        stream = model.stream(_unshared(messages), params, user=user)
         pieces = [
             item.text
-            async for item in model.stream(_unshared(messages), params, user=user)
+            async for item in until_it_repeats(stream)
             if isinstance(item, TextPiece)
         ]
         texts.append("".join(pieces))

@@ -12,6 +12,12 @@ MARK = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
 _END = re.compile(
     r"[.!?。！？…]+[\"'”’)]*(?:\s*\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\])*(?=\s|$)|\n+"
 )
+# Characters, white space not counted, of what is looked for three times in a row: a
+# mark, or words. Shorter ones may be meant: "no, no, no".
+_ROUND_CHARS = range(3, 200)
+_SHORTEST_WORDS = 10
+# A mark that the end of a text cut off.
+BROKEN_MARK = re.compile(r"\s*\[[\d,;\s]*$")
 _ABBREVIATIONS = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nr|vs|etc|e\.g|i\.e|cf|Fig|approx|Jr|Sr|Inc|Ltd|Co|"
     r"Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec)|\b[A-Z]|\d)\.$"
@@ -39,8 +45,34 @@ class Sentence:
 
 
 def without_marks(text: str) -> str:
-    bare = re.sub(r"[ \t]{2,}", " ", MARK.sub("", text))
+    bare = re.sub(r"[ \t]{2,}", " ", MARK.sub("", BROKEN_MARK.sub("", text)))
     return re.sub(r"[ \t]+([.!?,;:])", r"\1", bare).strip()
+
+
+def without_rounds(text: str) -> str:
+    """Return ``text`` up to where it begins to repeat itself, which it then says once.
+
+    That is: it ends with the same words, or the same mark, three times in a row. Small
+    models do not end that by themselves.
+    """
+    places = [place for place, letter in enumerate(text) if not letter.isspace()]
+    dense = "".join(text[place] for place in places)
+    unit = next((n for n in _ROUND_CHARS if _ends_with_three(dense, n)), None)
+    if unit is None:
+        return text
+    end = len(dense)
+    while dense[:end].endswith(dense[-unit:] * 2):
+        end -= unit
+    return text[: places[end - 1] + 1]
+
+
+def _ends_with_three(dense: str, length: int) -> bool:
+    unit = dense[-length:]
+    if not dense.endswith(unit * 3):
+        return False
+    # The rule under a table's head has no words.
+    is_said = length >= _SHORTEST_WORDS and re.search(r"\w", unit)
+    return bool(is_said or MARK.fullmatch(unit))
 
 
 def _numbers(inside: str) -> list[str]:

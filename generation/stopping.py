@@ -1,4 +1,4 @@
-"""Ending a model's stream early: by a person, or because time is up."""
+"""Ending a model's stream early: by a person, by time, or because it goes round."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import time
 from collections.abc import AsyncIterator
 
 from generation.llm import Finished, QueuePlace, TextPiece
+from generation.sentences import without_rounds
+
+_ENDS = frozenset("].!?。！？…")
 
 
 async def until(
@@ -39,6 +42,25 @@ async def until(
     finally:
         stopping.cancel()
         await _closed(stream, item)
+
+
+async def until_it_repeats(
+    stream: AsyncIterator[QueuePlace | TextPiece | Finished],
+) -> AsyncIterator[QueuePlace | TextPiece | Finished]:
+    """Yield from ``stream`` until it ends or its text begins to repeat itself."""
+    text = ""
+    try:
+        async for item in stream:
+            yield item
+            if not isinstance(item, TextPiece):
+                continue
+            text += item.text
+            # Only where words or a mark end: the search costs a millisecond.
+            if text.rstrip()[-1:] in _ENDS and without_rounds(text) != text:
+                yield Finished(reason="stop")
+                return
+    finally:
+        await _closed(stream, None)
 
 
 async def _closed(

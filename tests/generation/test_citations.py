@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generation.citations import check, mend_marks
-from generation.sentences import split_sentences
+from generation.sentences import split_sentences, without_rounds
 
 SOURCES = {
     1: "In 911 Rollo, a Norse leader, agreed to swear fealty to King Charles III.",
@@ -76,6 +76,9 @@ def test_a_short_answer_counts_with_its_question() -> None:
         ("It is so [passage id=1].", "It is so [1]."),
         ("Chapter (2) says so.", "Chapter (2) says so."),
         ("It is so [2] and [2].", "It is so [2] and [2]."),
+        ("It is so [2][2] [2].", "It is so [2]."),
+        ("It is so [2] [1", "It is so [2]"),
+        ("It is so [", "It is so"),
     ],
 )
 def test_marks_are_mended(written: str, mended: str) -> None:
@@ -99,6 +102,26 @@ def test_marks_are_mended(written: str, mended: str) -> None:
 )
 def test_sentences_are_cut(text: str, sentences: list[str]) -> None:
     assert [s.text for s in split_sentences(text)] == sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "once"),
+    [
+        ("[1] [1] [1] [1]", "[1]"),
+        ("It is so. [2][2][2]", "It is so. [2]"),
+        ("First. The pump is red. The pump is red. The pump is red.", "First. The pump is red."),
+        ("- forty litres [1]\n- forty litres [1]\n- forty litres [1]\n", "- forty litres [1]"),
+        ("The pump is red. The pump is red.", None),
+        ("No, no, no, no.", None),
+        ("It is so [1][2][1][2].", None),
+        ("| a | b |\n" + "|---" * 20, None),
+        ("- one [1]\n- two [1]\n- three [1]", None),
+    ],
+)  # fmt: skip
+def test_what_a_text_repeats_for_the_third_time_is_said_once(
+    text: str, once: str | None
+) -> None:
+    assert without_rounds(text) == (text if once is None else once)
 
 
 ANSWERS = st.lists(

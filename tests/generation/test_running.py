@@ -378,6 +378,27 @@ async def test_a_refusal_of_the_model_is_one_and_is_never_shown_in_pieces(
     assert events[-1][2]["refused"] is True
 
 
+async def test_a_model_that_goes_round_is_ended_and_says_it_once(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    said = "It holds 40 litres of oil [1]. "
+    model.enqueue([said] * 50)
+    answer = await ask(alice)
+    row = await running.run_to_end(answer.pk, alice)
+    assert row.text == said.strip()
+    assert row.receipt["written"] == said * 3
+    model.enqueue([said] * 50)
+    assert (await in_thread(replay, answer.pk, model)).is_same
+
+
+async def test_marks_without_words_are_no_answer(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.enqueue(["[1]"] * 50 + ["["])
+    row = await running.run_to_end((await ask(alice)).pk, alice)
+    assert row.is_refused
+
+
 async def test_a_follow_up_finds_its_passage(alice: Asker, model: ScriptedLLM) -> None:
     model.enqueue(["Ada Berg [1]."])
     first = await ask(alice, "Who made the valve?")
