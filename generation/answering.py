@@ -129,7 +129,7 @@ async def _from_passages(
     if not draft.is_doubted:
         async for event in _in_prose(question, prompt, asked, means, draft):
             yield event
-    for event in conclude(question, prompt, means, draft, material):
+    for event in await conclude(question, prompt, means, draft, material):
         yield event
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from generation import prompting
-from generation.citations import Cited, check
+from generation.citations import Checked, Cited, check
 from generation.contesting import contest
 from generation.deciding import (
     missing_from,
@@ -19,6 +20,7 @@ from generation.guarding import (
 )
 from generation.obeying import rests_on_an_order
 from generation.outgoing import OutgoingGuard
+from generation.paraphrase import look_again
 from generation.receipts import text_digest
 from generation.sentences import without_marks, without_rounds
 from generation.shortening import shorten
@@ -33,8 +35,11 @@ from generation.types import (
     Token,
 )
 from generation.widening import Material
+from ingestion.errors import EmbedderUnavailable
 from ingestion.masking import Kind, mask
 from retrieval.types import Hit
+
+logger = logging.getLogger(__name__)
 
 
 def conclude_form(
@@ -58,7 +63,7 @@ def withhold(draft: Draft) -> list[Event]:
     return [withheld_notice(), draft.done(NOT_IN_DOCUMENTS, refused=True)]
 
 
-def conclude(
+async def conclude(
     question: str,
     prompt: prompting.Prompt,
     means: Means,
@@ -82,12 +87,7 @@ def conclude(
         return [order_notice(), refusal]
     if not prompting.wants_explanation(question):
         text = shorten(text, question)
-    texts = {source.n: source.quote for source in prompt.sources}
-    headings = {source.n: source.heading for source in prompt.sources}
-    if means.masks:
-        # A label in the answer stands for what its source says.
-        texts = {n: mask(quote, means.masks) for n, quote in texts.items()}
-    checked = check(text, texts, question=question, headings=headings)
+    checked, texts = await _checked(text, question, prompt, means)
     cited = [citation_of(item, prompt.sources, texts) for item in checked.cited]
     lacking = [*draft.lacking, *missing_from(question, prompt.sources)]
     missing = tuple(dict.fromkeys(lacking))
@@ -106,6 +106,26 @@ def conclude(
         missing=missing,
     )
     return [*events, end]
+
+
+async def _checked(
+    text: str, question: str, prompt: prompting.Prompt, means: Means
+) -> tuple[Checked, Mapping[int, str]]:
+    """Return the sentences, judged, and the sources as they were held to them."""
+    texts = {source.n: source.quote for source in prompt.sources}
+    headings = {source.n: source.heading for source in prompt.sources}
+    if means.masks:
+        # A label in the answer stands for what its source says.
+        texts = {n: mask(quote, means.masks) for n, quote in texts.items()}
+    checked = check(text, texts, question=question, headings=headings)
+    if means.library is None:
+        return checked, texts
+    embed = means.library.embed
+    try:
+        return await look_again(checked, texts, headings, question, embed), texts
+    except EmbedderUnavailable as exc:
+        logger.warning("sentences are judged by their words alone: %s", exc.message)
+        return checked, texts
 
 
 def _without_items(hits: Sequence[Hit], masks: frozenset[Kind]) -> Sequence[Hit]:

@@ -12,7 +12,7 @@ from uuid import UUID
 from generation import config
 from generation.database import in_thread
 from generation.kinds import Wanted
-from ingestion.embedding import Embedder
+from ingestion.embedding import Embedder, Vectors, get_embedder
 from ingestion.models import EmbeddingSpace
 from ingestion.spaces import live_space
 from ingestion.visibility import Visible
@@ -39,6 +39,14 @@ class Matching:
     hits: tuple[Hit, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """Vectors, a row a text, (n, dimension), of length 1."""
+
+    model: str
+    vectors: Vectors
+
+
 @dataclass(frozen=True, slots=True)
 class Library:
     """``filters`` are those typed and given beside the question; all must hold."""
@@ -54,6 +62,16 @@ class Library:
     def _find(self, question: str) -> tuple[SearchResult, EmbeddingSpace | None]:
         space = live_space()
         return self._search(question, config.retrieval_config()), space
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """Return vectors of ``texts`` and the name of the model that made them.
+
+        Raises:
+            EmbedderUnavailable
+        """
+        embedder = self.embedder or get_embedder()
+        vectors = await in_thread(embedder.embed_passages, texts)
+        return Embedded(model=embedder.name, vectors=vectors)
 
     async def documents(self, wanted: Wanted, limit: int) -> Documents:
         """Return the documents that are wanted, the newest first."""
