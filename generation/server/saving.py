@@ -59,24 +59,30 @@ class PrefixFiles(SavedPrefixes):
     _known: set[tuple[int, ...]] = field(default_factory=set)
 
     def restore(self, sequences: Sequences) -> None:
-        for path in sorted(self.folder.glob(f"{self._name}-*")):
-            opened = self._open(path.read_bytes())
-            if opened is None:
-                logger.warning("a saved prefix is damaged or of another site: %s", path)
-                path.unlink()
-                continue
-            tokens, state = opened
-            if sequences.adopt(labelled(tokens, EVERYBODY), state):
-                self._known.add(tokens)
-                logger.info("%d tokens need not be read again", len(tokens))
+        try:
+            for path in sorted(self.folder.glob(f"{self._name}-*")):
+                self._restore(path, sequences)
+        except OSError as exc:
+            logger.warning("a saved prefix could not be read: %s", exc)
+
+    def _restore(self, path: Path, sequences: Sequences) -> None:
+        opened = self._open(path.read_bytes())
+        if opened is None:
+            logger.warning("a saved prefix is damaged or of another site: %s", path)
+            path.unlink()
+            return
+        tokens, state = opened
+        if sequences.adopt(labelled(tokens, EVERYBODY), state):
+            self._known.add(tokens)
+            logger.info("%d tokens need not be read again", len(tokens))
 
     def save(self, sequences: Sequences) -> None:
         for tokens, holder in sequences.leading(EVERYBODY):
             if len(tokens) < _MIN_TOKENS or tokens in self._known:
                 continue
-            self._known.add(tokens)
             state = sequences.state(holder, len(tokens))
             if state:
+                self._known.add(tokens)
                 self._write(tokens, state)
 
     @property

@@ -105,6 +105,17 @@ def test_a_folder_that_cannot_be_written_costs_no_answer(
     assert "could not be saved" in caplog.text
 
 
+def test_a_file_that_cannot_be_read_costs_no_answer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    answered(files(tmp_path))
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    path.mkdir()
+    assert answered(files(tmp_path)) == 0
+    assert "could not be read" in caplog.text
+
+
 def test_old_files_make_room_for_new_ones(tmp_path: Path) -> None:
     for number in range(10):
         beginning = chr(ord("a") + number) * 40
