@@ -53,6 +53,7 @@ class Weights:
         context_tokens: longest prompt and answer together that a GGUF model was
             trained for, or the window of an embedder or reranker.
         dimension: numbers in one vector of an embedder, else 0.
+        is_english: an embedder that was trained on English alone.
         derived_from: name of the entry that this one is made from on the machine
             itself; its digest is in a manifest then (``weights_derived``).
         tested: False for models too large for the machines that test this.
@@ -70,6 +71,7 @@ class Weights:
     quantization: str = ""
     derived_from: str = ""
     dimension: int = 0
+    is_english: bool = False
     files: Mapping[str, str] = field(default_factory=dict)
     tested: bool = True
 
@@ -183,6 +185,7 @@ _ENTRIES = (
         quantization="F32",
         context_tokens=256,
         dimension=384,
+        is_english=True,
         files={
             "model.safetensors": _MINILM_DIGEST,
             "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
@@ -215,6 +218,7 @@ _ENTRIES = (
         quantization="F32",
         context_tokens=384,
         dimension=768,
+        is_english=True,
         files={
             "model.safetensors": _MPNET_DIGEST,
             "config.json": "d46a3e04ded82bba22528424480697d394eeda6a27484e08c5bb2bdf5906cfa0",

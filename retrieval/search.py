@@ -18,6 +18,7 @@ from retrieval.candidates import Query, find_candidates
 from retrieval.copies import drop_copies
 from retrieval.diversity import spread
 from retrieval.filters import Filters
+from retrieval.foreign import FOREIGN_WEIGHT, is_foreign
 from retrieval.fusion import fuse_ranks, fuse_scores
 from retrieval.neighbours import with_neighbours
 from retrieval.reach import Reach, measure_reach
@@ -69,7 +70,7 @@ def search(
         )
         candidates = find_candidates(query)
         stopwatch.lap("find")
-        ranked = _fuse(candidates, config)
+        ranked = _fuse(question, candidates, config, space)
         stopwatch.lap("fuse")
         if config.rerank:
             ranked = _rerank(question, ranked, copies, config, reranker)
@@ -125,10 +126,18 @@ def _choose(
     return hits
 
 
-def _fuse(candidates: list[Hit], config: RetrievalConfig) -> list[Hit]:
+def _fuse(
+    question: str,
+    candidates: list[Hit],
+    config: RetrievalConfig,
+    space: EmbeddingSpace | None,
+) -> list[Hit]:
     if config.method == "hybrid" and config.fusion == "ranks":
         return fuse_ranks(candidates)
-    weights = {"hybrid": config.dense_weight, "dense": 1.0, "lexical": 0.0}
+    hybrid = config.dense_weight
+    if space is not None and is_foreign(question, space.model_name):
+        hybrid = min(hybrid, FOREIGN_WEIGHT)
+    weights = {"hybrid": hybrid, "dense": 1.0, "lexical": 0.0}
     return fuse_scores(candidates, weights[config.method])
 
 
