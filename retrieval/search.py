@@ -18,7 +18,7 @@ from retrieval.candidates import Query, find_candidates
 from retrieval.copies import drop_copies
 from retrieval.diversity import spread
 from retrieval.filters import Filters
-from retrieval.foreign import FOREIGN_WEIGHT, is_foreign
+from retrieval.foreign import dense_weight
 from retrieval.fusion import fuse_ranks, fuse_scores
 from retrieval.neighbours import with_neighbours
 from retrieval.reach import Reach, measure_reach
@@ -70,7 +70,7 @@ def search(
         )
         candidates = find_candidates(query)
         stopwatch.lap("find")
-        ranked = _fuse(question, candidates, config, space)
+        ranked = _fuse(question, candidates, query)
         stopwatch.lap("fuse")
         if config.rerank:
             ranked = _rerank(question, ranked, copies, config, reranker)
@@ -126,19 +126,15 @@ def _choose(
     return hits
 
 
-def _fuse(
-    question: str,
-    candidates: list[Hit],
-    config: RetrievalConfig,
-    space: EmbeddingSpace | None,
-) -> list[Hit]:
+def _fuse(question: str, candidates: list[Hit], query: Query) -> list[Hit]:
+    config, space = query.config, query.space
     if config.method == "hybrid" and config.fusion == "ranks":
         return fuse_ranks(candidates)
-    hybrid = config.dense_weight
-    if space is not None and is_foreign(question, space.model_name):
-        hybrid = min(hybrid, FOREIGN_WEIGHT)
-    weights = {"hybrid": hybrid, "dense": 1.0, "lexical": 0.0}
-    return fuse_scores(candidates, weights[config.method])
+    if config.method != "hybrid" or space is None:
+        return fuse_scores(candidates, float(config.method == "dense"))
+    chunks = {one.language: one.chunks for one in query.reach.terms}
+    weight = dense_weight(config.dense_weight, question, space.model_name, chunks)
+    return fuse_scores(candidates, weight)
 
 
 def _rerank(

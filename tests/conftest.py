@@ -37,6 +37,9 @@ _SURROUNDINGS.__enter__()
 import django  # noqa: E402
 
 django.setup()
+# Else pytest-django in a process of xdist, which inherits this environment, reads the
+# settings before this file is run there, and all share the first one's servers.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 import pytest  # noqa: E402
 import pytest_django  # noqa: E402

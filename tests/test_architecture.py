@@ -24,7 +24,7 @@ def _modules_after(code: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,
-        env=dict(os.environ),
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "rag_site.settings"},
         capture_output=True,
         text=True,
         timeout=120,

@@ -27,6 +27,7 @@ from generation.server.saving import NOTHING_SAVED, PrefixFiles, SavedPrefixes
 from ingestion.embedding import load_embedder
 from rag_site.errors import Unavailable
 from rag_site.weights import CATALOGUE
+from rag_site.weights_plan import Plan
 
 logger = logging.getLogger(__name__)
 
@@ -55,18 +56,7 @@ def serve(model: str, listening: socket.socket, pipe: int, *, warm: bool) -> Non
     chosen = config.plan(gpus())
     for reason in chosen.why:
         logger.info("%s", reason)
-    weights = Weights(
-        config.path,
-        Shape(
-            context_tokens=chosen.context_tokens,
-            slots=chosen.slots,
-            cells=chosen.cells,
-            threads=config.threads,
-            gpu_layers=chosen.gpu_layers,
-            split=chosen.split,
-        ),
-    )
-    weights.add_adapters(config.adapters)
+    weights = _loaded(config, chosen)
     engine = Engine(
         weights,
         depth=config.queue_depth,
@@ -94,6 +84,22 @@ def serve(model: str, listening: socket.socket, pipe: int, *, warm: bool) -> Non
     # The embedder's thread may be importing torch, which nothing can interrupt.
     logging.shutdown()
     os._exit(0)
+
+
+def _loaded(config: ServerConfig, chosen: Plan) -> Weights:
+    weights = Weights(
+        config.path,
+        Shape(
+            context_tokens=chosen.context_tokens,
+            slots=chosen.slots,
+            cells=chosen.cells,
+            threads=config.threads,
+            gpu_layers=chosen.gpu_layers,
+            split=chosen.split,
+        ),
+    )
+    weights.add_adapters(config.adapters)
+    return weights
 
 
 def _saved_prefixes(config: ServerConfig) -> SavedPrefixes:

@@ -160,7 +160,7 @@ class TestLongerAnswers:
         self, alice: Asker, model: ScriptedLLM
     ) -> None:
         model.check = SURE_YES | SURE_FALSE
-        words = ["The pump holds 40 litres of oil. "] * 9
+        words = [f"The pump of hall {n} holds 40 litres of oil. " for n in range(1, 9)]
         model.enqueue(words)
         row, tokens = await told(alice)
         assert len(tokens[0]) > HELD_CHARS

@@ -9,10 +9,12 @@ from django.db import connection
 
 from ingestion.models import Chunk
 from ingestion.visibility import visible_to
-from retrieval.foreign import FOREIGN_WEIGHT, is_foreign
+from retrieval import search as searching
+from retrieval.foreign import LANGUAGE_WEIGHT, SCRIPT_WEIGHT, dense_weight
 from retrieval.search import search
 from retrieval.types import RetrievalConfig
 from tests.factories import alice, asker, make_collection, make_ready_document
+from tests.fakes import HashEmbedder
 
 MIGRATION = import_module("ingestion.migrations.0016_scripts_without_blanks")
 CHINESE = "水泵的电池寿命为五年。请勿打开外壳。"
@@ -87,42 +89,55 @@ def test_what_was_stored_before_is_read_again() -> None:
     assert found("电池寿命") == [CHINESE]
 
 
+ENGLISH, MINILM = {"english": 90, "simple": 10}, "all-minilm-l6-v2"
+
+
 @pytest.mark.parametrize(
-    ("question", "embedder", "foreign"),
+    ("question", "embedder", "chunks", "weight"),
     [
-        ("How many litres?", "all-minilm-l6-v2", False),
-        ("¿Cuántos litros tiene la bomba número 7?", "all-minilm-l6-v2", False),
-        ("Máy bơm chứa bao nhiêu lít dầu ở đây?", "all-minilm-l6-v2", False),
-        ("Сколько литров?", "all-minilm-l6-v2", True),
-        ("كم لتر؟", "all-mpnet-base-v2", True),
-        ("电池 P-7 寿命", "all-minilm-l6-v2", True),
-        ("Was bedeutet 电池?", "all-minilm-l6-v2", False),
-        ("1234?", "all-minilm-l6-v2", False),
-        ("Сколько литров?", "a-multilingual-one", False),
+        ("How many litres?", MINILM, ENGLISH, 0.78),
+        ("How many litres?", MINILM, {}, 0.78),
+        ("How many litres?", MINILM, {"simple": 9}, 0.78),
+        ("¿Cuántos litros?", MINILM, {"english": 30, "spanish": 70}, 0.78),
+        (
+            "¿Cuántos litros?",
+            MINILM,
+            {"spanish": 90, "english": 10, "simple": 99},
+            LANGUAGE_WEIGHT,
+        ),
+        ("Máy bơm chứa bao nhiêu lít dầu ở đây?", MINILM, ENGLISH, 0.78),
+        ("Сколько литров?", MINILM, ENGLISH, SCRIPT_WEIGHT),
+        ("كم لتر؟", "all-mpnet-base-v2", ENGLISH, SCRIPT_WEIGHT),
+        ("电池 P-7 寿命", MINILM, {"simple": 9}, SCRIPT_WEIGHT),
+        ("Was bedeutet 电池?", MINILM, ENGLISH, 0.78),
+        ("1234?", MINILM, ENGLISH, 0.78),
+        ("Сколько литров?", "a-multilingual-one", {"russian": 9}, 0.78),
     ],
 )
-def test_which_questions_the_embedder_cannot_read(
-    question: str, embedder: str, foreign: bool
+def test_words_weigh_more_where_the_embedder_cannot_read(
+    question: str, embedder: str, chunks: dict[str, int], weight: float
 ) -> None:
-    assert is_foreign(question, embedder) is foreign
+    assert dense_weight(0.78, question, embedder, chunks) == weight
+    # A site that trusts its embedder even less is not overruled.
+    assert dense_weight(0.1, question, embedder, chunks) == 0.1
 
 
 @pytest.mark.django_db
-def test_there_words_decide(monkeypatch: pytest.MonkeyPatch) -> None:
-    from retrieval import search as searching
-    from tests.fakes import HashEmbedder
-
+def test_a_search_weighs_by_its_question_and_documents(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     collection = make_collection(language="russian")
     make_ready_document(collection, "a.txt", ["Насос держит сорок литров масла."])
-    weights: list[float] = []
+    asked: list[tuple[object, ...]] = []
 
-    def fuse(hits: list[object], weight: float) -> list[object]:
-        weights.append(weight)
-        return hits
+    def weigh(*given: object) -> float:
+        asked.append(given)
+        return 0.5
 
-    monkeypatch.setattr(searching, "fuse_scores", fuse)
+    monkeypatch.setattr(searching, "dense_weight", weigh)
     visible, config = visible_to(asker(alice())), RetrievalConfig()
-    for known in (True, False):
-        monkeypatch.setattr(searching, "is_foreign", lambda *_, known=known: known)
-        search("Сколько литров?", visible, config, embedder=HashEmbedder())
-    assert weights == [FOREIGN_WEIGHT, config.dense_weight]
+    question = "Сколько литров?"
+    (hit,) = search(question, visible, config, embedder=HashEmbedder()).hits
+    assert asked == [(0.78, question, HashEmbedder.name, {"russian": 1})]
+    # The best of both rankings, so that any weight gives 1.
+    assert hit.score == pytest.approx(1.0)
