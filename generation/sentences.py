@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 # [1], [1, 2], [1][2]: what the prompt asks for.
 MARK = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
+_MARKS = r"[\"'”’)」』]*(?:\s*\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\])*"
 # A sentence ends at a mark of punctuation, with the marks that follow it, before
-# white space; or at a line break.
-_END = re.compile(
-    r"[.!?。！？…]+[\"'”’)]*(?:\s*\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\])*(?=\s|$)|\n+"
-)
+# white space, which Chinese and Japanese do not write; or at a line break.
+_END = re.compile(rf"[.!?…]+{_MARKS}(?=\s|$)|[。！？]+{_MARKS}|\n+")
 # Characters, white space not counted, of what is looked for three times in a row: a
 # mark, or words. Shorter ones may be meant: "no, no, no".
 _ROUND_CHARS = range(3, 200)

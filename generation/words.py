@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Words that carry no claim of their own.
@@ -40,6 +41,12 @@ NUMBER_WORDS = {
     )
 }
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?", re.UNICODE)
+# Scripts that put no blanks between words, as in ingestion's migration 0016: there
+# overlapping pairs of letters stand for words.
+_UNSPACED = re.compile(
+    r"[\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u3040-\u30FF"
+    r"\u3400-\u4DBF\u4E00-\u9FFF\uF900-\uFAFF]"
+)
 _SUFFIXES = ("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ied", "ers")
 _SHORT_SUFFIXES = ("er", "ed", "es", "ly", "s", "e", "y")
 # A stem shorter than this would bring unrelated words together.
@@ -104,8 +111,7 @@ def claim_of(text: str) -> Claim:
     words, numbers, names, denied = set(), set(), set(), set()
     is_negated = is_denying = points_back = False
     is_first = True
-    for count, match in enumerate(_WORD.finditer(text)):
-        raw = match[0]
+    for count, (raw, _, end) in enumerate(_words(text)):
         word = _plain(raw)
         term = _term(raw, word)
         if term and (raw[0].isdigit() or word in NUMBER_WORDS):
@@ -121,7 +127,7 @@ def claim_of(text: str) -> Claim:
             denied.add(term)
             is_denying = False
         points_back = points_back or (count < _OPENING and word in PRONOUNS)
-        is_first = text[match.end() : match.end() + 1] in ".!?:"
+        is_first = text[end : end + 1] in ".!?:"
     return Claim(
         words=frozenset(words),
         numbers=frozenset(numbers),
@@ -135,11 +141,22 @@ def claim_of(text: str) -> Claim:
 def terms_in(text: str) -> list[Term]:
     """Return the terms of ``text`` in their order, with their places."""
     found = []
-    for match in _WORD.finditer(text):
-        term = _term(match[0], _plain(match[0]))
+    for raw, start, end in _words(text):
+        term = _term(raw, _plain(raw))
         if term:
-            found.append(Term(term=term, start=match.start(), end=match.end()))
+            found.append(Term(term=term, start=start, end=end))
     return found
+
+
+def _words(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the words of ``text`` as written, each with its start and end."""
+    for match in _WORD.finditer(text):
+        raw, start = match[0], match.start()
+        if not _UNSPACED.search(raw):
+            yield raw, start, match.end()
+            continue
+        for at in range(max(1, len(raw) - 1)):
+            yield raw[at : at + 2], start + at, start + min(at + 2, len(raw))
 
 
 def _plain(raw: str) -> str:

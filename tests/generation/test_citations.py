@@ -96,6 +96,7 @@ def test_marks_are_mended(written: str, mended: str) -> None:
         ("See Dr. Smith, e.g. on 3.5 metres.", ["See Dr. Smith, e.g. on 3.5 metres."]),
         ("Two things:\n- one [1]\n- two", ["Two things:", "one [1]", "two"]),
         ("1. First\n2. Second", ["First", "Second"]),
+        ("电池用五年。请勿打开！[1] 好。", ["电池用五年。", "请勿打开！[1]", "好。"]),
         ("", []),
         ("[1]", []),
     ],
@@ -160,6 +161,14 @@ def test_checking_again_changes_nothing(text: str) -> None:
     once = check(text, SOURCES, question="What?")
     again = check(once.text, SOURCES, question="What?")
     assert again.text == once.text
+
+
+def test_words_without_blanks_are_held_to_their_source_too() -> None:
+    source = {1: "水泵的电池寿命为五年。请勿打开外壳。泵是红色的。"}
+    said = check("电池寿命为五年 [1]。外壳是蓝色的 [1]。", source, question="电池?")
+    assert [item.verdict for item in said.cited] == ["supported", "partly"]
+    (words,) = said.cited[0].words
+    assert source[1][words.start : words.end] == "水泵的电池寿命为五年。"
 
 
 def test_a_mark_before_its_sentence_moves_behind_it() -> None:
