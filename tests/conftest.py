@@ -37,9 +37,6 @@ _SURROUNDINGS.__enter__()
 import django  # noqa: E402
 
 django.setup()
-# Else pytest-django in a process of xdist, which inherits this environment, reads the
-# settings before this file is run there, and all share the first one's servers.
-del os.environ["DJANGO_SETTINGS_MODULE"]
 
 import pytest  # noqa: E402
 import pytest_django  # noqa: E402
@@ -70,6 +67,16 @@ def django_db_setup(
         emptying.delete_instead_of_truncating()
         with django_db_blocker.unblock():
             emptying.forget_at_once()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Keep pytest-django in the processes of xdist from reading the settings too soon.
+
+    It would before this file is run there, were the module named in the environment
+    that they inherit, and all would share the servers of the process that starts them.
+    """
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
 def pytest_unconfigure() -> None:

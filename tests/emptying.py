@@ -25,7 +25,7 @@ def delete_instead_of_truncating() -> None:
 def forget_at_once() -> None:
     """Let Postgres not wait for the disk: nothing of a test outlives it."""
     with connection.cursor() as cursor:
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+        for name in ("fsync", "full_page_writes"):
             cursor.execute(f"ALTER SYSTEM SET {name} = off")
         cursor.execute("SELECT pg_reload_conf()")
 
