@@ -25,13 +25,18 @@ FOUR_AT_ONCE = {
 def served(
     name: str, *, embeds: bool = True, **environment: str
 ) -> Iterator[HttpLanguageModel]:
-    """Start ``name`` with settings changed; skip, with the reason, without weights."""
+    """Start ``name`` with settings changed; skip, with the reason, without weights.
+
+    It restores nothing that another test's server has read, unless it is told to: the
+    same prompt at another place in the cache may round otherwise.
+    """
     try:
         locate(name)
     except WeightsMissing as missing:
         pytest.skip(missing.message)
     with pytest.MonkeyPatch.context() as patched:
-        for key, value in environment.items():
+        chosen = {"PLUMBLINE_KEEP_PREFIXES": "0", **environment}
+        for key, value in chosen.items():
             patched.setenv(key, value)
         with started(name, embeds=embeds) as model:
             yield model

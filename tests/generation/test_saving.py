@@ -147,10 +147,10 @@ def chat(user: str, **environment: str) -> dict[str, Any]:
 @pytest.mark.models
 def test_real_weights_say_the_same_after_a_restart(tmp_path: Path) -> None:
     here = {"PLUMBLINE_VAR": str(tmp_path)}
-    before = chat("anna", PLUMBLINE_KEEP_PREFIXES="0", **here)
+    before = chat("anna", **here)
     assert not list(tmp_path.glob("prefixes/*"))
-    chat("anna", **here)
-    after = chat("bert", **here)
+    chat("anna", PLUMBLINE_KEEP_PREFIXES="1", **here)
+    after = chat("bert", PLUMBLINE_KEEP_PREFIXES="1", **here)
     assert before["usage"]["prompt_tokens_details"]["cached_tokens"] == 0
     assert after["usage"]["prompt_tokens_details"]["cached_tokens"] > 40
     assert (
