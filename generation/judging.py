@@ -10,7 +10,7 @@ from generation.deciding import FITTED, confidence, log_odds
 from generation.drafts import Asked, Draft, Means
 from generation.guarding import is_refusal
 from generation.llm import Finished, Message, QueuePlace, SamplingParams, TextPiece
-from generation.sentences import split_sentences, without_marks
+from generation.sentences import split_sentences, without_marks, without_rounds
 from generation.stopping import until
 from generation.types import Event, Queued, SourceRef
 from generation.words import claim_of, question_terms
@@ -57,7 +57,7 @@ async def verify(
 
     Of several sentences no claim can be made: the passages must bear one of them.
     """
-    answer = without_marks(draft.raw)
+    answer = without_marks(without_rounds(draft.raw))
     is_refused = draft.verdicts.is_blocked or is_refusal(draft.raw)
     if draft.says_yes is None or not answer or is_refused:
         return

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from generation import prompting
 from generation.server.prefixes import labelled
-from generation.server.saving import PrefixFiles
+from generation.server.saving import EVERYBODY, PrefixFiles
 from tests.fakes_weights import ScriptedWeights, expected
 from tests.generation.engine_parts import ask, asked, running, tokens_of
 from tests.generation.model_server import FOUR_AT_ONCE, SMALLEST, client, served
@@ -55,6 +56,11 @@ def test_only_what_everybody_may_read_is_written(tmp_path: Path) -> None:
     state = path.read_bytes()[32 + 4 + 4 * len(tokens) :]
     assert [token for token, _ in json.loads(state)] == tokens
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_it_is_what_the_site_shares_with_everybody_that_is_saved() -> None:
+    rules, *examples = prompting.claim_of_answer("Who?", "Ada", "Ada did it.")[:-1]
+    assert {f"shared:{one.scope}" for one in (rules, *examples)} == {EVERYBODY}
 
 
 def test_two_that_begin_alike_are_both_restored(tmp_path: Path) -> None:
