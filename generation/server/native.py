@@ -224,7 +224,7 @@ class Weights:
         size = llama_cpp.llama_state_seq_get_size(self.context, sequence)
         buffer = (ctypes.c_uint8 * size)()
         wrote = llama_cpp.llama_state_seq_get_data(self.context, buffer, size, sequence)
-        return bytes(buffer[:wrote])
+        return ctypes.string_at(buffer, wrote)
 
     def restore(self, sequence: int, state: bytes) -> bool:
         """Let the empty ``sequence`` hold what another held; False if it does not fit."""
