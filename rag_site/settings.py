@@ -388,7 +388,7 @@ MODEL_THREADS = env_int("PLUMBLINE_MODEL_THREADS", 0)
 MODEL_QUEUE = env_int("PLUMBLINE_MODEL_QUEUE", 16, minimum=1)
 # Requests that the model server answers at the same time. Default 8.
 MODEL_SLOTS = env_int("PLUMBLINE_MODEL_SLOTS", 8, minimum=1, maximum=32)
-# Tokens in its cache, of all requests and kept prefixes; 0: 4 contexts, or what fits.
+# Tokens in its cache, of all requests in progress; 0: 4 contexts, or what fits.
 CACHE_TOKENS = env_int("PLUMBLINE_CACHE_TOKENS", 0)
 # True: prompts that are the same for everybody are saved across restarts.
 KEEP_PREFIXES = env_bool("PLUMBLINE_KEEP_PREFIXES", True)

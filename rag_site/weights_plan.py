@@ -1,7 +1,7 @@
 """How a GGUF model is fitted into this machine, before anything is loaded. Pure.
 
-Weights, the cache of keys and values, and buffers are summed against what is
-free; slots and cache shrink to fit, a request's context never does.
+Weights, the cache of keys and values, what is kept for reuse, and buffers are summed
+against what is free; slots and cache shrink to fit, a request's context never does.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Plan:
     Attributes:
         cells: tokens in the cache, of all requests together.
         split: share of each GPU; empty with fewer than two.
+        kept_bytes: ordinary memory for what past requests leave, for reuse.
     """
 
     context_tokens: int
@@ -61,6 +62,7 @@ class Plan:
     split: tuple[float, ...]
     weights_bytes: int
     cache_bytes: int
+    kept_bytes: int
     buffer_bytes: int
     ram_bytes: int
     ram_free_bytes: int
@@ -88,10 +90,12 @@ def plan(
     per_cell = header.cache_bytes(1) * (1 - on_gpu)
     room = ram_free * SHARE - weights_in_ram - BUFFER_BYTES
     # All on a GPU, the cache takes no memory here, but the buffers do.
-    some = int(room / per_cell) if per_cell else 0
-    cells = desired if room >= desired * per_cell else some
-    if cells < context:
+    if room < context * per_cell:
         raise _short(context, weights_in_ram, context * per_cell, ram_free)
+    # Where memory is short, what is kept for reuse gets as much as the cache.
+    half = int(room / 2 / per_cell) if per_cell else desired
+    cells = min(desired, max(context, half))
+    kept = min(round(room - cells * per_cell), header.cache_bytes(desired))
     slots = max(1, min(wanted.slots, cells // CELLS_A_SLOT))
     return Plan(
         context_tokens=context,
@@ -101,11 +105,13 @@ def plan(
         split=_split(devices) if layers else (),
         weights_bytes=size_bytes,
         cache_bytes=header.cache_bytes(cells),
+        kept_bytes=kept,
         buffer_bytes=BUFFER_BYTES,
-        ram_bytes=round(weights_in_ram + BUFFER_BYTES + cells * per_cell),
+        ram_bytes=round(weights_in_ram + BUFFER_BYTES + cells * per_cell) + kept,
         ram_free_bytes=ram_free,
         why=(
             *_reasons(wanted, context, desired, cells, slots),
+            f"What was read stays for reuse in {kept / MB:,.0f} MB beside the cache.",
             _on_devices(layers, header, devices),
         ),
     )

@@ -56,7 +56,7 @@ class ScriptedWeights:
     ) -> None:
         self.context_tokens = context_tokens
         self.slots = slots
-        self.sequences = slots + 6
+        self.sequences = slots + 1
         self.cells = cells
         self.batch_tokens = batch_tokens
         self.evaluated = self.restored = 0
@@ -107,7 +107,7 @@ class ScriptedWeights:
 
     def share(self, source: int, target: int, *, start: int, end: int) -> None:
         held = self._held.setdefault(target, {})
-        assert len(held) == start
+        assert len(held) == start or not held, "a copy may begin anywhere"
         for position in range(start, end):
             held[position] = self._held[source][position]
 
@@ -118,15 +118,17 @@ class ScriptedWeights:
 
     def state(self, sequence: int) -> bytes:
         held = self._held.get(sequence, {})
-        return json.dumps([held[at][1:] for at in range(len(held))]).encode()
+        return json.dumps([[at, *held[at][1:]] for at in sorted(held)]).encode()
 
-    def restore(self, sequence: int, state: bytes) -> bool:
+    def restore(self, sequence: int, state: bytes | bytearray) -> bool:
         held = self._held.setdefault(sequence, {})
         assert not held, "only an empty sequence is restored"
-        for token, adapter in json.loads(state):
+        cells = json.loads(state)
+        if self.cells_full + len(cells) > self.cells:
+            return False
+        for position, token, adapter in cells:
             self.restored += 1
-            held[len(held)] = (-self.restored, token, adapter)
-        assert self.cells_full <= self.cells
+            held[position] = (-self.restored, token, adapter)
         return True
 
     def clear(self) -> None:

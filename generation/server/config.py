@@ -23,8 +23,7 @@ class ServerConfig:
         threads: of llama.cpp; 0 all cores.
         gpu_layers: -1 all that fit, 0 none.
         slots: requests that are answered at the same time.
-        cache_tokens: room of all of them together, and of prefixes kept for reuse;
-            0 lets the plan choose.
+        cache_tokens: room of all of them together; 0 lets the plan choose.
         queue_depth: requests that may wait.
         wall_s: seconds from submission after which an answer is ended.
     """

@@ -32,6 +32,7 @@ from generation.server.jobs import (
     Request,
     Sampling,
 )
+from generation.server.kept import KeptPrefixes
 from generation.server.native import RESULTS, Cancelled, EvaluationFailed, Row
 from generation.server.queueing import FairQueue
 from generation.server.reading import Pace, shares
@@ -75,9 +76,11 @@ class Engine:
         drafts: bool = True,
         costs: Callable[[], StepCosts] = StepCosts,
         saved: SavedPrefixes = NOTHING_SAVED,
+        kept_bytes: int = 0,
     ) -> None:
         """Start the thread; ``costs`` measures in it what steps take.
 
+        ``kept_bytes`` of what was evaluated are kept for reuse, outside the cache.
         Only that thread may evaluate: once more threads than processors have, libgomp
         lets those of a step sleep at each of its hundreds of barriers
         (``gomp_throttled_spin_count_var``): 46 tokens a second and not 57.
@@ -88,25 +91,23 @@ class Engine:
         self.costs = StepCosts()
         self._measure_costs = costs
         self._saved = saved
-        # May be changed while nothing runs.
-        self.drafts = drafts
+        self.drafts = drafts  # may be changed while nothing runs
         self._changed = threading.Condition()
         self._line: FairQueue[Job] = FairQueue(depth)
         self._slots: list[Slot] = []
+        self.kept = KeptPrefixes(kept_bytes)
         self._sequences = self._new_sequences()
         self._pace = Pace(weights.batch_tokens)
         self._adapter = ""
         self._is_closing = False
-        # As of the last step: other threads read them.
-        self.cells_used = self.sequences_kept = self.sequences_leased = 0
-        # Moving average of the seconds of one job, for estimates.
-        self._job_s: float | None = None
+        self.cells_used = self.sequences_leased = 0  # for other threads
+        self._job_s: float | None = None  # moving average of one job, for estimates
         self._thread = threading.Thread(target=self._guard, name="engine", daemon=True)
         self._thread.start()
 
     def _new_sequences(self) -> Sequences:
-        weights = self.weights
-        return Sequences(weights, sequences=weights.sequences, cells=weights.cells)
+        of = self.weights
+        return Sequences(of, sequences=of.sequences, cells=of.cells, kept=self.kept)
 
     @property
     def waiting(self) -> int:
@@ -142,7 +143,7 @@ class Engine:
         return max(1, round((self._job_s or 5) / self.weights.slots))
 
     def close(self) -> None:
-        """End everything and wait for the thread."""
+        """End everything, then wait for the thread."""
         with self._changed:
             self._is_closing = True
             waiting = self._line.order()
@@ -158,7 +159,7 @@ class Engine:
         """Die with the thread: a server without its engine would only look alive."""
         try:
             self.costs = self._measure_costs()
-            self._saved.restore(self._sequences)
+            self._saved.restore(self.kept)
             while self._await_work():
                 self._admit()
                 self._retire()
@@ -171,7 +172,7 @@ class Engine:
     def _await_work(self) -> bool:
         """Return True when there is something to do, False when all is over."""
         if not self._slots:
-            self._saved.save(self._sequences)
+            self._saved.save(self.kept)
         with self._changed:
             self._changed.wait_for(
                 lambda: self._is_closing or self._slots or len(self._line)
@@ -359,10 +360,10 @@ class Engine:
         if rest := slot.shown.flush():
             slot.job.emit(Piece(text=rest))
         slot.sampler.close()
-        self._sequences.end(slot.lease, slot.evaluated_labels())
         took = time.monotonic() - slot.job.submitted
         self._job_s = took if self._job_s is None else 0.7 * self._job_s + 0.3 * took
         self._finish(slot.job, reason)
+        self._sequences.end(slot.lease, slot.evaluated_labels())
 
     def _finish(self, job: Job, reason: Reason) -> None:
         end = job.end(reason)
@@ -389,7 +390,6 @@ class Engine:
 
     def _look(self) -> None:
         self.cells_used = self._sequences.used
-        self.sequences_kept = self._sequences.kept
         self.sequences_leased = self._sequences.leased
 
     def _tell_places(self) -> None:

@@ -36,7 +36,8 @@ class EngineCollector(Collector):
             ("slots", "Requests answered at the same time.", engine.weights.slots),
             ("cache_cells", "Tokens that the cache can hold.", engine.weights.cells),
             ("cache_cells_used", "Of them full or set aside.", engine.cells_used),
-            ("cache_prefixes", "Kept beginnings of texts.", engine.sequences_kept),
+            ("kept_runs", "Runs of tokens kept for reuse.", len(engine.kept)),
+            ("kept_bytes", "Memory that they take.", engine.kept.used_bytes),
         ):
             yield GaugeMetricFamily(f"plumbline_{name}", text, value)
 

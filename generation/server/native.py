@@ -19,6 +19,7 @@ import numpy as np
 
 from generation.server.adapters import Adapter
 from generation.server.jobs import Chance, Sampling
+from generation.server.kept import State
 from generation.server.memory import check_memory
 from generation.server.sampling import Sampler, logits_of
 from rag_site.errors import Unavailable
@@ -27,8 +28,8 @@ logger = logging.getLogger(__name__)
 
 # Most tokens evaluated in one call.
 BATCH_TOKENS = 256
-# Sequences that may hold a prefix for reuse beside those that answer.
-KEPT_SEQUENCES = 24
+# Sequences beside those that answer: what is kept goes out and in through it.
+_ASIDE = 1
 # Most rows with a result in one step: next tokens, drafts, scored tokens. One more
 # for each prompt whose reading ends there.
 RESULTS = 48
@@ -108,7 +109,7 @@ class Weights:
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
         self.context_tokens: int = min(shape.context_tokens, trained)
         self.slots = shape.slots
-        self.sequences = shape.slots + KEPT_SEQUENCES
+        self.sequences = shape.slots + _ASIDE
         self.batch_tokens = BATCH_TOKENS
         self.context = self._open(shape)
         self.cells: int = llama_cpp.llama_n_ctx(self.context)
@@ -219,16 +220,20 @@ class Weights:
         if not llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, -1):
             raise EvaluationFailed("the cache cannot be cut")
 
-    def state(self, sequence: int) -> bytes:
+    def state(self, sequence: int) -> State:
         """Return what ``sequence`` holds, for ``restore``; empty if it cannot be had."""
         size = llama_cpp.llama_state_seq_get_size(self.context, sequence)
-        buffer = (ctypes.c_uint8 * size)()
+        state = bytearray(size)
+        buffer = (ctypes.c_uint8 * size).from_buffer(state)
         wrote = llama_cpp.llama_state_seq_get_data(self.context, buffer, size, sequence)
-        return ctypes.string_at(buffer, wrote)
+        return state if wrote == size else b""
 
-    def restore(self, sequence: int, state: bytes) -> bool:
+    def restore(self, sequence: int, state: State) -> bool:
         """Let the empty ``sequence`` hold what another held; False if it does not fit."""
-        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        # Without a copy: bytes and bytearrays both lend their memory.
+        buffer = np.frombuffer(state, np.uint8).ctypes.data_as(
+            ctypes.POINTER(ctypes.c_uint8)
+        )
         read = llama_cpp.llama_state_seq_set_data(
             self.context, buffer, len(state), sequence
         )

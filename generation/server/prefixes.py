@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 # A token id takes 32 bits; the scope stands above them.
 _TOKEN_BITS = 32
+_TOKEN = (1 << _TOKEN_BITS) - 1
 
 
 @lru_cache(maxsize=4096)
@@ -30,8 +31,20 @@ def labelled(tokens: Sequence[int], scope: str) -> tuple[int, ...]:
     return tuple(number | token for token in tokens)
 
 
-def _is_of(label: int, scope_number: int) -> bool:
-    return label >> _TOKEN_BITS == scope_number >> _TOKEN_BITS
+def without_scope(labels: Sequence[int]) -> tuple[int, ...]:
+    """Return the tokens of ``labels``."""
+    return tuple(label & _TOKEN for label in labels)
+
+
+def is_of_scope(label: int, scope: str) -> bool:
+    return label & ~_TOKEN == _scope_number(scope)
+
+
+def scope_borders(labels: Sequence[int], start: int) -> Iterator[int]:
+    """Yield where each run of one scope ends, of what comes after ``start``."""
+    for _, run in itertools.groupby(labels[start:], lambda label: label & ~_TOKEN):
+        start += sum(1 for _ in run)
+        yield start
 
 
 @dataclass(eq=False, slots=True)
@@ -95,32 +108,6 @@ class PrefixTree:
     def held(self, holder: int) -> int:
         """Return how many tokens ``holder`` holds."""
         return sum(len(node.labels) for node in self._path(holder))
-
-    def within(self, holder: int) -> set[int]:
-        """Return the other holders that hold nothing which ``holder`` does not."""
-        path = {id(node) for node in self._path(holder)}
-        ends = self._ends.items()
-        return {one for one, end in ends if one != holder and id(end) in path}
-
-    def leading(self, scope: str) -> list[tuple[tuple[int, ...], int]]:
-        """Return the longest runs of tokens of ``scope`` alone, each with a holder."""
-        number = _scope_number(scope)
-        found = []
-        ahead: list[tuple[_Node, tuple[int, ...]]] = []
-        ahead.extend((child, ()) for child in self._root.children.values())
-        while ahead:
-            node, before = ahead.pop()
-            run = tuple(itertools.takewhile(lambda x: _is_of(x, number), node.labels))
-            deeper = [
-                child
-                for first, child in node.children.items()
-                if len(run) == len(node.labels) and _is_of(first, number)
-            ]
-            tokens = before + tuple(label - number for label in run)
-            ahead.extend((child, tokens) for child in deeper)
-            if tokens and not deeper:
-                found.append((tokens, next(iter(node.holders))))
-        return found
 
     def _path(self, holder: int) -> list[_Node]:
         found = []

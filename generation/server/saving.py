@@ -15,9 +15,9 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from struct import Struct
 
-from generation.server.prefixes import labelled
-from generation.server.sequences import Sequences
+from generation.server.kept import KeptPrefixes, State
 
 logger = logging.getLogger(__name__)
 
@@ -28,17 +28,18 @@ _MIN_TOKENS = 32
 # Files kept, of all models; those written last.
 _MOST_FILES = 8
 _SEAL_BYTES = hashlib.sha256().digest_size
-_COUNT_BYTES = 4
+# How many tokens come before those of the state, and how many there are in all.
+_PLACES = Struct("<II")
 
 
 class SavedPrefixes:
     """Saves nothing and has nothing."""
 
-    def restore(self, sequences: Sequences) -> None:
-        """Take what was saved into the cache."""
+    def restore(self, kept: KeptPrefixes) -> None:
+        """Take what was saved."""
 
-    def save(self, sequences: Sequences) -> None:
-        """Save what is new in the cache."""
+    def save(self, kept: KeptPrefixes) -> None:
+        """Save what is new."""
 
 
 NOTHING_SAVED = SavedPrefixes()
@@ -56,34 +57,34 @@ class PrefixFiles(SavedPrefixes):
     folder: Path
     identity: str
     secret: bytes
-    _known: set[tuple[int, ...]] = field(default_factory=set)
+    _known: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
 
-    def restore(self, sequences: Sequences) -> None:
+    def restore(self, kept: KeptPrefixes) -> None:
         try:
-            for path in sorted(self.folder.glob(f"{self._name}-*")):
-                self._restore(path, sequences)
+            paths = self.folder.glob(f"{self._name}-*")
+            saved = [one for path in paths if (one := self._read(path))]
         except OSError as exc:
             logger.warning("a saved prefix could not be read: %s", exc)
+            return
+        # A run goes on from one that begins before it.
+        for tokens, start, state in sorted(saved, key=lambda one: one[1]):
+            if kept.adopt(tokens, EVERYBODY, start, state):
+                self._known.add((tokens, start))
+                logger.info("%d tokens need not be read again", len(tokens) - start)
 
-    def _restore(self, path: Path, sequences: Sequences) -> None:
+    def _read(self, path: Path) -> tuple[tuple[int, ...], int, State] | None:
         opened = self._open(path.read_bytes())
         if opened is None:
             logger.warning("a saved prefix is damaged or of another site: %s", path)
             path.unlink()
-            return
-        tokens, state = opened
-        if sequences.adopt(labelled(tokens, EVERYBODY), state):
-            self._known.add(tokens)
-            logger.info("%d tokens need not be read again", len(tokens))
+        return opened
 
-    def save(self, sequences: Sequences) -> None:
-        for tokens, holder in sequences.leading(EVERYBODY):
-            if len(tokens) < _MIN_TOKENS or tokens in self._known:
-                continue
-            state = sequences.state(holder, len(tokens))
-            if state:
-                self._known.add(tokens)
-                self._write(tokens, state)
+    def save(self, kept: KeptPrefixes) -> None:
+        for tokens, start, state in kept.of_scope(EVERYBODY):
+            is_long = len(tokens) - start >= _MIN_TOKENS
+            if is_long and (tokens, start) not in self._known:
+                self._known.add((tokens, start))
+                self._write(tokens, start, state)
 
     @property
     def _name(self) -> str:
@@ -92,19 +93,20 @@ class PrefixFiles(SavedPrefixes):
     def _seal(self, body: bytes) -> bytes:
         return hmac.digest(self.secret, self.identity.encode() + body, "sha256")
 
-    def _open(self, raw: bytes) -> tuple[tuple[int, ...], bytes] | None:
-        """Return tokens and state, None if this site did not seal them."""
+    def _open(self, raw: bytes) -> tuple[tuple[int, ...], int, State] | None:
+        """Return tokens, where they start and their state, None without our seal."""
         seal, body = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:]
         if not hmac.compare_digest(seal, self._seal(body)):
             return None
+        start, count = _PLACES.unpack_from(body)
         tokens = array("i")
-        start = _COUNT_BYTES + tokens.itemsize * int.from_bytes(body[:_COUNT_BYTES])
-        tokens.frombytes(body[_COUNT_BYTES:start])
-        return tuple(tokens), body[start:]
+        end = _PLACES.size + tokens.itemsize * count
+        tokens.frombytes(body[_PLACES.size : end])
+        return tuple(tokens), start, body[end:]
 
-    def _write(self, tokens: Sequence[int], state: bytes) -> None:
-        told = array("i", tokens).tobytes()
-        body = len(tokens).to_bytes(_COUNT_BYTES) + told + state
+    def _write(self, tokens: Sequence[int], start: int, state: State) -> None:
+        told = _PLACES.pack(start, len(tokens)) + array("i", tokens).tobytes()
+        body = told + state
         name = f"{self._name}-{hashlib.sha256(told).hexdigest()[:16]}"
         new = self.folder / f".{name}"
         try:

@@ -1,16 +1,16 @@
-"""Who holds which sequence of the cache, what is kept for reuse, and what is left. Pure.
+"""Who holds which sequence of the cache, and what is left of it. Pure.
 
-A sequence is free, leased to one request, or kept after its request for the
-sake of its prefix. Nothing is copied: sequences share the cells of a prefix.
+A sequence is free or leased to one request. Those in progress share the cells of a
+prefix, without a copy; what a request leaves is kept outside (``kept``).
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from generation.server.kept import KeptPrefixes, Run, State
 from generation.server.prefixes import PrefixTree
 
 
@@ -23,10 +23,10 @@ class Cache(Protocol):
     def cut(self, sequence: int, start: int) -> None:
         """Drop what ``sequence`` holds from position ``start`` on."""
 
-    def state(self, sequence: int) -> bytes:
+    def state(self, sequence: int) -> State:
         """Return what ``sequence`` holds, for ``restore``; empty if it cannot be had."""
 
-    def restore(self, sequence: int, state: bytes) -> bool:
+    def restore(self, sequence: int, state: State) -> bool:
         """Let the empty ``sequence`` hold what another held; False if it does not fit."""
 
 
@@ -47,24 +47,23 @@ class Lease:
 class Sequences:
     """Not thread-safe: the engine's thread owns it."""
 
-    def __init__(self, cache: Cache, *, sequences: int, cells: int) -> None:
+    def __init__(
+        self, cache: Cache, *, sequences: int, cells: int, kept: KeptPrefixes
+    ) -> None:
         self._cache = cache
-        self.cells = cells
+        self._cells = cells
+        self._kept = kept
         self._tree = PrefixTree()
-        self._free = list(range(sequences))
+        # The last one is never leased: copies pass through it.
+        self._free = list(range(sequences - 1))
+        self._aside = sequences - 1
         self._leases: set[Lease] = set()
-        # Least recently used first.
-        self._kept: OrderedDict[int, None] = OrderedDict()
 
     @property
     def used(self) -> int:
         """Cells that are full or set aside."""
         aside = sum(x.limit - self._tree.held(x.sequence) for x in self._leases)
         return self._tree.cells + aside
-
-    @property
-    def kept(self) -> int:
-        return len(self._kept)
 
     @property
     def leased(self) -> int:
@@ -75,97 +74,58 @@ class Sequences:
 
         The last token is never reused: its result chooses the first answer token.
         """
-        if not (self._free or self._evict()):
+        shared, _ = self._tree.match(labels[:-1])
+        if not self._free or self.used + limit - shared > self._cells:
             return None
         lease = Lease(self._free.pop(), limit)
         self._leases.add(lease)
         self.reuse(lease, labels)
-        while self.used > self.cells:
-            if not self._evict():
-                self.end(lease, ())
-                return None
         return lease
 
     def reuse(self, lease: Lease, labels: Sequence[int]) -> None:
-        """Share the cells of the longest prefix that is in the cache."""
-        length, source = self._tree.match(labels[:-1])
-        if source is None or length <= lease.shared:
-            return
-        if source in self._kept:
-            self._kept.move_to_end(source)
-        self._cache.share(source, lease.sequence, start=lease.shared, end=length)
-        self._tree.hold(lease.sequence, labels[:length])
-        lease.shared = length
+        """Share what is in the cache of a prefix, and take back what is kept of it."""
+        wanted = labels[:-1]
+        length, source = self._tree.match(wanted)
+        if source is not None and length > lease.shared:
+            self._share(source, lease, wanted[:length])
+        for run, end in self._kept.match(wanted):
+            if end > lease.shared and not self._restore(run, lease, wanted[:end]):
+                break
 
-    def offer(self, lease: Lease, labels: Sequence[int]) -> bool:
-        """Let others reuse ``labels``, all evaluated; False if they are held already."""
-        length, _ = self._tree.match(labels)
-        if length > self._tree.held(lease.sequence):
-            # Evaluated twice, side by side: these cells stay the request's own.
-            return False
+    def _share(self, source: int, lease: Lease, labels: Sequence[int]) -> None:
+        """Let ``lease`` hold ``labels``, all of which ``source`` holds."""
+        end = len(labels)
+        self._cache.share(source, lease.sequence, start=lease.shared, end=end)
         self._tree.hold(lease.sequence, labels)
-        return True
+        lease.shared = end
+
+    def _restore(self, run: Run, lease: Lease, labels: Sequence[int]) -> bool:
+        """Let ``lease`` hold ``labels``, which end within ``run``."""
+        # The whole of the run may take more cells than are left for this one's part.
+        is_restored = self._cache.restore(self._aside, run.state)
+        if is_restored:
+            self._share(self._aside, lease, labels)
+        self._cache.cut(self._aside, 0)
+        return is_restored
+
+    def offer(self, lease: Lease, labels: Sequence[int]) -> None:
+        """Let others reuse ``labels``, all evaluated, while this request goes on."""
+        length, _ = self._tree.match(labels)
+        # Evaluated twice, side by side: these cells stay the request's own.
+        if length <= self._tree.held(lease.sequence):
+            self._tree.hold(lease.sequence, labels)
 
     def end(self, lease: Lease, labels: Sequence[int]) -> None:
         """End a lease; ``labels``, what it evaluated, are kept for reuse."""
         self._leases.remove(lease)
-        if labels and self.offer(lease, labels):
-            self._cache.cut(lease.sequence, len(labels))
-            self._kept[lease.sequence] = None
-            for one in self._tree.within(lease.sequence) & self._kept.keys():
-                self._drop(one)
-        else:
-            self._drop(lease.sequence)
+        self._kept.keep(labels, lambda *part: self._copied(lease.sequence, *part))
+        self._tree.release(lease.sequence)
+        self._cache.cut(lease.sequence, 0)
+        self._free.append(lease.sequence)
 
-    def leading(self, scope: str) -> list[tuple[tuple[int, ...], int]]:
-        """Return the longest runs of tokens of ``scope`` alone, each with a holder."""
-        return self._tree.leading(scope)
-
-    def state(self, holder: int, length: int) -> bytes:
-        """Return what ``holder`` holds of its first ``length`` tokens; empty if it cannot be had."""
-        if not self._free:
-            return b""
-        aside = self._free[-1]
-        self._cache.share(holder, aside, start=0, end=length)
+    def _copied(self, sequence: int, start: int, end: int) -> State:
+        self._cache.share(sequence, self._aside, start=start, end=end)
         try:
-            return self._cache.state(aside)
+            return self._cache.state(self._aside)
         finally:
-            self._cache.cut(aside, 0)
-
-    def adopt(self, labels: Sequence[int], state: bytes) -> bool:
-        """Keep a saved prefix for reuse; False if there is no room or it does not fit."""
-        lease = self.lease(labels, limit=len(labels))
-        if lease is None:
-            return False
-        is_restored = bool(self._free) and self._restore(lease, labels, state)
-        self.end(lease, labels if is_restored else ())
-        return is_restored
-
-    def _restore(self, lease: Lease, labels: Sequence[int], state: bytes) -> bool:
-        # Another prefix may begin with the same tokens: their cells are shared.
-        aside = self._free[-1]
-        fits = self._cache.restore(aside, state)
-        if fits:
-            self._cache.share(
-                aside, lease.sequence, start=lease.shared, end=len(labels)
-            )
-        self._cache.cut(aside, 0)
-        return fits
-
-    def forget(self) -> None:
-        """Drop everything that is kept."""
-        while self._evict():
-            pass
-
-    def _evict(self) -> bool:
-        """Drop the kept sequence that was used longest ago; False if there is none."""
-        oldest = next(iter(self._kept), None)
-        if oldest is not None:
-            self._drop(oldest)
-        return oldest is not None
-
-    def _drop(self, sequence: int) -> None:
-        self._kept.pop(sequence, None)
-        self._tree.release(sequence)
-        self._cache.cut(sequence, 0)
-        self._free.append(sequence)
+            self._cache.cut(self._aside, 0)

@@ -62,6 +62,7 @@ def serve(model: str, listening: socket.socket, pipe: int, *, warm: bool) -> Non
         depth=config.queue_depth,
         costs=partial(_costs, weights),
         saved=_saved_prefixes(config),
+        kept_bytes=chosen.kept_bytes,
     )
     ask_health_question(engine, weights)
     digests = {w.name: w.digest for w in CATALOGUE.values() if w.kind == "embedder"}

@@ -75,8 +75,11 @@ def running(
     depth: int = 50,
     drafts: bool = True,
     saved: SavedPrefixes = NOTHING_SAVED,
+    kept_bytes: int = 20_000,
 ) -> Iterator[Engine]:
-    engine = Engine(weights, depth=depth, drafts=drafts, saved=saved)
+    engine = Engine(
+        weights, depth=depth, drafts=drafts, saved=saved, kept_bytes=kept_bytes
+    )
     try:
         yield engine
     finally:

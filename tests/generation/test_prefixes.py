@@ -5,8 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.server.prefixes import PrefixTree, common_prefix, labelled
-from generation.server.sequences import Sequences
+from generation.server.prefixes import (
+    PrefixTree,
+    common_prefix,
+    is_of_scope,
+    labelled,
+    scope_borders,
+    without_scope,
+)
 
 LABELS = st.lists(st.integers(0, 2), max_size=12)
 
@@ -42,14 +48,6 @@ def test_the_tree_holds_what_a_list_of_texts_would(
             assert held[found][:length] == labels[:length]
         for one, text in held.items():
             assert tree.held(one) == len(text)
-            within = {
-                two
-                for two in held
-                if two != one and held[two] == text[: len(held[two])]
-            }
-            assert {x for x in tree.within(one) if held[x]} == {
-                x for x in within if held[x]
-            }
 
 
 @given(LABELS, LABELS, LABELS)
@@ -74,65 +72,16 @@ def test_equal_tokens_of_two_people_have_nothing_in_common() -> None:
     assert labelled((1, 2), "anna") + labelled((3,), "anna") == anna
 
 
-class NoCache:
-    def share(self, source: int, target: int, *, start: int, end: int) -> None:
-        assert start < end
-
-    def cut(self, sequence: int, start: int) -> None:
-        assert start >= 0
-
-    def state(self, sequence: int) -> bytes:
-        return b"%d" % sequence
-
-    def restore(self, sequence: int, state: bytes) -> bool:
-        return bool(state)
-
-
-@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), max_size=6))
-def test_what_all_may_read_is_told_up_to_the_first_that_is_not(
-    texts: list[list[int]],
+@given(LABELS, LABELS, st.integers(0, 12))
+def test_runs_of_one_scope_end_where_the_scope_does(
+    first: list[int], second: list[int], start: int
 ) -> None:
-    tree = PrefixTree()
-    for holder, tokens in enumerate(texts):
-        shared = len(tokens) // 2
-        tree.hold(
-            holder,
-            labelled(tokens[:shared], "all") + labelled(tokens[shared:], "anna"),
-        )
-    beginnings = {tuple(one[: len(one) // 2]) for one in texts} - {()}
-    longest_ones = {
-        one
-        for one in beginnings
-        if not any(one == two[: len(one)] for two in beginnings - {one})
-    }
-    told = tree.leading("all")
-    assert {tokens for tokens, _ in told} == longest_ones
-    assert len(told) == len(longest_ones)
-    for tokens, holder in told:
-        assert tuple(texts[holder][: len(tokens)]) == tokens
-
-
-@given(
-    st.lists(
-        st.tuples(LABELS.filter(bool), st.integers(0, 10), st.booleans()), max_size=40
+    labels = labelled(first, "all") + labelled(second, "anna")
+    start = min(start, len(labels))
+    ends = list(scope_borders(labels, start))
+    wanted = [end for end in (len(first), len(labels)) if end > start]
+    assert ends == sorted(set(wanted))
+    assert without_scope(labels) == (*first, *second)
+    assert [is_of_scope(label, "all") for label in labels] == (
+        [True] * len(first) + [False] * len(second)
     )
-)
-def test_room_is_never_promised_twice(
-    requests: list[tuple[list[int], int, bool]],
-) -> None:
-    pool = Sequences(NoCache(), sequences=6, cells=40)
-    open_leases = []
-    for labels, answer, ends in requests:
-        lease = pool.lease(labels, limit=len(labels) + answer)
-        if lease is not None:
-            assert lease.shared < len(labels)
-            open_leases.append((lease, labels))
-        assert pool.used <= 40
-        if (ends or lease is None) and open_leases:
-            one, its = open_leases.pop(0)
-            pool.end(one, its)
-    for one, its in open_leases:
-        pool.end(one, its)
-    assert pool.leased == 0
-    pool.forget()
-    assert (pool.used, pool.kept) == (0, 0)

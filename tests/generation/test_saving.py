@@ -53,8 +53,8 @@ def test_only_what_everybody_may_read_is_written(tmp_path: Path) -> None:
     answered(files(tmp_path))
     (path,) = tmp_path.iterdir()
     tokens = shared_tokens(RULES)
-    state = path.read_bytes()[32 + 4 + 4 * len(tokens) :]
-    assert [token for token, _ in json.loads(state)] == tokens
+    state = path.read_bytes()[32 + 8 + 4 * len(tokens) :]
+    assert [token for _, token, _ in json.loads(state)] == tokens
     assert path.stat().st_mode & 0o077 == 0
 
 
