@@ -41,6 +41,11 @@ NUMBER_WORDS = {
     )
 }
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?", re.UNICODE)
+# Names that are spelled like words without a claim: the month inside a sentence, before a
+# number or at an end, and three names of capitals.
+_NAMED = re.compile(
+    r"(?<=[\w,;(] )May\b|\bM(?:ay|AY)\b(?=\s*(?:[\d.,;:!?)\[]|$))|\b(?:US|IT|WHO)\b"
+)
 # Scripts that put no blanks between words, as in ingestion's migration 0016: there
 # overlapping pairs of letters stand for words.
 _UNSPACED = re.compile(
@@ -111,8 +116,7 @@ def claim_of(text: str) -> Claim:
     words, numbers, names, denied = set(), set(), set(), set()
     is_negated = is_denying = points_back = False
     is_first = True
-    for count, (raw, _, end) in enumerate(_words(text)):
-        word = _plain(raw)
+    for count, (raw, word, _, end) in enumerate(_words(text)):
         term = _term(raw, word)
         if term and (raw[0].isdigit() or word in NUMBER_WORDS):
             numbers.add(term)
@@ -141,22 +145,26 @@ def claim_of(text: str) -> Claim:
 def terms_in(text: str) -> list[Term]:
     """Return the terms of ``text`` in their order, with their places."""
     found = []
-    for raw, start, end in _words(text):
-        term = _term(raw, _plain(raw))
+    for raw, word, start, end in _words(text):
+        term = _term(raw, word)
         if term:
             found.append(Term(term=term, start=start, end=end))
     return found
 
 
-def _words(text: str) -> Iterator[tuple[str, int, int]]:
-    """Yield the words of ``text`` as written, each with its start and end."""
+def _words(text: str) -> Iterator[tuple[str, str, int, int]]:
+    """Yield the words of ``text``: as written, as compared, start and end."""
+    named = {match.start() for match in _NAMED.finditer(text)}
     for match in _WORD.finditer(text):
         raw, start = match[0], match.start()
         if not _UNSPACED.search(raw):
-            yield raw, start, match.end()
+            # With its dot it is no longer the word without a claim.
+            word = f"{_plain(raw)}." if start in named else _plain(raw)
+            yield raw, word, start, match.end()
             continue
         for at in range(max(1, len(raw) - 1)):
-            yield raw[at : at + 2], start + at, start + min(at + 2, len(raw))
+            pair = raw[at : at + 2]
+            yield pair, _plain(pair), start + at, start + min(at + 2, len(raw))
 
 
 def _plain(raw: str) -> str:

@@ -66,6 +66,30 @@ def test_a_short_answer_counts_with_its_question() -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "question", "in_june"),
+    [
+        ("May [1].", "When does the garden open?", "unsupported"),
+        ("On 20 May [1].", "On what day does it close?", "partly"),
+        ("It opens in May [1].", "When does the garden open?", "unsupported"),
+        ("The US [1].", "Which country gave the garden?", "unsupported"),
+        # The word, not the month.
+        ("Children may enter [1].", "Who can enter?", "supported"),
+    ],
+)
+def test_a_name_spelled_like_a_small_word_is_one(
+    answer: str, question: str, in_june: str
+) -> None:
+    may = (
+        "The garden opens in May. It closes on 20 May. Children may enter. "
+        "The country that gave the garden is the US."
+    )
+    june = may.replace("May", "June").replace("the US", "ours")
+    for source, verdict in ((may, "supported"), (june, in_june)):
+        (item,) = check(answer, {1: source}, question=question).cited
+        assert item.verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("written", "mended"),
     [
         ("It is so [1, 2].", "It is so [1][2]."),
