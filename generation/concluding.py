@@ -13,6 +13,8 @@ from generation.deciding import (
     outcome_of,
 )
 from generation.drafts import Asked, Draft, Means
+from generation.entailing import hold_to
+from generation.entailment import EntailmentUnavailable
 from generation.forming import Form
 from generation.guarding import (
     NOT_IN_DOCUMENTS,
@@ -88,6 +90,8 @@ async def conclude(
     if not prompting.wants_explanation(question):
         text = shorten(text, question)
     checked, texts = await _checked(text, question, prompt, means)
+    if means.entailment is not None:
+        draft.receipt["entailment"] = means.entailment.name
     cited = [citation_of(item, prompt.sources, texts) for item in checked.cited]
     lacking = [*draft.lacking, *missing_from(question, prompt.sources)]
     missing = tuple(dict.fromkeys(lacking))
@@ -118,12 +122,15 @@ async def _checked(
         # A label in the answer stands for what its source says.
         texts = {n: mask(quote, means.masks) for n, quote in texts.items()}
     checked = check(text, texts, question=question, headings=headings)
-    if means.library is None:
-        return checked, texts
-    embed = means.library.embed
     try:
-        return await look_again(checked, texts, headings, question, embed), texts
-    except EmbedderUnavailable as exc:
+        if means.entailment is not None:
+            judge = means.entailment
+            return await hold_to(checked, texts, headings, question, judge), texts
+        if means.library is not None:
+            embed = means.library.embed
+            return await look_again(checked, texts, headings, question, embed), texts
+        return checked, texts
+    except (EmbedderUnavailable, EntailmentUnavailable) as exc:
         logger.warning("sentences are judged by their words alone: %s", exc.message)
         return checked, texts
 

@@ -23,6 +23,7 @@ from generation.config import generation_config, retrieval_config
 from generation.curating_models import AnswerRun, RunAnswer
 from generation.database import in_thread
 from generation.drafts import Asked, Means
+from generation.entailment import get_entailment
 from generation.gathering import Gathered, gather
 from generation.golden_runs import Claim, RunReplaced
 from generation.llm import ModelInfo
@@ -202,7 +203,13 @@ def _prepare(run: AnswerRun, row: RunAnswer, parts: Parts) -> tuple[Asked, Means
         ),
     )
     masks = masks_of(Collection.objects.filter(pk=run.collection_id))
-    means = Means(model=parts.model, find=find, config=generation_config(), masks=masks)
+    means = Means(
+        model=parts.model,
+        find=find,
+        config=generation_config(),
+        masks=masks,
+        entailment=get_entailment(),
+    )
     return asked, means
 
 
@@ -229,6 +236,7 @@ def configuration(
         **{f"answer: {k}": v for k, v in asdict(generation_config()).items()},
         **{f"search: {k}": v for k, v in asdict(retrieval_config()).items()},
         "reranker": settings.RERANKER,
+        "entailment": settings.ENTAILMENT,
         "documents": documents.filter(current_version__isnull=False).count(),
         "passages": Chunk.objects.filter(
             version__in=documents.values("current_version")

@@ -351,8 +351,8 @@ HNSW_EF_CONSTRUCTION = env_int(
 INDEX_MEMORY_MB = env_int("PLUMBLINE_INDEX_MEMORY_MB", 1024, minimum=64)
 # Processes of an index build beside the one that leads it.
 INDEX_WORKERS = env_int("PLUMBLINE_INDEX_WORKERS", 1, maximum=64)
-# Cross-encoder that reads the best hits again: folder or catalogue name. Unset: none.
-RERANKER = env_str("PLUMBLINE_RERANKER")
+# Models that read hits again, and hold sentences to their sources. Unset: none.
+RERANKER, ENTAILMENT = env_str("PLUMBLINE_RERANKER"), env_str("PLUMBLINE_ENTAILMENT")
 # Of the best hits, how many it reads; each costs tens of milliseconds on a CPU.
 RERANK = env_int("PLUMBLINE_RERANK", 30, minimum=1, maximum=200)
 # True: a passage in a prompt brings the one next to it. A fifth more tokens to read.

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from generation.entailment import Odds
+
 _WORD = re.compile(r"\w+")
 _STOP_WORDS = frozenset(
     _WORD.findall(
@@ -87,3 +89,22 @@ class OverlapReranker:
             else 0.0
             for passage in passages
         ]
+
+
+class WordsEntailment:
+    """The share of a sentence's words in the text; the opposite where one says "not".
+
+    Implements ``generation.entailment.Entailment``.
+    """
+
+    name = "words-entailment"
+
+    def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Odds]:
+        return [self._judge(text.lower(), said.lower()) for text, said in pairs]
+
+    def _judge(self, text: str, said: str) -> Odds:
+        words = set(_WORD.findall(said))
+        share = len(words.intersection(_WORD.findall(text))) / max(1, len(words))
+        if ("not" in text) != ("not" in said):
+            return Odds(entailed=0.0, contradicted=share)
+        return Odds(entailed=share, contradicted=0.0)

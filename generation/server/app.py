@@ -19,6 +19,7 @@ from generation.server.admission import Body, PromptTooLong, Scopes, admit
 from generation.server.completing import complete, stream
 from generation.server.config import ServerConfig
 from generation.server.engine import Engine
+from generation.server.entailing import predict_route
 from generation.server.jobs import Chance, Piece, Request
 from generation.server.metrics import render_metrics
 from generation.server.parameters import (
@@ -60,6 +61,7 @@ def create_app(
         Route("/v1/continuations", continuations, methods=["POST"]),
         Route("/v1/embeddings", embeddings, methods=["POST"]),
         rerank_route(_read),
+        predict_route(_read),
         Route("/v1/tokenize", tokenize, methods=["POST"]),
         Route("/v1/models", models),
         Route("/v1/models/swap", swap, methods=["POST"]),
