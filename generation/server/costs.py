@@ -8,11 +8,13 @@ machine, so nothing is assumed where something was measured.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping
 
-# Share of a new step in the moving average, and how far one step may pull it:
-# a step that was held up by other work says nothing about its rows.
-_NEW, _FURTHEST = 0.1, 2.0
+# Share of a new step in the moving average, and how far one step may pull it: a step
+# that was held up by other work says nothing about its rows. The first ones count for
+# more, as in a mean with so many steps that were measured at the start.
+_NEW, _FURTHEST, _MEASURED = 0.1, 2.0, 4
 # Steps of more rows read prompts; what they cost is not asked here.
 MOST_ROWS = 64
 # Where nothing was measured: a row more costs a quarter of the first.
@@ -24,6 +26,7 @@ class StepCosts:
         """``measured``: seconds by rows, of at least two sizes; or nothing."""
         self._known = dict(measured or _GUESSED)
         self._is_guess = not measured
+        self._steps: Counter[int] = Counter()
 
     def seconds(self, rows: int) -> float:
         """Return about how long a step takes: between sizes that ran, a straight line."""
@@ -42,4 +45,6 @@ class StepCosts:
             return
         before = self.seconds(rows)
         seen = min(max(seconds, before / _FURTHEST), before * _FURTHEST)
-        self._known[rows] = (1 - _NEW) * before + _NEW * seen
+        self._steps[rows] += 1
+        new = max(_NEW, 1 / (_MEASURED + self._steps[rows]))
+        self._known[rows] = (1 - new) * before + new * seen

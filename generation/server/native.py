@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -36,8 +37,8 @@ RESULTS = 48
 # Batches of fewer tokens are over too soon to be worth an abort callback, whose
 # calls cost some per cent of the decoding speed.
 _ABORTABLE_TOKENS = 32
-# Steps that are timed at the start, how often, and after how long that ends.
-_MEASURED_ROWS, _MEASURED_TIMES, _MEASURED_S = (1, 16, 8, 4, 2, 24), 3, 3.0
+# Steps that are timed at the start, in how many rounds, and after how long that ends.
+_MEASURED_ROWS, _MEASURED_ROUNDS, _MEASURED_S = (1, 16, 8, 4, 2, 24), 5, 3.0
 # What llama_decode returns.
 _NO_ROOM, _ABORTED = 1, 2
 
@@ -280,18 +281,22 @@ class Weights:
             batch.logits[index] = row.wants_result
 
     def step_seconds(self) -> dict[int, float]:
-        """Return how long steps of some sizes take; at least two, on an empty cache."""
+        """Return how long steps of some sizes take; at least two, on an empty cache.
+
+        The least of rounds through all sizes: what else the machine does for a second
+        would make one size look dear beside the next.
+        """
         found: dict[int, float] = {}
+        self._timed(1)  # reads the weights from disk
         began = time.monotonic()
-        for rows in _MEASURED_ROWS:
-            batch = [Row(1, place, 0, True) for place in range(rows)]
-            times = [self._timed(batch) for _ in range(_MEASURED_TIMES)]
-            found[rows] = min(times)
+        for rows in _MEASURED_ROUNDS * _MEASURED_ROWS:
             if len(found) > 1 and time.monotonic() - began > _MEASURED_S:
                 break
+            found[rows] = min(found.get(rows, math.inf), self._timed(rows))
         return found
 
-    def _timed(self, batch: Sequence[Row]) -> float:
+    def _timed(self, rows: int) -> float:
+        batch = [Row(1, place, 0, True) for place in range(rows)]
         started = time.perf_counter()
         self.evaluate(batch, lambda: False)
         llama_cpp.llama_synchronize(self.context)
