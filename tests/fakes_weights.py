@@ -147,6 +147,9 @@ class ScriptedWeights:
     def piece(self, token: int) -> bytes:
         return bytes([96 + token])
 
+    def is_break(self, token: int) -> bool:
+        return token == VOCABULARY - 1
+
     def is_end(self, token: int) -> bool:
         return token == END
 

@@ -7,7 +7,7 @@ and a draft is made only where the time is expected to be won back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from operator import mul
 from typing import NamedTuple
@@ -26,6 +26,8 @@ _PLACES = 12
 # paragraph, explained it or told a story, rounded down.
 _IN_PROMPT = ((12, 0.95), (6, 0.86), (4, 0.84), (3, 0.78), (GRAM, 0.63))
 _IN_ANSWER = ((12, 0.9), (6, 0.6), (3, 0.5), (GRAM, 0.42))
+# After the end of a sentence: most quotes end there.
+_AFTER_BREAK = 0.4
 # Observations that such a figure counts for, and how fast older ones fade.
 _PRIOR_WEIGHT, _FADE = 8.0, 0.93
 _SUREST = 0.97
@@ -43,20 +45,34 @@ class Guess(NamedTuple):
 NOTHING = Guess((), ())
 
 
+def _never(_token: int) -> bool:
+    return False
+
+
+def _expected(chance: float) -> list[float]:
+    """Return right and wrong tokens as if ``chance`` had been seen."""
+    return [chance * _PRIOR_WEIGHT, (1 - chance) * _PRIOR_WEIGHT]
+
+
 class Drafter:
     """Guesses for one request; learns how far its text repeats what came before."""
 
-    def __init__(self, prompt_tokens: int = 0) -> None:
+    def __init__(
+        self, prompt_tokens: int = 0, is_break: Callable[[int], bool] = _never
+    ) -> None:
+        """``is_break``: whether a token ends a sentence or a line."""
         self._prompt = prompt_tokens
+        self._is_break = is_break
         # The places after each run of GRAM tokens, and how far they are noted.
         self._places: dict[tuple[int, ...], list[int]] = {}
         self._noted = GRAM
         # Right and wrong tokens by kind: where the run stands, and how long it is.
         self._seen = {
-            (kinds, least): [prior * _PRIOR_WEIGHT, (1 - prior) * _PRIOR_WEIGHT]
+            (kinds, least): _expected(prior)
             for kinds in (_IN_PROMPT, _IN_ANSWER)
             for least, prior in kinds
         }
+        self._seen_after_break = _expected(_AFTER_BREAK)
         self._guessed: list[list[float]] = []
 
     def guess(self, tokens: Sequence[int], most: int) -> Guess:
@@ -69,7 +85,11 @@ class Drafter:
         kinds = _IN_PROMPT if place < self._prompt else _IN_ANSWER
         # Each token that is right makes the run longer, and the next one surer.
         self._guessed = [
-            self._seen[kinds, next(least for least, _ in kinds if run + n >= least)]
+            self._seen_after_break
+            if self._is_break(tokens[place + n - 1])
+            else self._seen[
+                kinds, next(least for least, _ in kinds if run + n >= least)
+            ]
             for n in range(len(found))
         ]
         each = (min(_SUREST, right / (right + wrong)) for right, wrong in self._guessed)

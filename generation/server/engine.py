@@ -44,8 +44,7 @@ from generation.server.watching import StepWatch
 
 logger = logging.getLogger(__name__)
 
-# Told apart from a crash of the interpreter (1) and a refusal to start (2).
-EXIT_ENGINE_FAILED = 70
+EXIT_ENGINE_FAILED = 70  # not 1, a crash of the interpreter, nor 2, a refusal to start
 
 
 class Evaluator(Cache, Protocol):
@@ -63,6 +62,7 @@ class Evaluator(Cache, Protocol):
     def chance(self, row: int, token: int, others: int) -> Chance: ...
     def piece(self, token: int) -> bytes: ...
     def is_end(self, token: int) -> bool: ...
+    def is_break(self, token: int) -> bool: ...
     def clear(self) -> None: ...
     def close(self) -> None: ...
 
@@ -209,7 +209,7 @@ class Engine:
             lease,
             sampler,
             TextStream(request.stops),
-            Drafter(len(request.tokens)),
+            Drafter(len(request.tokens), self.weights.is_break),
             list(request.tokens),
             done=lease.shared,
         )

@@ -105,6 +105,7 @@ class Weights:
             check_memory(path, context_tokens=max(shape.cells, shape.context_tokens))
         self._model = self._load(path, shape.split)
         self._adapters: dict[str, Any] = {}
+        self._breaks: dict[int, bool] = {}
         self._used = ""
         self._vocab = llama_cpp.llama_model_get_vocab(self._model)
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
@@ -208,6 +209,14 @@ class Weights:
             if count >= 0:
                 return buffer.raw[:count]
             room = -count
+
+    def is_break(self, token: int) -> bool:
+        """Whether a sentence or a line ends with ``token``."""
+        if token not in self._breaks:
+            text = self.piece(token)
+            ends = text.rstrip().endswith((b".", b"!", b"?"))
+            self._breaks[token] = ends or b"\n" in text
+        return self._breaks[token]
 
     def is_end(self, token: int) -> bool:
         return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token))

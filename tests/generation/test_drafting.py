@@ -92,6 +92,20 @@ def test_drafts_never_promise_less_than_none(rows: list[tuple[int, float]]) -> N
         assert (len(guesses) + gain) / UNEVEN.seconds(len(guesses) + sum(found)) > plain
 
 
+def test_a_quote_is_expected_to_end_with_its_sentence() -> None:
+    tokens = [*range(1, 20), 99, 1, 2, 3]
+    plain = Drafter(20).guess(tokens, 12).chances
+    broken = Drafter(20, is_break=lambda token: token == 9).guess(tokens, 12).chances
+    # The fourth to ninth token stand before the end, the tenth after it.
+    assert broken[:6] == plain[:6]
+    assert broken[6] < 0.5 * plain[6] < plain[6]
+    learned = Drafter(20, is_break=lambda token: token == 9)
+    for _ in range(12):
+        learned.guess(tokens, 12)
+        learned.learn(12, 12)
+    assert learned.guess(tokens, 12).chances[6] > broken[6] * 1.5
+
+
 def test_the_surest_guesses_fill_a_step_of_several() -> None:
     sure, vague = a_guess(10, 0.95), a_guess(10, 0.3)
     first, second = widths([sure, vague], beside=0, costs=UNEVEN)
