@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -89,9 +90,7 @@ async def conclude(
         return [order_notice(), refusal]
     if not prompting.wants_explanation(question):
         text = shorten(text, question)
-    checked, texts = await _checked(text, question, prompt, means)
-    if means.entailment is not None:
-        draft.receipt["entailment"] = means.entailment.name
+    checked, texts = await _checked(text, question, prompt, means, draft)
     cited = [citation_of(item, prompt.sources, texts) for item in checked.cited]
     lacking = [*draft.lacking, *missing_from(question, prompt.sources)]
     missing = tuple(dict.fromkeys(lacking))
@@ -113,7 +112,7 @@ async def conclude(
 
 
 async def _checked(
-    text: str, question: str, prompt: prompting.Prompt, means: Means
+    text: str, question: str, prompt: prompting.Prompt, means: Means, draft: Draft
 ) -> tuple[Checked, Mapping[int, str]]:
     """Return the sentences, judged, and the sources as they were held to them."""
     texts = {source.n: source.quote for source in prompt.sources}
@@ -123,14 +122,19 @@ async def _checked(
         texts = {n: mask(quote, means.masks) for n, quote in texts.items()}
     checked = check(text, texts, question=question, headings=headings)
     try:
-        if means.entailment is not None:
-            judge = means.entailment
-            return await hold_to(checked, texts, headings, question, judge), texts
-        if means.library is not None:
-            embed = means.library.embed
-            return await look_again(checked, texts, headings, question, embed), texts
+        entailment = await asyncio.to_thread(means.entailment)
+        if entailment is not None:
+            held = await hold_to(checked, texts, headings, question, entailment)
+            draft.receipt["entailment"] = entailment.name
+            return held, texts
+    except EntailmentUnavailable as exc:
+        logger.warning("sentences are judged without it: %s", exc.message)
+    if means.library is None:
         return checked, texts
-    except (EmbedderUnavailable, EntailmentUnavailable) as exc:
+    embed = means.library.embed
+    try:
+        return await look_again(checked, texts, headings, question, embed), texts
+    except EmbedderUnavailable as exc:
         logger.warning("sentences are judged by their words alone: %s", exc.message)
         return checked, texts
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from generation import prompting
 from generation.deciding import Outcome
-from generation.entailment import Entailment
+from generation.entailment import Entailment, get_entailment
 from generation.library import Library
 from generation.llm import (
     Finished,
@@ -67,8 +67,8 @@ class Means:
     """What an answer is made with; ``stop`` ends it and keeps what is written.
 
     ``masks`` are the kinds of items that no answer shows. Without a ``library`` every
-    question is answered from the passages that ``find`` returns. An ``entailment`` model
-    reads sentences and sources after the words of both were compared.
+    question is answered from the passages that ``find`` returns. The model that
+    ``entailment`` returns reads sentences and sources after the words of both.
     """
 
     model: LanguageModel
@@ -77,7 +77,7 @@ class Means:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     masks: frozenset[Kind] = frozenset()
     library: Library | None = None
-    entailment: Entailment | None = None
+    entailment: Callable[[], Entailment | None] = get_entailment
 
 
 class Draft:

@@ -27,7 +27,7 @@ _loading = threading.Lock()
 
 
 class EntailmentUnavailable(Unavailable):
-    """The entailment model is not answering. Answers are judged by their words alone."""
+    """The entailment model is not answering. Answers are judged without it."""
 
     code = "entailment_unavailable"
 
@@ -94,13 +94,16 @@ class CrossEncoderEntailment:
             return []
         import torch
 
-        with self._lock:
-            rows = self._model.predict(
-                list(pairs),
-                activation_fn=torch.nn.Softmax(dim=-1),
-                show_progress_bar=False,
-                batch_size=8,
-            )
+        try:
+            with self._lock:
+                rows = self._model.predict(
+                    list(pairs),
+                    activation_fn=torch.nn.Softmax(dim=-1),
+                    show_progress_bar=False,
+                    batch_size=8,
+                )
+        except RuntimeError as exc:  # of torch: no memory, or weights that do not fit
+            raise EntailmentUnavailable from exc
         return [dict(zip(self._labels, map(float, row), strict=True)) for row in rows]
 
     def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Odds]:

@@ -12,7 +12,6 @@ from typing import Any
 from generation import config
 from generation.answering import Asked, Means
 from generation.database import in_thread
-from generation.entailment import get_entailment
 from generation.gathering import gather
 from generation.invariants import held_of
 from generation.kept_rows import KeptRows
@@ -95,7 +94,6 @@ def means_of(visible: Visible, model: LanguageModel, embedder: Embedder) -> Mean
         find=find,
         config=config.generation_config(),
         library=Library(visible=visible, embedder=embedder),
-        entailment=get_entailment(),
     )
 
 

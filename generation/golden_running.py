@@ -23,7 +23,6 @@ from generation.config import generation_config, retrieval_config
 from generation.curating_models import AnswerRun, RunAnswer
 from generation.database import in_thread
 from generation.drafts import Asked, Means
-from generation.entailment import get_entailment
 from generation.gathering import Gathered, gather
 from generation.golden_runs import Claim, RunReplaced
 from generation.llm import ModelInfo
@@ -203,13 +202,7 @@ def _prepare(run: AnswerRun, row: RunAnswer, parts: Parts) -> tuple[Asked, Means
         ),
     )
     masks = masks_of(Collection.objects.filter(pk=run.collection_id))
-    means = Means(
-        model=parts.model,
-        find=find,
-        config=generation_config(),
-        masks=masks,
-        entailment=get_entailment(),
-    )
+    means = Means(model=parts.model, find=find, config=generation_config(), masks=masks)
     return asked, means
 
 

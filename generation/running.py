@@ -23,7 +23,6 @@ from generation import config, hub, recording, replaying
 from generation.answering import Asked, Means, answer
 from generation.canaries import canary_of
 from generation.database import in_thread
-from generation.entailment import get_entailment
 from generation.hub import Live, Numbered
 from generation.library import Library
 from generation.models import Answer
@@ -321,7 +320,6 @@ async def _write(run: _Run, parts: Parts) -> None:
         stop=run.live.stop,
         masks=scope.masks,
         library=library,
-        entailment=get_entailment(),
     )
     async for event in answer(asked, means):
         await run.take(event)

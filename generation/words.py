@@ -40,12 +40,16 @@ NUMBER_WORDS = {
         fourteen fifteen sixteen seventeen eighteen nineteen twenty""".split()  # noqa: SIM905
     )
 }
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?", re.UNICODE)
-# Names that are spelled like words without a claim: the month inside a sentence, before a
-# number or at an end, and three names of capitals.
-_NAMED = re.compile(
-    r"(?<=[\w,;(] )May\b|\bM(?:ay|AY)\b(?=\s*(?:[\d.,;:!?)\[]|$))|\b(?:US|IT|WHO)\b"
+_WORD = re.compile(
+    r"\bU\.S\.(?:A\.)?|\bUnited States\b|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?"
 )
+# Names that are spelled like words without a claim: the month inside a sentence, before a
+# number or at an end, and names of capitals.
+_NAMED = re.compile(
+    r"(?<=[\w,;(] )May\b(?! I\b)|\bM(?:ay|AY)\b(?=\s*(?:[\d.,;:!?)\[]|$))"
+    r"|\bU\.S\.(?:A\.)?|\bUnited States\b|\b(?:USA?|WHO)\b(?! [A-Z]{2})"
+)
+_SPELLED = dict.fromkeys(("u.s.", "u.s.a.", "usa", "united states"), "us")
 # Scripts that put no blanks between words, as in ingestion's migration 0016: there
 # overlapping pairs of letters stand for words.
 _UNSPACED = re.compile(
@@ -158,8 +162,10 @@ def _words(text: str) -> Iterator[tuple[str, str, int, int]]:
     for match in _WORD.finditer(text):
         raw, start = match[0], match.start()
         if not _UNSPACED.search(raw):
-            # With its dot it is no longer the word without a claim.
-            word = f"{_plain(raw)}." if start in named else _plain(raw)
+            word = _plain(raw)
+            if start in named:
+                # With its dot it is no longer the word without a claim.
+                word = f"{_SPELLED.get(word, word)}."
             yield raw, word, start, match.end()
             continue
         for at in range(max(1, len(raw) - 1)):

@@ -38,7 +38,7 @@ from generation.server.queueing import FairQueue
 from generation.server.reading import Pace, shares
 from generation.server.sampling import GrammarUnusable
 from generation.server.saving import NOTHING_SAVED, SavedPrefixes
-from generation.server.sequences import Cache, Sequences
+from generation.server.sequences import Cache, Lease, Sequences
 from generation.server.slots import Sampler, Slot, find_leader, rows_of, turn
 from generation.server.watching import StepWatch
 
@@ -181,29 +181,30 @@ class Engine:
 
     def _admit(self) -> None:
         """Give slots to those whose turn it is, as long as there is room for them."""
+        begun: list[tuple[Job, Lease]] = []
         with self._changed:
-            before = len(self._line)
-            while len(self._line) and len(self._slots) < self.weights.slots:
-                if not self._begin(self._line.peek()):
+            while len(self._line) and self.running + len(begun) < self.weights.slots:
+                request = self._line.peek().request
+                lease = self._sequences.lease(request.sharing, limit=request.limit)
+                if lease is None:
                     break
-                self._line.pop()
-            if len(self._line) != before:
+                begun.append((self._line.pop(), lease))
+            if begun:
                 self._tell_places()
+        for job, lease in begun:
+            self._begin(job, lease)
 
-    def _begin(self, job: Job) -> bool:
-        """Open a slot for ``job``; False if the cache has no room for it yet."""
+    def _begin(self, job: Job, lease: Lease) -> None:
+        """Open a slot; what is kept for it is copied back while others may come."""
         request = job.request
-        limit = len(request.tokens) + request.max_tokens
-        lease = self._sequences.lease(request.sharing, limit=limit)
-        if lease is None:
-            return False
         try:
             sampler = self.weights.sampler(request.sampling)
         except GrammarUnusable:
             logger.exception("a grammar could not be read")
             self._sequences.end(lease, ())
             self._finish(job, "error")
-            return True
+            return
+        self._sequences.reuse(lease, request.sharing)
         slot = Slot(
             job,
             lease,
@@ -216,7 +217,6 @@ class Engine:
         find_leader(slot, self._slots)
         self._slots.append(slot)
         job.emit(Place(position=0))
-        return True
 
     def _retire(self) -> None:
         """End those who were cancelled or are late; their sequences are free at once."""

@@ -68,6 +68,11 @@ class Request:
     scored: int = 0
 
     @property
+    def limit(self) -> int:
+        """Most tokens of prompt and answer."""
+        return len(self.tokens) + self.max_tokens
+
+    @property
     def reusable(self) -> int:
         """Leading tokens after which no result is needed: another may have read them."""
         return len(self.tokens) - 1 - self.scored

@@ -20,7 +20,7 @@ from generation.server.prefixes import (
     without_scope,
 )
 
-State = bytes | bytearray
+State = bytes | memoryview
 
 
 @dataclass(eq=False, slots=True)
@@ -77,15 +77,14 @@ class KeptPrefixes:
         """
         if not self.limit_bytes:
             return
-        path = self.match(labels)
-        run, start = path[-1] if path else (self._root, 0)
+        run, start = self._last(labels)
         for end in scope_borders(labels, start):
             if not (state := copied(start, end)):
                 return
-            run = self._add(run, start, tuple(labels[start:end]), state)
-            if run not in self._order:  # larger than all that may be kept
+            added = self._add(run, start, tuple(labels[start:end]), state)
+            if added is None:
                 return
-            start = end
+            run, start = added, end
 
     def of_scope(self, scope: str) -> Iterator[tuple[tuple[int, ...], int, State]]:
         """Yield the runs before which there is only ``scope``, beginnings first.
@@ -106,16 +105,29 @@ class KeptPrefixes:
     ) -> bool:
         """Take what ``of_scope`` told; False if it is not known what comes before."""
         labels = labelled(tokens, scope)
-        path = self.match(labels)
-        run, length = path[-1] if path else (self._root, 0)
+        run, length = self._last(labels)
         if length == start < len(labels):
             self._add(run, start, labels[start:], state)
-        return start <= length
+        return self._last(labels)[1] == len(labels)
+
+    def drop(self, run: Run) -> None:
+        """Drop a run, and all that goes on from it."""
+        for child in list(run.children.values()):
+            self.drop(child)
+        self._drop(run)
+
+    def _last(self, labels: Sequence[int]) -> tuple[Run, int]:
+        """Return the run in which the kept beginning of ``labels`` ends, and its length."""
+        path = self.match(labels)
+        return path[-1] if path else (self._root, 0)
 
     def _add(
         self, parent: Run, start: int, labels: tuple[int, ...], state: State
-    ) -> Run:
+    ) -> Run | None:
+        """Take a run; None if, with all before it, it is more than may be kept."""
         run = Run(start, labels, state, parent)
+        if sum(len(one.state) for one in _line(run)) > self.limit_bytes:
+            return None
         parent.children[start, labels[0]] = run
         self.used_bytes += len(state)
         self._order[run] = None
@@ -126,12 +138,18 @@ class KeptPrefixes:
 
     def _touch(self, run: Run) -> None:
         """Say that ``run``, and with it all before it, was used last."""
-        while run.parent is not None:
-            self._order.move_to_end(run)
-            run = run.parent
+        for one in _line(run):
+            self._order.move_to_end(one)
 
     def _drop(self, run: Run) -> None:
         """Drop a run that none goes on from."""
         assert run.parent is not None  # noqa: S101 - the root is in no order
         del self._order[run], run.parent.children[run.start, run.labels[0]]
         self.used_bytes -= len(run.state)
+
+
+def _line(run: Run) -> Iterator[Run]:
+    """Yield ``run`` and those that it goes on from, without the root."""
+    while run.parent is not None:
+        yield run
+        run = run.parent

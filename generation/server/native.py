@@ -39,6 +39,7 @@ RESULTS = 48
 _ABORTABLE_TOKENS = 32
 # Steps that are timed at the start, in how many rounds, and after how long that ends.
 _MEASURED_ROWS, _MEASURED_ROUNDS, _MEASURED_S = (1, 16, 8, 4, 2, 24), 5, 3.0
+_BYTES = ctypes.POINTER(ctypes.c_uint8)
 # What llama_decode returns.
 _NO_ROOM, _ABORTED = 1, 2
 
@@ -233,19 +234,17 @@ class Weights:
     def state(self, sequence: int) -> State:
         """Return what ``sequence`` holds, for ``restore``; empty if it cannot be had."""
         size = llama_cpp.llama_state_seq_get_size(self.context, sequence)
-        state = bytearray(size)
-        buffer = (ctypes.c_uint8 * size).from_buffer(state)
-        wrote = llama_cpp.llama_state_seq_get_data(self.context, buffer, size, sequence)
-        return state if wrote == size else b""
+        state = np.empty(size, np.uint8)
+        wrote = llama_cpp.llama_state_seq_get_data(
+            self.context, state.ctypes.data_as(_BYTES), size, sequence
+        )
+        return state.data if wrote == size else b""
 
     def restore(self, sequence: int, state: State) -> bool:
         """Let the empty ``sequence`` hold what another held; False if it does not fit."""
-        # Without a copy: bytes and bytearrays both lend their memory.
-        buffer = np.frombuffer(state, np.uint8).ctypes.data_as(
-            ctypes.POINTER(ctypes.c_uint8)
-        )
+        lent = np.frombuffer(state, np.uint8)  # not a copy
         read = llama_cpp.llama_state_seq_set_data(
-            self.context, buffer, len(state), sequence
+            self.context, lent.ctypes.data_as(_BYTES), len(state), sequence
         )
         return bool(read == len(state))
 

@@ -23,10 +23,8 @@ logger = logging.getLogger(__name__)
 
 # Scope of the labels of what everybody may read.
 EVERYBODY = "shared:everybody"
-# Fewer tokens are read again sooner than a file is.
-_MIN_TOKENS = 32
-# Files kept, of all models; those written last.
-_MOST_FILES = 8
+# Files kept, of all models; those used last.
+_MOST_FILES = 16
 _SEAL_BYTES = hashlib.sha256().digest_size
 # How many tokens come before those of the state, and how many there are in all.
 _PLACES = Struct("<II")
@@ -57,34 +55,42 @@ class PrefixFiles(SavedPrefixes):
     folder: Path
     identity: str
     secret: bytes
-    _known: set[tuple[tuple[int, ...], int]] = field(default_factory=set)
+    # Files of this start, and how many tokens come before those in each.
+    _known: dict[Path, int] = field(default_factory=dict)
 
     def restore(self, kept: KeptPrefixes) -> None:
-        try:
-            paths = self.folder.glob(f"{self._name}-*")
-            saved = [one for path in paths if (one := self._read(path))]
-        except OSError as exc:
-            logger.warning("a saved prefix could not be read: %s", exc)
-            return
+        paths = self.folder.glob(f"{self._name}-*")
+        saved = [one for path in paths if (one := self._read(path))]
         # A run goes on from one that begins before it.
         for tokens, start, state in sorted(saved, key=lambda one: one[1]):
             if kept.adopt(tokens, EVERYBODY, start, state):
-                self._known.add((tokens, start))
+                self._known[self._path(tokens, start)] = start
                 logger.info("%d tokens need not be read again", len(tokens) - start)
 
     def _read(self, path: Path) -> tuple[tuple[int, ...], int, State] | None:
-        opened = self._open(path.read_bytes())
-        if opened is None:
-            logger.warning("a saved prefix is damaged or of another site: %s", path)
-            path.unlink()
+        try:
+            opened = self._open(path.read_bytes())
+            if opened is None:
+                logger.warning("a saved prefix is damaged or of another site: %s", path)
+                path.unlink()
+        except OSError as exc:
+            logger.warning("a saved prefix could not be read: %s", exc)
+            return None
         return opened
 
     def save(self, kept: KeptPrefixes) -> None:
+        before = len(self._known)
         for tokens, start, state in kept.of_scope(EVERYBODY):
-            is_long = len(tokens) - start >= _MIN_TOKENS
-            if is_long and (tokens, start) not in self._known:
-                self._known.add((tokens, start))
-                self._write(tokens, start, state)
+            path = self._path(tokens, start)
+            if path not in self._known:
+                self._known[path] = start
+                self._write(path, _told(tokens, start) + state)
+        if len(self._known) > before:
+            self._prune()
+
+    def _path(self, tokens: Sequence[int], start: int) -> Path:
+        digest = hashlib.sha256(_told(tokens, start)).hexdigest()
+        return self.folder / f"{self._name}-{digest[:16]}"
 
     @property
     def _name(self) -> str:
@@ -104,22 +110,29 @@ class PrefixFiles(SavedPrefixes):
         tokens.frombytes(body[_PLACES.size : end])
         return tuple(tokens), start, body[end:]
 
-    def _write(self, tokens: Sequence[int], start: int, state: State) -> None:
-        told = _PLACES.pack(start, len(tokens)) + array("i", tokens).tobytes()
-        body = told + state
-        name = f"{self._name}-{hashlib.sha256(told).hexdigest()[:16]}"
-        new = self.folder / f".{name}"
+    def _write(self, path: Path, body: bytes) -> None:
+        new = path.with_name(f".{path.name}")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
                 file.write(self._seal(body) + body)
-            new.replace(self.folder / name)
-            self._prune()
+            new.replace(path)
         except OSError as exc:
             logger.warning("a prefix could not be saved: %s", exc)
 
     def _prune(self) -> None:
-        files = [path for path in self.folder.iterdir() if path.name[0] != "."]
-        files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in files[_MOST_FILES:]:
-            path.unlink(missing_ok=True)
+        """Delete those used longest ago: the ends of what is in use before its beginnings."""
+        try:
+            for path in sorted(self._known, key=self._known.__getitem__, reverse=True):
+                if path.exists():
+                    path.touch()
+            files = [path for path in self.folder.iterdir() if path.name[0] != "."]
+            files.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+            for path in files[_MOST_FILES:]:
+                path.unlink(missing_ok=True)
+        except OSError as exc:
+            logger.warning("saved prefixes could not be put in order: %s", exc)
+
+
+def _told(tokens: Sequence[int], start: int) -> bytes:
+    return _PLACES.pack(start, len(tokens)) + array("i", tokens).tobytes()

@@ -70,20 +70,19 @@ class Sequences:
         return len(self._leases)
 
     def lease(self, labels: Sequence[int], *, limit: int) -> Lease | None:
-        """Return a sequence that already holds what can be reused, or None.
-
-        The last token is never reused: its result chooses the first answer token.
-        """
+        """Return an empty sequence with room for ``labels`` and an answer, or None."""
         shared, _ = self._tree.match(labels[:-1])
         if not self._free or self.used + limit - shared > self._cells:
             return None
         lease = Lease(self._free.pop(), limit)
         self._leases.add(lease)
-        self.reuse(lease, labels)
         return lease
 
     def reuse(self, lease: Lease, labels: Sequence[int]) -> None:
-        """Share what is in the cache of a prefix, and take back what is kept of it."""
+        """Share what is in the cache of a prefix, and take back what is kept of it.
+
+        The last token is never reused: its result chooses the first answer token.
+        """
         wanted = labels[:-1]
         length, source = self._tree.match(wanted)
         if source is not None and length > lease.shared:
@@ -102,9 +101,13 @@ class Sequences:
     def _restore(self, run: Run, lease: Lease, labels: Sequence[int]) -> bool:
         """Let ``lease`` hold ``labels``, which end within ``run``."""
         # The whole of the run may take more cells than are left for this one's part.
+        has_room = self.used + len(run.labels) <= self._cells
         is_restored = self._cache.restore(self._aside, run.state)
         if is_restored:
             self._share(self._aside, lease, labels)
+        elif has_room:
+            # Of other weights or another library: it would never fit.
+            self._kept.drop(run)
         self._cache.cut(self._aside, 0)
         return is_restored
 

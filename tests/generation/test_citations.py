@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from generation.citations import check, mend_marks
 from generation.sentences import split_sentences, without_rounds
+from generation.words import question_terms
 
 SOURCES = {
     1: "In 911 Rollo, a Norse leader, agreed to swear fealty to King Charles III.",
@@ -38,6 +39,27 @@ def test_a_sentence_is_held_to_its_source(
     text: str, expected: tuple[tuple[int, ...], str]
 ) -> None:
     assert verdicts(text) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("answer", "source"),
+    [
+        ("The US gave the garden [1].", "The U.S. gave the garden to us."),
+        ("The United States gave it [1].", "The garden? The USA gave it."),
+        ("The U.S.A. gave it [1].", "The garden? It was given: the US gave it."),
+        ("The WHO wrote it [1].", "The WHO wrote it in May."),
+    ],
+)
+def test_one_country_has_several_spellings(answer: str, source: str) -> None:
+    (item,) = check(answer, {1: source}, question="Who gave or wrote it?").cited
+    assert item.verdict == "supported"
+
+
+@pytest.mark.parametrize(
+    "question", ["WHO WROTE IT?", "What May I Bring?", "May I go?"]
+)
+def test_a_question_in_capitals_has_no_names_of_them(question: str) -> None:
+    assert not {"who.", "it.", "may."} & question_terms(question)
 
 
 def test_a_missing_mark_is_added_where_one_source_clearly_holds_it() -> None:

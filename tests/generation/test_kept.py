@@ -12,8 +12,9 @@ from generation.server.kept import KeptPrefixes
 from generation.server.native import Row
 from generation.server.prefixes import common_prefix, labelled, without_scope
 from generation.server.sequences import Lease, Sequences
-from tests.fakes_weights import ScriptedWeights
-from tests.generation.engine_parts import ask, asked, running
+from tests.fakes_weights import ScriptedWeights, expected
+from tests.generation.engine_parts import ask, asked, running, tokens_of
+from tests.generation.test_engine import wait_until
 
 TOKENS = st.lists(st.integers(0, 2), max_size=12)
 # Tokens that all may read, then some of one person.
@@ -69,12 +70,15 @@ def test_it_never_takes_more_than_it_may(
     longest = max((len(labels_of(text)) for text in texts), default=0)
     for text in texts:
         labels = labels_of(text)
+        others = len(kept)
         put(kept, labels)
         assert kept.used_bytes <= limit
         found = got(kept, labels)
         # It goes on from within a run that may be as long as the longest text.
         if BYTES_A_TOKEN * (longest + len(labels)) <= limit:
             assert found == len(labels), "what came last stays"
+        elif BYTES_A_TOKEN * len(labels) > limit and not found:
+            assert len(kept) == others, "what cannot stay drives nothing out"
     assert (len(kept) > 0) == (kept.used_bytes > 0)
 
 
@@ -133,6 +137,7 @@ def test_room_is_never_promised_twice_and_every_copy_is_right(
         labels = labels_of(text)
         lease = pool.lease(labels, limit=len(labels) + answer) if labels else None
         if lease is not None:
+            pool.reuse(lease, labels)
             assert lease.shared < len(labels)
             state = json.loads(weights.state(lease.sequence))
             assert tuple(token for _, token, _ in state) == without_scope(
@@ -174,21 +179,46 @@ def test_with_no_memory_for_it_nothing_is_kept() -> None:
         assert len(engine.kept) == 0
 
 
-@pytest.mark.parametrize("cells", [60, 100])
-def test_a_copy_that_finds_no_room_is_read_again(cells: int) -> None:
-    # The second shares 10 letters of a run of 50: all of it needs room for a moment.
-    weights = ScriptedWeights(cells=cells, slots=2)
+@pytest.mark.parametrize(("cells", "reused"), [(95, 0), (150, 10)])
+def test_a_copy_that_finds_no_room_is_read_again(cells: int, reused: int) -> None:
+    # The last one shares 10 letters of a run of 50: all of it needs room for a moment.
+    weights = ScriptedWeights(cells=cells, slots=2, step_s=0.01)
     with running(weights, drafts=False) as engine:
         assert ask(engine, asked("beginnings" + "a" * 40, max_tokens=2)).end
-        second = ask(engine, asked("beginnings" + "b" * 30, max_tokens=2))
-        assert second.end.reused_tokens == 10
+        other = ask(engine, asked("c" * 40, person="bert", max_tokens=20))
+        wait_until(lambda: weights.cells_full >= 47)
         weights.gate.clear()
-        third = ask(engine, asked("c" * 30, max_tokens=2))
-        fourth = ask(engine, asked("beginnings" + "d" * 15, max_tokens=2))
+        text = "beginnings" + "b" * 20
+        last = ask(engine, asked(text, max_tokens=5))
         weights.gate.set()
-        assert third.end.reused_tokens == 0
-        assert fourth.end.reused_tokens in {0, 10}
+        assert last.end.reused_tokens == reused
+        assert last.text == expected(tokens_of(text), 5)
+        assert other.end
+        assert other.text == expected(tokens_of("c" * 40), 20)
     assert weights.cells_full == 0
+
+
+def test_a_copy_that_does_not_fit_is_dropped_and_made_again() -> None:
+    weights = ScriptedWeights()
+    with running(weights) as engine:
+        assert ask(engine, asked("everything" * 5)).end
+        restore, weights.restore = weights.restore, lambda *_: False  # type: ignore[method-assign]
+        again = ask(engine, asked("everything" * 5))
+        assert again.end.reused_tokens == 0
+        assert again.text == expected(tokens_of("everything" * 5), 20)
+        weights.restore = restore  # type: ignore[method-assign]
+        assert ask(engine, asked("everything" * 5)).end.reused_tokens == 49
+
+
+def test_one_that_is_too_large_drives_nothing_out() -> None:
+    kept = KeptPrefixes(10 * BYTES_A_TOKEN)
+    small = labelled([1, 2, 3], "anna")
+    put(kept, small)
+    put(kept, labelled(range(20), "bert"))
+    assert got(kept, small) == 3
+    assert not kept.adopt(
+        tuple(range(20)), "all", 0, copies(labelled(range(20), "all"))
+    )
 
 
 def test_the_weights_start_over_with_what_was_kept() -> None:

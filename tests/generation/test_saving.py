@@ -123,11 +123,23 @@ def test_a_file_that_cannot_be_read_costs_no_answer(
 
 
 def test_old_files_make_room_for_new_ones(tmp_path: Path) -> None:
-    for number in range(10):
+    for number in range(20):
         beginning = chr(ord("a") + number) * 40
         answered(files(tmp_path), beginning)
-    assert len(list(tmp_path.iterdir())) == 8
-    assert answered(files(tmp_path), "j" * 40) == 40
+    assert len(list(tmp_path.iterdir())) == 16
+    assert answered(files(tmp_path), "t" * 40) == 40
+
+
+def test_what_the_others_go_on_from_is_the_last_to_go(tmp_path: Path) -> None:
+    saved = files(tmp_path)
+    endings = [f"{RULES}{chr(ord('a') + number) * 30}" for number in range(20)]
+    with running(ScriptedWeights(), saved=saved, kept_bytes=100_000) as engine:
+        for text in (RULES, *endings):
+            letters = text.replace(" ", "")
+            assert ask(engine, asked(f"{letters}who", shared=len(letters))).end
+    assert len(list(tmp_path.iterdir())) == 16
+    wanted = [len(shared_tokens(RULES)), len(shared_tokens(endings[-1]))]
+    assert [answered(files(tmp_path), one) for one in (RULES, endings[-1])] == wanted
 
 
 def chat(user: str, **environment: str) -> dict[str, Any]:

@@ -60,8 +60,14 @@ def test_short_memory_costs_cache_and_slots_first() -> None:
     roomy = plan(header(), GB, Wanted(context_tokens=4096), ram_free=30 * GB)
     assert roomy.cells == 4 * 4096
     assert roomy.slots == 8
+    assert roomy.kept_bytes == roomy.cache_bytes
     tight = plan(header(), GB, Wanted(context_tokens=4096), ram_free=int(1.75 * GB))
     assert 4096 <= tight.cells < roomy.cells
+    # The cache keeps a whole context; below two of them less is kept.
+    assert 0 < tight.kept_bytes < tight.cache_bytes
+    half = plan(header(), GB, Wanted(context_tokens=4096), ram_free=int(1.95 * GB))
+    assert half.cells < roomy.cells
+    assert half.kept_bytes == pytest.approx(half.cache_bytes, rel=0.001)
     assert any("memory is short" in reason for reason in tight.why)
 
 
