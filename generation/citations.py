@@ -16,7 +16,7 @@ from generation.evidence import (
     Passage,
     Verdict,
     bearing_of,
-    passage_of,
+    passages_of,
     share_of,
 )
 from generation.sentences import BROKEN_MARK, MARK, Sentence, split_sentences
@@ -78,7 +78,7 @@ def check(
         headings: where each source stands; counts as part of it.
     """
     titles = headings or {}
-    held = {n: passage_of(source, titles.get(n, "")) for n, source in sources.items()}
+    held = passages_of(sources, titles)
     asked = claim_of(question)
     mended = mend_marks(text, frozenset(sources))
     mended = _mend_sources(mended, held, asked)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from generation.citations import Checked, Cited, Words
 from generation.entailment import Entailment
-from generation.evidence import SHORT_CLAIM_TERMS, Passage, agrees, passage_of
+from generation.evidence import SHORT_CLAIM_TERMS, Passage, agreeing, passages_of
 from generation.sentences import without_marks
 from generation.words import Claim, claim_of
 
@@ -44,7 +44,7 @@ async def hold_to(
         EntailmentUnavailable
     """
     asked = claim_of(question)
-    held = {n: passage_of(text, headings.get(n, "")) for n, text in texts.items()}
+    held = passages_of(texts, headings)
 
     def judged(item: Cited) -> Cited:
         claim = claim_of(item.sentence)
@@ -80,9 +80,7 @@ def _places(
     """Return the sentences of the item's sources that may say it, those that bore it first."""
     found = [
         Words(n=n, start=part.start, end=part.end)
-        for n in item.sources
-        for part in held[n].parts
-        if agrees(claim, part, held[n], asked)
+        for n, part in agreeing(claim, item.sources, held, asked)
     ]
     found.sort(key=lambda place: not _overlaps(place, item))
     return found[:MOST_PAIRS]

@@ -11,15 +11,14 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import httpx
 from django.conf import settings
 
+from rag_site import model_server
 from rag_site.errors import Unavailable
-
-if TYPE_CHECKING:
-    from sentence_transformers import CrossEncoder
+from retrieval.cross_encoders import load_cross_encoder
 
 # Tens of pairs of one answer; a server that needs longer is not answering.
 _HTTP_TIMEOUT = httpx.Timeout(30.0, connect=3.0)
@@ -77,7 +76,7 @@ class CrossEncoderEntailment:
 
     def __init__(self, folder: Path, *, name: str) -> None:
         self.name = name
-        self._model = _load_model(folder)
+        self._model = load_cross_encoder(folder, EntailmentUnavailable)
         labels = getattr(self._model.config, "id2label", None) or {}
         self._labels = [str(labels[index]) for index in sorted(labels)]
         if not any(_is_entailed(label) for label in self._labels):
@@ -115,13 +114,7 @@ class HttpEntailment:
 
     def __init__(self, url: str, key: str, *, name: str) -> None:
         self.name = name
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx.Client(
-            base_url=url.rstrip("/").removesuffix("/v1"),
-            headers=headers,
-            timeout=_HTTP_TIMEOUT,
-            trust_env=False,
-        )
+        self._client = model_server.client(url, key, timeout=_HTTP_TIMEOUT)
 
     def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Odds]:
         if not pairs:
@@ -176,24 +169,3 @@ def _load(chosen: str) -> CrossEncoderEntailment:
             f"PLUMBLINE_ENTAILMENT={chosen} is no folder that holds model.safetensors."
         )
     return CrossEncoderEntailment(folder, name=folder.name)
-
-
-def _load_model(folder: Path) -> CrossEncoder:
-    import os
-
-    # Before the import: the hub client reads them once.
-    os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
-    from sentence_transformers import CrossEncoder
-
-    try:
-        model: CrossEncoder = CrossEncoder(
-            str(folder),
-            trust_remote_code=False,
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True},
-        )
-    except (OSError, ValueError) as exc:
-        raise EntailmentUnavailable(
-            f"The folder {folder} holds no cross-encoder that can be loaded."
-        ) from exc
-    return model

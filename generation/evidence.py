@@ -7,7 +7,7 @@ that follow each other only where no single one speaks of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -81,6 +81,13 @@ def passage_of(text: str, heading: str = "") -> Passage:
     titled = claim_of(heading)
     whole = joined([titled, *(part.claim for part in single)])
     return Passage(whole=whole, heading=titled, parts=tuple(single))
+
+
+def passages_of(
+    texts: Mapping[int, str], headings: Mapping[int, str]
+) -> dict[int, Passage]:
+    """Return the sources by their numbers, ready to be held against claims."""
+    return {n: passage_of(text, headings.get(n, "")) for n, text in texts.items()}
 
 
 def joined(claims: Iterable[Claim]) -> Claim:
@@ -160,6 +167,18 @@ def agrees(
         and _names_agree(claim, part, passage, asked)
         and _denies_nothing(claim, held, asked, is_short=is_short)
     )
+
+
+def agreeing(
+    claim: Claim, numbers: Iterable[int], held: Mapping[int, Passage], asked: Claim
+) -> list[tuple[int, Part]]:
+    """Return the sentences of the sources ``numbers`` that ``claim`` may rest on."""
+    return [
+        (n, part)
+        for n in numbers
+        for part in held[n].parts
+        if agrees(claim, part, held[n], asked)
+    ]
 
 
 def _names_agree(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bool:

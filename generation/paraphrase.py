@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from generation.citations import Checked, Cited, Words
-from generation.evidence import Passage, agrees, passage_of
+from generation.evidence import Passage, agreeing, passages_of
 from generation.library import Embedded
 from generation.words import Claim, claim_of
 
@@ -41,7 +41,7 @@ async def look_again(
         EmbedderUnavailable
     """
     asked = claim_of(question)
-    held = {n: passage_of(text, headings.get(n, "")) for n, text in texts.items()}
+    held = passages_of(texts, headings)
     cited = [await _look(item, texts, held, asked, embed) for item in checked.cited]
     return replace(checked, cited=tuple(cited))
 
@@ -56,12 +56,7 @@ async def _look(
     claim = claim_of(item.sentence)
     if item.verdict != "unsupported" or not claim.terms:
         return item
-    parts = [
-        (n, part)
-        for n in item.sources
-        for part in held[n].parts
-        if agrees(claim, part, held[n], asked)
-    ]
+    parts = agreeing(claim, item.sources, held, asked)
     if not parts:
         return item
     quotes = [texts[n][part.start : part.end] for n, part in parts]

@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 
 from ingestion.errors import EmbedderUnavailable
 from ingestion.precision import Encode, Precision, chosen, decide, warn_if_emulated
+from rag_site import model_server
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -212,13 +213,7 @@ class HttpEmbedder:
         self.digest = digest
         self.dimension = dimension
         self.max_tokens = window
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx.Client(
-            base_url=url.rstrip("/").removesuffix("/v1"),
-            headers=headers,
-            timeout=_HTTP_TIMEOUT,
-            trust_env=False,
-        )
+        self._client = model_server.client(url, key, timeout=_HTTP_TIMEOUT)
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Raises EmbedderUnavailable."""

@@ -14,17 +14,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import httpx
 from django.conf import settings
 
+from rag_site import model_server
 from rag_site.errors import Unavailable
+from retrieval.cross_encoders import load_cross_encoder
 from retrieval.fusion import best_first
 from retrieval.types import Hit
-
-if TYPE_CHECKING:
-    from sentence_transformers import CrossEncoder
 
 # Tens of passages of one question; a server that needs longer is not answering.
 _HTTP_TIMEOUT = httpx.Timeout(30.0, connect=3.0)
@@ -97,7 +96,7 @@ class CrossEncoderReranker:
 
     def __init__(self, folder: Path, *, name: str) -> None:
         self.name = name
-        self._model = _load_model(folder)
+        self._model = load_cross_encoder(folder, RerankerUnavailable, num_labels=1)
         # Fast tokenizers refuse to be used by two threads at a time.
         self._lock = threading.Lock()
 
@@ -121,13 +120,7 @@ class HttpReranker:
 
     def __init__(self, url: str, key: str, *, name: str) -> None:
         self.name = name
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx.Client(
-            base_url=url.rstrip("/").removesuffix("/v1"),
-            headers=headers,
-            timeout=_HTTP_TIMEOUT,
-            trust_env=False,
-        )
+        self._client = model_server.client(url, key, timeout=_HTTP_TIMEOUT)
 
     def score(self, question: str, passages: Sequence[str]) -> list[float]:
         if not passages:
@@ -169,28 +162,6 @@ def _load(chosen: str) -> CrossEncoderReranker:
             "a folder that holds model.safetensors."
         )
     return CrossEncoderReranker(folder, name=Path(chosen).name)
-
-
-def _load_model(folder: Path) -> CrossEncoder:
-    import os
-
-    # Before the import: the hub client reads them once.
-    os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
-    from sentence_transformers import CrossEncoder
-
-    try:
-        model: CrossEncoder = CrossEncoder(
-            str(folder),
-            num_labels=1,
-            trust_remote_code=False,
-            local_files_only=True,
-            model_kwargs={"use_safetensors": True},
-        )
-    except (OSError, ValueError) as exc:
-        raise RerankerUnavailable(
-            f"The folder {folder} holds no cross-encoder that can be loaded."
-        ) from exc
-    return model
 
 
 def _passage(hit: Hit) -> str:

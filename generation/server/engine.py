@@ -143,15 +143,12 @@ class Engine:
         return max(1, round((self._job_s or 5) / self.weights.slots))
 
     def close(self) -> None:
-        """End everything, then wait for the thread."""
+        """End everything and wait for the thread."""
         with self._changed:
             self._is_closing = True
-            waiting = self._line.order()
-            for slot in list(self._slots):
-                slot.job.cancelled.set()
+            for job in self._line.order():
+                self.cancel(job)
             self._changed.notify()
-        for job in waiting:
-            self.cancel(job)
         self._thread.join()
         self.weights.close()
 
@@ -220,8 +217,11 @@ class Engine:
 
     def _retire(self) -> None:
         """End those who were cancelled or are late; their sequences are free at once."""
-        for slot in [slot for slot in self._slots if slot.job.is_over]:
-            self._end(slot, slot.job.reason_over)
+        for slot in list(self._slots):
+            if self._is_closing:
+                slot.job.cancelled.set()
+            if slot.job.is_over:
+                self._end(slot, slot.job.reason_over)
 
     def _step(self) -> None:
         """Evaluate one batch and hand out what it gave."""
@@ -245,7 +245,7 @@ class Engine:
             self._deliver(slot)
 
     def _is_for_nobody(self) -> bool:
-        return all(slot.job.is_over for slot in self._slots)
+        return self._is_closing or all(slot.job.is_over for slot in self._slots)
 
     def _plan(self) -> list[Row]:
         """Return the rows of the next batch."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from threading import Thread
+from typing import Any
 
 import httpx
 import pytest
@@ -24,7 +22,8 @@ from generation.entailment import (
 )
 from generation.server import entailing as route
 from generation.server.app import BadRequest, _bad_request, _read
-from tests.fakes import WordsEntailment, word_tokenizer
+from tests.contracts.second_models import serving, write_cross_encoder
+from tests.fakes import WordsEntailment
 
 PAIRS = [
     ("The pump holds 40 litres.", "The pump holds litres."),
@@ -35,77 +34,33 @@ PAIRS = [
 LABELS = {0: "contradiction", 1: "entailment", 2: "neutral"}
 
 
-class _Server(BaseHTTPRequestHandler):
-    """The protocol of text-embeddings-inference: labels of each pair, best first."""
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        pairs = [(text, said) for text, said in body["inputs"]]
-        rows = [
-            [
-                {"label": "NEUTRAL", "score": 1 - sum(odds)},
-                {"label": "ENTAILMENT", "score": odds.entailed},
-                {"label": "CONTRADICTION", "score": odds.contradicted},
-            ]
-            for odds in WordsEntailment().judge(pairs)
+def judged(body: Mapping[str, Any], headers: Mapping[str, str]) -> object:
+    """Return what text-embeddings-inference does: the labels of each pair."""
+    rows = [
+        [
+            {"label": "NEUTRAL", "score": 1 - sum(odds)},
+            {"label": "ENTAILMENT", "score": odds.entailed},
+            {"label": "CONTRADICTION", "score": odds.contradicted},
         ]
-        is_short = self.headers["Authorization"] == "Bearer short"
-        content = json.dumps(rows[1:] if is_short else rows).encode()
-        self.send_response(200 if self.path == "/predict" else 404)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_args: object) -> None:
-        pass
+        for odds in WordsEntailment().judge([tuple(pair) for pair in body["inputs"]])
+    ]
+    return rows[1:] if headers.get("Authorization") == "Bearer short" else rows
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
+    with serving("/predict", judged) as address:
+        yield address
 
 
-def write_model(folder: Path, labels: dict[int, str]) -> Path:
-    """Write a classifier of random weights: the real class, nothing learned."""
-    import torch
-    from transformers import (
-        BertConfig,
-        BertForSequenceClassification,
-        PreTrainedTokenizerFast,
-    )
-
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=word_tokenizer(),
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        pad_token="[UNK]",
-        model_max_length=64,
-    )
-    torch.manual_seed(1)
-    config = BertConfig(
-        vocab_size=16,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=64,
-        num_labels=len(labels),
-        id2label=labels,
-        label2id={label: index for index, label in labels.items()},
-    )
-    BertForSequenceClassification(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+def labelled_model(folder: Path, labels: dict[int, str]) -> Path:
+    numbers = {label: index for index, label in labels.items()}
+    return write_cross_encoder(folder, id2label=labels, label2id=numbers)
 
 
 @pytest.fixture(scope="module")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("models") / "tiny", LABELS)
+    return labelled_model(tmp_path_factory.mktemp("models") / "tiny", LABELS)
 
 
 @pytest.fixture(params=["fake", "http", pytest.param("real", marks=pytest.mark.models)])
@@ -158,7 +113,7 @@ def test_what_is_not_entailed_is_not_taken_for_it() -> None:
 
 @pytest.mark.models
 def test_a_model_of_other_labels_is_refused_in_words(tmp_path: Path) -> None:
-    folder = write_model(tmp_path / "moods", {0: "joy", 1: "anger", 2: "fear"})
+    folder = labelled_model(tmp_path / "moods", {0: "joy", 1: "anger", 2: "fear"})
     with pytest.raises(EntailmentUnavailable, match="joy, anger, fear"):
         CrossEncoderEntailment(folder, name="moods")
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from threading import Thread
+from typing import Any
 
 import pytest
 from django.test import override_settings
@@ -18,74 +16,33 @@ from retrieval.reranking import (
     Reranker,
     RerankerUnavailable,
 )
-from tests.fakes import OverlapReranker, word_tokenizer
+from tests.contracts.second_models import serving, write_cross_encoder
+from tests.fakes import OverlapReranker
 
 QUESTION = "How many litres does the pump hold?"
 PASSAGES = ["The pump holds 40 litres.", "Cats sleep.", "", "litres " * 400]
 
 
-class _Server(BaseHTTPRequestHandler):
-    """The rerank protocol: rows best first, each with the index it had."""
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        scores = OverlapReranker().score(body["query"], body["documents"])
-        rows = [
-            {"index": index, "relevance_score": score}
-            for index, score in enumerate(scores)
-        ]
-        rows.sort(key=lambda row: -row["relevance_score"])
-        content = json.dumps({"results": rows}).encode()
-        self.send_response(200 if self.path == "/v1/rerank" else 404)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_args: object) -> None:
-        pass
+def ranked(body: Mapping[str, Any], _headers: Mapping[str, str]) -> object:
+    """Return what the rerank protocol does: rows best first, each with its old index."""
+    scores = OverlapReranker().score(body["query"], body["documents"])
+    rows = [
+        {"index": index, "relevance_score": score} for index, score in enumerate(scores)
+    ]
+    rows.sort(key=lambda row: -row["relevance_score"])
+    return {"results": rows}
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
+    with serving("/v1/rerank", ranked) as address:
+        yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cross-encoder of random weights: the real class, nothing learned."""
-    import torch
-    from transformers import (
-        BertConfig,
-        BertForSequenceClassification,
-        PreTrainedTokenizerFast,
-    )
-
     folder = tmp_path_factory.mktemp("models") / "tiny-reranker"
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=word_tokenizer(),
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        pad_token="[UNK]",
-        model_max_length=64,
-    )
-    torch.manual_seed(1)
-    config = BertConfig(
-        vocab_size=16,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=64,
-        num_labels=1,
-    )
-    BertForSequenceClassification(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return write_cross_encoder(folder, num_labels=1)
 
 
 @pytest.fixture(params=["fake", "http", pytest.param("real", marks=pytest.mark.models)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,6 +118,10 @@ def test_costs_lie_on_lines_between_what_was_measured_and_are_learned() -> None:
     costs = StepCosts({1: 1.0, 3: 2.0})
     assert costs.seconds(2) == 1.5
     assert costs.seconds(5) == 3.0
+    costs.learn(3, 4.0)
+    assert costs.seconds(3) == pytest.approx(2.4), (
+        "the first counts for a fifth, not for a tenth"
+    )
     for _ in range(60):
         costs.learn(3, 4.0)
     assert 3.9 < costs.seconds(3) <= 4.0

@@ -67,6 +67,29 @@ def test_only_the_engines_thread_computes() -> None:
     assert engine.costs.seconds(2) > StepCosts().seconds(2)
 
 
+def test_who_is_let_in_while_it_closes_is_ended_too() -> None:
+    weights = ScriptedWeights(step_s=0.02, cells=4000, context_tokens=2000)
+    opened, goes_on, sampler = threading.Event(), threading.Event(), weights.sampler
+
+    def slowly(sampling: Any) -> Any:
+        opened.set()
+        assert goes_on.wait(10)
+        return sampler(sampling)
+
+    weights.sampler = slowly  # type: ignore[method-assign]
+    weights.is_end = lambda _token: False  # type: ignore[method-assign]
+    engine = Engine(weights, depth=4)
+    heard = ask(engine, asked("abc", max_tokens=1000))
+    assert opened.wait(10)
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    wait_until(lambda: engine._is_closing)
+    goes_on.set()
+    closing.join(10)
+    assert not closing.is_alive(), "it would have written for 20 seconds"
+    assert heard.end.reason == "cancelled"
+
+
 def test_several_are_answered_in_one_step() -> None:
     weights = ScriptedWeights(slots=4)
     weights.gate.clear()

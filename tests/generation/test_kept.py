@@ -98,6 +98,10 @@ def test_what_a_run_goes_on_from_outlives_it() -> None:
     for person in "abcdef":
         put(kept, rules + labelled([5, 6, 7, 8], person))
         assert got(kept, rules) == 4
+    mine = rules + labelled([5, 6, 7, 8], "f")
+    put(kept, mine)
+    put(kept, labelled([9] * 2, "all"))
+    assert got(kept, mine) == 4, "its own part went, the rules did not"
 
 
 @given(st.lists(TEXTS, max_size=8))
@@ -199,15 +203,19 @@ def test_a_copy_that_finds_no_room_is_read_again(cells: int, reused: int) -> Non
 
 
 def test_a_copy_that_does_not_fit_is_dropped_and_made_again() -> None:
-    weights = ScriptedWeights()
+    weights, text = ScriptedWeights(), "everything" * 5
     with running(weights) as engine:
-        assert ask(engine, asked("everything" * 5)).end
-        restore, weights.restore = weights.restore, lambda *_: False  # type: ignore[method-assign]
-        again = ask(engine, asked("everything" * 5))
+        assert ask(engine, asked(text)).end
+        wait_until(lambda: len(engine.kept) == 1)
+        ((run, _),) = engine.kept.match(asked(text).labels)
+        restore = weights.restore
+        weights.restore = lambda sequence, state: (  # type: ignore[method-assign]
+            state is not run.state and restore(sequence, state)
+        )
+        again = ask(engine, asked(text))
         assert again.end.reused_tokens == 0
-        assert again.text == expected(tokens_of("everything" * 5), 20)
-        weights.restore = restore  # type: ignore[method-assign]
-        assert ask(engine, asked("everything" * 5)).end.reused_tokens == 49
+        assert again.text == expected(tokens_of(text), 20)
+        assert ask(engine, asked(text)).end.reused_tokens == 49
 
 
 def test_one_that_is_too_large_drives_nothing_out() -> None:
