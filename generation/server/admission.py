@@ -103,6 +103,7 @@ def admit(body: Body, scopes: Scopes, state: Any) -> Request:
             for label in labelled(part, _of_adapter(adapter, scope))
         ),
         scope=_of_adapter(adapter, own),
+        is_named=bool(body.user),
         max_tokens=0,
         wall_s=state.config.wall_s,
         is_urgent=scopes.is_urgent,

@@ -363,7 +363,7 @@ class Engine:
         took = time.monotonic() - slot.job.submitted
         self._job_s = took if self._job_s is None else 0.7 * self._job_s + 0.3 * took
         self._finish(slot.job, reason)
-        self._sequences.end(slot.lease, slot.evaluated_labels())
+        self._sequences.end(slot.lease, slot.lasting_labels())
 
     def _finish(self, job: Job, reason: Reason) -> None:
         end = job.end(reason)

@@ -46,6 +46,7 @@ class Request:
         person: scope of fairness.
         labels: of the tokens, for reuse: see ``prefixes.labelled``.
         scope: label scope of the answer's own tokens.
+        is_named: its person may ask again; else nobody can have those tokens again.
         wall_s: seconds from submission after which the answer is ended.
         is_urgent: somebody waits at a screen; else work of a program.
         adapter: LoRA adapter, "" for the bare weights.
@@ -60,6 +61,7 @@ class Request:
     max_tokens: int
     wall_s: float
     scope: str
+    is_named: bool = True
     sampling: Sampling = field(default_factory=Sampling)
     stops: tuple[str, ...] = ()
     is_urgent: bool = True

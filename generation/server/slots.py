@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Protocol
 
 from generation.server.detokenizing import TextStream
 from generation.server.drafting import Drafter
 from generation.server.jobs import Job
 from generation.server.native import Row
-from generation.server.prefixes import common_prefix, labelled
+from generation.server.prefixes import common_prefix, is_of_scope, labelled
 from generation.server.sequences import Lease
 
 # A shared beginning shorter than this is read again sooner than waited for.
@@ -83,6 +84,13 @@ class Slot:
         request = self.job.request
         answer = self.tokens[self.prompt_tokens : self.done]
         return request.labels[: self.done] + labelled(answer, request.scope)
+
+    def lasting_labels(self) -> tuple[int, ...]:
+        """Return the labels of what is in the cache and may be asked for again."""
+        labels, request = self.evaluated_labels(), self.job.request
+        if request.is_named:
+            return labels
+        return tuple(takewhile(lambda x: not is_of_scope(x, request.scope), labels))
 
 
 def find_leader(slot: Slot, others: Sequence[Slot]) -> None:

@@ -105,6 +105,24 @@ def test_everybody_may_share_what_everybody_may_read(http: httpx.Client) -> None
     assert cached("emil", {"X-Plumbline-Scopes": "v-1:nonsense, ,:,"}) == 0
 
 
+def test_what_a_request_by_nobody_leaves_is_not_kept(http: httpx.Client) -> None:
+    def figure(name: str) -> float:
+        lines = http.get("/metrics").text.splitlines()
+        found = (line for line in lines if line.startswith(f"plumbline_{name} "))
+        return float(next(found).split()[-1])
+
+    def kept_after(**user: str) -> float:
+        http.post(CHAT, json=body("Which lake is deep?", **user)).raise_for_status()
+        deadline = time.monotonic() + 20
+        while figure("cache_cells_used") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return figure("kept_runs")
+
+    before = figure("kept_runs")
+    assert kept_after() == before
+    assert kept_after(user="anna") == before + 1
+
+
 def test_a_bare_prompt_is_completed(http: httpx.Client) -> None:
     wanted = {"prompt": "One, two, three,", "max_tokens": 6, "logprobs": 2}
     reply = http.post("/v1/completions", json=wanted).json()

@@ -175,6 +175,18 @@ def test_the_cache_is_empty_when_nobody_asks() -> None:
     assert engine.kept.used_bytes > 0
 
 
+def test_of_a_request_by_nobody_only_what_all_may_read_is_kept() -> None:
+    text = "everything" * 5
+    with running(ScriptedWeights()) as engine:
+        for is_named, length in ((False, 10), (True, 54)):
+            one = asked(text, person="x", shared=10, max_tokens=5, is_named=is_named)
+            assert ask(engine, one).end.answer_tokens == 5
+            wait_until(lambda: engine.sequences_leased == 0)
+            answer = labelled(tokens_of(expected(tokens_of(text), 5)), "x")
+            *_, (_, end) = engine.kept.match(one.labels + answer)
+            assert end == length
+
+
 def test_with_no_memory_for_it_nothing_is_kept() -> None:
     weights = ScriptedWeights()
     with running(weights, kept_bytes=0) as engine:
