@@ -125,7 +125,10 @@ async def _checked(
         entailment = await asyncio.to_thread(means.entailment)
         if entailment is not None:
             held = await hold_to(checked, texts, headings, question, entailment)
-            draft.receipt["entailment"] = entailment.name
+            draft.receipt["entailment"] = {
+                "name": entailment.name,
+                "digest": entailment.digest,
+            }
             return held, texts
     except EntailmentUnavailable as exc:
         logger.warning("sentences are judged without it: %s", exc.message)

@@ -18,11 +18,15 @@ from django.conf import settings
 
 from rag_site import model_server
 from rag_site.errors import Unavailable
+from rag_site.weights_sources import sha256_of
 from retrieval.cross_encoders import load_cross_encoder
 
 # Tens of pairs of one answer; a server that needs longer is not answering.
+# Of a reply of the model server: the SHA-256 of the weights that judged.
+DIGEST_HEADER = "X-Plumbline-Model-Digest"
 _HTTP_TIMEOUT = httpx.Timeout(30.0, connect=3.0)
 _loading = threading.Lock()
+WEIGHTS_FILE = "model.safetensors"
 
 
 class EntailmentUnavailable(Unavailable):
@@ -43,6 +47,10 @@ class Entailment(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its weights, "" until a server has told, and where it never does."""
 
     def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Odds]:
         """Return the odds of each text and the sentence that may follow from it.
@@ -77,6 +85,7 @@ class CrossEncoderEntailment:
     def __init__(self, folder: Path, *, name: str) -> None:
         self.name = name
         self._model = load_cross_encoder(folder, EntailmentUnavailable)
+        self.digest = sha256_of(folder / WEIGHTS_FILE)
         labels = getattr(self._model.config, "id2label", None) or {}
         self._labels = [str(labels[index]) for index in sorted(labels)]
         if not any(_is_entailed(label) for label in self._labels):
@@ -114,6 +123,7 @@ class HttpEntailment:
 
     def __init__(self, url: str, key: str, *, name: str) -> None:
         self.name = name
+        self.digest = ""
         self._client = model_server.client(url, key, timeout=_HTTP_TIMEOUT)
 
     def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Odds]:
@@ -126,6 +136,7 @@ class HttpEntailment:
                 {str(one["label"]): float(one["score"]) for one in row}
                 for row in reply.json()
             ]
+            self.digest = reply.headers.get(DIGEST_HEADER, "")
             if len(rows) != len(pairs):
                 raise ValueError(f"{len(rows)} rows for {len(pairs)} pairs")
             return [odds_of(row) for row in rows]
@@ -164,8 +175,8 @@ def http_entailment(url: str, key: str) -> HttpEntailment:
 @lru_cache(maxsize=1)
 def _load(chosen: str) -> CrossEncoderEntailment:
     folder = Path(chosen).expanduser()
-    if not (folder / "model.safetensors").is_file():
+    if not (folder / WEIGHTS_FILE).is_file():
         raise EntailmentUnavailable(
-            f"PLUMBLINE_ENTAILMENT={chosen} is no folder that holds model.safetensors."
+            f"PLUMBLINE_ENTAILMENT={chosen} is no folder that holds {WEIGHTS_FILE}."
         )
     return CrossEncoderEntailment(folder, name=folder.name)

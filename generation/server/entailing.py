@@ -13,7 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from generation.entailment import EntailmentUnavailable, load_entailment
+from generation.entailment import (
+    DIGEST_HEADER,
+    EntailmentUnavailable,
+    load_entailment,
+)
 from generation.server.parameters import Closed
 from generation.server.protocol import problem
 
@@ -41,15 +45,20 @@ def predict_route(read: Read) -> Route:
         body = await read(request, PredictRequest)
         loop = asyncio.get_running_loop()
         try:
-            rows = await loop.run_in_executor(_thread, _scores, body)
+            digest, rows = await loop.run_in_executor(_thread, _scores, body)
         except EntailmentUnavailable as exc:
             return problem(503, "server_error", exc.message)
         return JSONResponse(
-            [[{"label": label, "score": p} for label, p in row.items()] for row in rows]
+            [
+                [{"label": label, "score": p} for label, p in row.items()]
+                for row in rows
+            ],
+            headers={DIGEST_HEADER: digest},
         )
 
     return Route("/predict", predict, methods=["POST"])
 
 
-def _scores(body: PredictRequest) -> list[dict[str, float]]:
-    return load_entailment().scores(body.inputs)
+def _scores(body: PredictRequest) -> tuple[str, list[dict[str, float]]]:
+    model = load_entailment()
+    return model.digest, model.scores(body.inputs)

@@ -17,8 +17,12 @@ Reply = Callable[[Mapping[str, Any], Mapping[str, str]], object]
 
 
 @contextmanager
-def serving(path: str, reply: Reply) -> Iterator[str]:
-    """Yield the address of a server that answers ``reply`` at ``path``, else 404."""
+def serving(path: str, reply: Reply, **told: str) -> Iterator[str]:
+    """Yield the address of a server that answers ``reply`` at ``path``, else 404.
+
+    Args:
+        told: headers of its replies.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -26,6 +30,8 @@ def serving(path: str, reply: Reply) -> Iterator[str]:
             content = json.dumps(reply(body, dict(self.headers))).encode()
             self.send_response(200 if self.path == path else 404)
             self.send_header("Content-Length", str(len(content)))
+            for name, value in told.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from starlette.applications import Starlette
 
 from generation import entailment
 from generation.entailment import (
+    DIGEST_HEADER,
     CrossEncoderEntailment,
     Entailment,
     EntailmentUnavailable,
@@ -49,7 +51,7 @@ def judged(body: Mapping[str, Any], headers: Mapping[str, str]) -> object:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with serving("/predict", judged) as address:
+    with serving("/predict", judged, **{DIGEST_HEADER: "0" * 64}) as address:
         yield address
 
 
@@ -84,6 +86,7 @@ def test_odds_of_each_pair_from_0_to_1(judge: Entailment) -> None:
         assert 0 <= one.contradicted <= 1
         assert sum(one) <= 1 + 1e-5
     assert judge.name
+    assert len(judge.digest) == 64
 
 
 def test_nothing_gives_no_odds(judge: Entailment) -> None:
@@ -125,6 +128,8 @@ def test_a_folder_is_loaded_by_its_path(tiny_model: Path) -> None:
         loaded = entailment.get_entailment()
     assert isinstance(loaded, CrossEncoderEntailment)
     assert loaded.name == "tiny"
+    weights = (tiny_model / "model.safetensors").read_bytes()
+    assert loaded.digest == hashlib.sha256(weights).hexdigest()
     entailment._load.cache_clear()
 
 
@@ -181,5 +186,6 @@ async def test_the_model_server_answers_by_that_protocol(
             judged = await client.post("/predict", json=body)
             refused = await client.post("/predict", json={"inputs": ["one", "two"]})
     assert (off.status_code, refused.status_code) == (404, 422)
+    assert judged.headers[DIGEST_HEADER] == _Scored.digest
     rows = [{one["label"]: one["score"] for one in row} for row in judged.json()]
     assert [odds_of(row) for row in rows] == WordsEntailment().judge(PAIRS)

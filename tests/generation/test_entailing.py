@@ -34,6 +34,7 @@ class Told:
     """A model that finds one text to say, or to deny, whatever it is asked about."""
 
     name = "told"
+    digest = "d" * 64
 
     def __init__(self, beginning: str, odds: Odds) -> None:
         self.beginning, self.odds = beginning, odds
@@ -184,7 +185,7 @@ async def test_an_answer_is_held_to_its_sources_and_its_receipt_names_the_model(
 ):
     made = await answered(says("Prior to lifting"))
     assert [item.verdict for item in made.citations] == ["supported"]
-    assert made.end.receipt["entailment"] == "told"
+    assert made.end.receipt["entailment"] == {"name": "told", "digest": "d" * 64}
 
 
 async def test_without_it_words_decide_and_the_answer_is_there(

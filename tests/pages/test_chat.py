@@ -294,6 +294,20 @@ def _queries(client: Client) -> int:
     return len(seen)
 
 
+def test_the_receipt_names_what_wrote_and_what_checked(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    scene.answer.receipt = {
+        "model": {"quantization": "Q4_K_M"},
+        "entailment": {"name": "small-nli", "digest": "e" * 64},
+    }
+    scene.answer.save()
+    html = client_of(factories.alice()).get(f"/answers/{scene.answer.pk}/")
+    told = html.content.decode().split("How was this answered?")[1]
+    assert "<dd>Q4_K_M</dd>" in told
+    assert f'small-nli <code title="SHA-256 {"e" * 64}">' in told
+
+
 def test_sources_that_disagree_are_shown_with_both_statements(
     scene: Scene, client_of: ClientOf
 ) -> None:
