@@ -12,6 +12,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rag_site.settings")
     # As an exception, so that what was started here is stopped again.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    from django.core.exceptions import ImproperlyConfigured
+
     from rag_site.embedded import ServiceFailed
     from rag_site.local_run import prepared
 
@@ -20,7 +22,7 @@ def main() -> None:
             from django.core.management import execute_from_command_line
 
             execute_from_command_line(sys.argv)
-    except ServiceFailed as exc:
+    except (ImproperlyConfigured, ServiceFailed) as exc:
         sys.exit(str(exc))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)

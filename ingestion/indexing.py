@@ -20,6 +20,7 @@ from django.db import connection
 
 from ingestion.errors import IndexFailed, SpaceBusy
 from ingestion.models import EmbeddingSpace
+from rag_site.own_connection import own_connection
 
 #: Told the phase in Postgres' words, and the share of it that is done, 0 to 1.
 Progress = Callable[[str, float], None]
@@ -198,7 +199,7 @@ def only_one(key: int) -> Iterator[psycopg.Connection[Any] | None]:
 
     The lock ends with its connection, also after SIGKILL.
     """
-    with contextlib.closing(connect()) as link:
+    with contextlib.closing(own_connection()) as link:
         row = link.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
         try:
             yield link if row and row[0] else None
@@ -206,21 +207,6 @@ def only_one(key: int) -> Iterator[psycopg.Connection[Any] | None]:
             # The server ends a closed connection a little later.
             with contextlib.suppress(psycopg.Error):
                 link.execute("SELECT pg_advisory_unlock_all()")
-
-
-def connect() -> psycopg.Connection[Any]:
-    """Connect apart from Django's: no pool, no transaction, no limit of time."""
-    wanted = connection.get_connection_params()
-    return psycopg.connect(
-        dbname=wanted.get("dbname"),
-        user=wanted.get("user"),
-        password=wanted.get("password"),
-        host=wanted.get("host"),
-        port=wanted.get("port"),
-        connect_timeout=5,
-        options="-c statement_timeout=0",
-        autocommit=True,
-    )
 
 
 def _set_budget(link: psycopg.Connection[Any], config: IndexConfig) -> None:
@@ -281,7 +267,10 @@ def _watched(space: EmbeddingSpace, progress: Progress | None) -> Iterator[None]
 
 
 def _watch(space: EmbeddingSpace, progress: Progress, ended: threading.Event) -> None:
-    with contextlib.suppress(psycopg.Error), contextlib.closing(connect()) as link:
+    with (
+        contextlib.suppress(psycopg.Error),
+        contextlib.closing(own_connection()) as link,
+    ):
         while not ended.wait(_POLL_S):
             found = _progress(link.cursor(), space)
             if found:

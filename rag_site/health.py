@@ -12,16 +12,19 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import psycopg
 import redis
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from rag_site.own_connection import own_connection
 
 logger = logging.getLogger(__name__)
 
@@ -133,19 +136,9 @@ def _database() -> Part:
     )
 
 
-def _connect() -> psycopg.Connection[tuple[object, ...]]:
+def _connect() -> psycopg.Connection[Any]:
     """Open a connection of its own: the pool may be what is exhausted."""
-    wanted = connection.get_connection_params()
-    return psycopg.connect(
-        dbname=wanted.get("dbname"),
-        user=wanted.get("user"),
-        password=wanted.get("password"),
-        host=wanted.get("host"),
-        port=wanted.get("port"),
-        connect_timeout=2,
-        options="-c statement_timeout=1s",
-        autocommit=True,
-    )
+    return own_connection(connect_s=2, statement_s=1)
 
 
 def _redis() -> Part:

@@ -22,6 +22,7 @@ from django.db import connections
 from psycopg import sql
 
 from rag_site.errors import Unavailable
+from rag_site.own_connection import own_connection
 
 PREFIX = "plumbline_scratch_"
 MAINTENANCE_DATABASE = "postgres"
@@ -82,16 +83,7 @@ def _connect() -> psycopg.Connection[Any]:
 
     Advisory locks are seen within one database only.
     """
-    config = connections["default"].settings_dict
-    return psycopg.connect(
-        dbname=MAINTENANCE_DATABASE,
-        user=config["USER"] or None,
-        password=config["PASSWORD"] or None,
-        host=config["HOST"] or None,
-        port=config["PORT"] or None,
-        connect_timeout=5,
-        autocommit=True,
-    )
+    return own_connection(database=MAINTENANCE_DATABASE)
 
 
 def _lock(server: psycopg.Connection[Any], name: str) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
-from psycopg.conninfo import conninfo_to_dict
 
+from rag_site.databases import database_of
 from rag_site.env import (
     env_bool,
     env_float,
@@ -152,31 +152,17 @@ DATABASE_REPLICA_URL = env_str("DATABASE_REPLICA_URL")
 REPLICA_MAX_LAG_S = env_int("PLUMBLINE_REPLICA_MAX_LAG_S", 5, minimum=1)
 
 
-def _database(url: str) -> dict[str, Any]:
-    dsn = conninfo_to_dict(url) if url else {}
-    pool = {"min_size": 2, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": dsn.get("dbname", "plumbline"),
-        "USER": dsn.get("user", ""),
-        "PASSWORD": dsn.get("password", ""),
-        "HOST": dsn.get("host", ""),
-        "PORT": str(dsn.get("port", "")),
-        # Persistent connections leak under ASGI (Django ticket 33497).
-        "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            "options": "-c statement_timeout=30s "
-            "-c idle_in_transaction_session_timeout=30s",
-            **({"pool": pool} if DATABASE_POOL else {"connect_timeout": 5}),
-        },
-    }
-
-
-DATABASES: dict[str, dict[str, Any]] = {"default": _database(DATABASE_URL)}
+_POOL_SIZE = DATABASE_POOL_SIZE if DATABASE_POOL else 0
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": database_of(DATABASE_URL, setting="DATABASE_URL", pool_size=_POOL_SIZE)
+}
 if DATABASE_REPLICA_URL:
     DATABASES["replica"] = {
-        **_database(DATABASE_REPLICA_URL),
+        **database_of(
+            DATABASE_REPLICA_URL,
+            setting="DATABASE_REPLICA_URL",
+            pool_size=_POOL_SIZE,
+        ),
         "TEST": {"MIRROR": "default"},
     }
 DATABASE_ROUTERS = ["retrieval.replica.ReplicaRouter"]

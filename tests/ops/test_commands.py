@@ -5,10 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -54,6 +58,22 @@ def test_bad_arguments_end_with_status_2(arguments: list[str]) -> None:
     with pytest.raises(CommandError) as raised:
         call_command("models", *arguments)
     assert raised.value.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PLUMBLINE_CONTEXT_TOKENS", "many"), ("DATABASE_URL", "pg:/anna:s3cret@x")],
+)
+def test_a_wrong_setting_is_told_in_one_line(name: str, value: str) -> None:
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "check"]
+    environment = {**os.environ, name: value}
+    ended = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(name)
+    assert ended.stderr.count("\n") == 1
+    assert "s3cret" not in ended.stderr
 
 
 def gguf_bytes(version: int = 3) -> bytes:
