@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import httpx
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from ingestion.errors import EmbedderUnavailable
-from ingestion.precision import Encode, Precision, chosen, decide, warn_if_emulated
+from ingestion.precision import Choice, Encode, Precision, decide, warn_if_emulated
 from rag_site import model_server
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def http_embedder(url: str, key: str, name: str | None = None) -> HttpEmbedder:
 
 @lru_cache(maxsize=2)
 def _load(name: str) -> SentenceTransformerEmbedder:
-    choice = chosen(settings.EMBEDDING_PRECISION)
+    choice = cast("Choice", settings.EMBEDDING_PRECISION)
     if choice != "auto":
         warn_if_emulated(choice)
         return load_in(choice, name)

@@ -18,11 +18,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal
 
 import numpy as np
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
@@ -66,16 +65,6 @@ class Verdict:
     precision: Precision
     speedup: float
     cosine: float
-
-
-def chosen(raw: str) -> Choice:
-    """Check the setting. Raises ImproperlyConfigured."""
-    if raw not in get_args(Choice):
-        raise ImproperlyConfigured(
-            f"PLUMBLINE_EMBEDDING_PRECISION={raw!r}: use one of "
-            f"{', '.join(get_args(Choice))}."
-        )
-    return cast("Choice", raw)
 
 
 def computes_bfloat16() -> bool:

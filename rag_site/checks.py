@@ -46,26 +46,51 @@ def check_folders(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
 @register(Tags.files)
 def check_weights(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
     from rag_site.errors import RagError
-    from rag_site.weights import path_of, weights_named
+    from rag_site.weights import UnknownWeights, path_of, weights_named
 
     needed = [(settings.EMBEDDER, "rag.W001")]
     if not settings.MODEL_SERVER_URL:
         needed.append((settings.MODEL, "rag.W002"))
     found: list[CheckMessage] = []
     for name, code in needed:
-        action = "fetch"
         try:
             entry = weights_named(name)
-            action = "derive" if entry.derived_from else action
-            is_here, words = path_of(entry).exists(), "is not here"
-        except RagError as exc:
+        except UnknownWeights as exc:
+            found.append(checks.Warning(exc.message, id=code))
+            continue
+        try:
+            is_here, words = path_of(entry).exists(), "is not here."
+        except RagError as exc:  # of one whose digest nobody knows yet
             is_here, words = False, f"cannot be used: {exc.message}"
         if not is_here:
+            action = "derive" if entry.derived_from else "fetch"
             hint = f"Run `manage.py models {action} {name}`."
             found.append(
-                checks.Warning(f"The model {name} {words}.", hint=hint, id=code)
+                checks.Warning(f"The model {name} {words}", hint=hint, id=code)
             )
     return found
+
+
+@register(Tags.files)
+def check_second_models(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
+    """Warn of a reranker or an entailment model that the site would do without."""
+    from rag_site.weights import CATALOGUE
+
+    folders = {
+        "PLUMBLINE_RERANKER": ""
+        if settings.RERANKER in CATALOGUE
+        else settings.RERANKER,
+        "PLUMBLINE_ENTAILMENT": settings.ENTAILMENT,
+    }
+    return [
+        checks.Warning(
+            f"{name}={folder} is no folder that holds model.safetensors.",
+            hint="The site works without it. Put the model there, or unset the name.",
+            id="rag.W005",
+        )
+        for name, folder in folders.items()
+        if folder and not (Path(folder).expanduser() / "model.safetensors").is_file()
+    ]
 
 
 @register(Tags.files)

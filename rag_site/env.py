@@ -8,7 +8,10 @@ the first reader.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -20,7 +23,46 @@ MIN_SECRET_CHARS = 32
 
 
 def env_str(name: str, default: str = "") -> str:
-    return os.environ.get(name, default).strip()
+    return os.environ.get(name, "").strip() or default
+
+
+def env_choice(name: str, default: str, allowed: Collection[str]) -> str:
+    value = env_str(name, default)
+    if value not in allowed:
+        raise ImproperlyConfigured(
+            f"{name}={value!r}: use one of {', '.join(sorted(allowed))}."
+        )
+    return value
+
+
+def env_url(name: str, *schemes: str) -> str:
+    """Return an address of one of ``schemes``, or "" where none is set."""
+    value = env_str(name)
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        is_one = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of its port, or brackets that do not close
+        is_one = False
+    if not is_one:
+        # Not repeated here: it may hold a password.
+        begins = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise ImproperlyConfigured(
+            f"{name} is no address: use {begins} and a host, as in {begins.split()[0]}"
+            "localhost:1234."
+        )
+    return value
+
+
+def env_time_zone(name: str, default: str) -> str:
+    value = env_str(name, default)
+    try:
+        return ZoneInfo(value).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise ImproperlyConfigured(
+            f"{name}={value!r}: use a name such as UTC or Europe/Berlin."
+        ) from exc
 
 
 def env_bool(name: str, default: bool) -> bool:

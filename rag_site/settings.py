@@ -15,12 +15,15 @@ from csp.constants import NONE, SELF
 from rag_site.databases import database_of
 from rag_site.env import (
     env_bool,
+    env_choice,
     env_float,
     env_int,
     env_list,
     env_path,
     env_secret,
     env_str,
+    env_time_zone,
+    env_url,
 )
 from rag_site.logs import logging_config
 
@@ -107,7 +110,7 @@ AUTHENTICATION_BACKENDS = ["rag_site.sign_in.LimitedBackend"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
 USE_TZ = True
-TIME_ZONE = env_str("PLUMBLINE_TIME_ZONE", "UTC")
+TIME_ZONE = env_time_zone("PLUMBLINE_TIME_ZONE", "UTC")
 LOGIN_URL = "/sign-in"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/sign-in"
@@ -138,7 +141,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # postgresql://user:password@host:port/name. Unset: an embedded server.
 DATABASE_URL = env_str("DATABASE_URL")
 # redis://:password@host:port/0. Unset: an embedded Valkey.
-REDIS_URL = env_str("REDIS_URL")
+REDIS_URL = env_url("REDIS_URL", "redis", "rediss")
 # Connections of the web process's pool; other processes open their own.
 DATABASE_POOL_SIZE = env_int("PLUMBLINE_DATABASE_POOL_SIZE", 10, minimum=2)
 # True in the web process only: a pool survives neither a fork nor a thread pool
@@ -239,7 +242,9 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 EMBEDDER = env_str("PLUMBLINE_EMBEDDER", "all-minilm-l6-v2")
 # auto, float32 or bfloat16. auto: bfloat16 where a short measurement on this
 # machine finds it faster and true to float32 (kept in precision.json).
-EMBEDDING_PRECISION = env_str("PLUMBLINE_EMBEDDING_PRECISION", "auto")
+EMBEDDING_PRECISION = env_choice(
+    "PLUMBLINE_EMBEDDING_PRECISION", "auto", ("auto", "float32", "bfloat16")
+)
 # Texts in one batch; small batches of similar length are fastest on a CPU.
 EMBEDDING_BATCH = env_int("PLUMBLINE_EMBEDDING_BATCH", 8, minimum=1)
 # Threads of torch in a worker; 0: half of the cores, at least 1.
@@ -349,7 +354,7 @@ NEIGHBOURS = env_bool("PLUMBLINE_NEIGHBOURS", False)
 # Name in the weights catalogue of the GGUF model that answers.
 MODEL = env_str("PLUMBLINE_MODEL", "qwen2.5-coder-1.5b-instruct-q4_k_m")
 # Address of an OpenAI-compatible server; `make run` starts its own.
-MODEL_SERVER_URL = env_str("PLUMBLINE_MODEL_SERVER_URL")
+MODEL_SERVER_URL = env_url("PLUMBLINE_MODEL_SERVER_URL", "http", "https")
 # Bearer token for that server.
 MODEL_SERVER_KEY = env_str("PLUMBLINE_MODEL_SERVER_KEY")
 # Context of one request in tokens: prompt and answer together.
@@ -383,4 +388,5 @@ ANSWER_WALL_S = env_int("PLUMBLINE_ANSWER_WALL_S", 300, minimum=10)
 
 # --- Logs ------------------------------------------------------------------
 
-LOGGING = logging_config(env_str("PLUMBLINE_LOG_LEVEL", "INFO"))
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOGGING = logging_config(env_choice("PLUMBLINE_LOG_LEVEL", "INFO", _LEVELS))

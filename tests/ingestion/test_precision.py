@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from numpy.typing import NDArray
 
 from ingestion import precision
-from ingestion.precision import MIN_COSINE, chosen, compare, decide
+from ingestion.precision import MIN_COSINE, compare, decide
 from tests.fakes import HashEmbedder
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -118,9 +117,3 @@ def test_an_emulated_precision_is_not_taken_silently(cpu, caplog):
     cpu.write_text("flags\t\t: fpu avx2\n")
     precision.warn_if_emulated("bfloat16")
     assert "slower than float32" in caplog.text
-
-
-def test_an_unknown_precision_is_named():
-    assert chosen("auto") == "auto"
-    with pytest.raises(ImproperlyConfigured, match="float16"):
-        chosen("float16")

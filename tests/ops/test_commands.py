@@ -17,6 +17,7 @@ from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.utils import timezone
+from pytest_django import Settings
 
 from rag_site import checks, first_admin
 from rag_site.gguf import NotGguf, read_header
@@ -62,7 +63,13 @@ def test_bad_arguments_end_with_status_2(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PLUMBLINE_CONTEXT_TOKENS", "many"), ("DATABASE_URL", "pg:/anna:s3cret@x")],
+    [
+        ("PLUMBLINE_CONTEXT_TOKENS", "many"),
+        ("PLUMBLINE_TIME_ZONE", "Mars"),
+        ("PLUMBLINE_LOG_LEVEL", "loud"),
+        ("DATABASE_URL", "pg:/anna:s3cret@x"),
+        ("REDIS_URL", "localhost:6379"),
+    ],
 )
 def test_a_wrong_setting_is_told_in_one_line(name: str, value: str) -> None:
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "check"]
@@ -193,6 +200,25 @@ def test_missing_models_are_warned_of(
     found = {message.id: message.hint for message in checks.check_weights(None)}
     assert "rag.W001" in found
     assert "models fetch" in str(found["rag.W001"])
+
+
+def test_a_name_of_no_model_is_told_without_a_command_that_fails(
+    settings: Settings,
+) -> None:
+    settings.EMBEDDER = "nosuch"
+    (found,) = (one for one in checks.check_weights(None) if one.id == "rag.W001")
+    assert "'nosuch'. Known are: " in found.msg
+    assert found.hint is None
+
+
+def test_a_second_model_that_is_away_is_warned_of(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.RERANKER, settings.ENTAILMENT = "", str(tmp_path)
+    (found,) = checks.check_second_models(None)
+    assert found.msg.startswith(f"PLUMBLINE_ENTAILMENT={tmp_path} is no folder")
+    (tmp_path / "model.safetensors").touch()
+    assert checks.check_second_models(None) == []
 
 
 @pytest.mark.django_db
