@@ -1,9 +1,9 @@
 """Which sentences of the passages found are worth their tokens. Pure.
 
 A small model on a CPU reads a few dozen tokens a second, and is led astray by what
-it need not have read. The best passage is kept whole, so that what "it" and "he"
-mean stays clear; of each other one the run of sentences that speaks of the question
-remains, while there is room.
+it need not have read. The best passage is kept whole where it fits, so that what "it"
+and "he" mean stays clear; of each other one, and of a best one that is too long, the run
+of sentences that speaks of the question remains, while there is room.
 """
 
 from __future__ import annotations
@@ -46,16 +46,18 @@ def trim(question: str, hits: Sequence[Hit], *, tokens: int) -> list[Hit]:
     a table is taken whole or not at all. Spans stay spans of the version's text.
     """
     parts = [list(_parts(index, hit)) for index, hit in enumerate(hits)]
+    # The first passage leaves room for another, however long it is.
+    aside = (1 - _FIRST) * tokens if len(hits) > 1 else 0.0
+    is_whole = bool(hits) and hits[0].token_count <= tokens - aside
     terms = question_terms(question)
     # In another language, or in other words, a passage may hold none of them.
     speaking = {p.hit for some in parts for p in some if terms & p.terms}
     chosen: dict[int, tuple[int, int]] = {}
     room = float(tokens)
-    for part in _by_use(question, hits, parts):
+    for part in _by_use(question, hits, parts, is_whole=is_whole):
         known = chosen.get(part.hit)
         # A sentence that says nothing of the question is read beside one that does.
-        # The first passage leaves room for another, however long it is.
-        floor = (1 - _FIRST) * tokens if part.hit == 0 and len(hits) > 1 else 0.0
+        floor = 0.0 if part.hit else aside
         is_aside = part.hit in speaking and not terms & part.terms
         if part.hit and not known and is_aside:
             continue
@@ -71,13 +73,21 @@ def trim(question: str, hits: Sequence[Hit], *, tokens: int) -> list[Hit]:
 
 
 def _by_use(
-    question: str, hits: Sequence[Hit], parts: Sequence[Sequence[Part]]
+    question: str,
+    hits: Sequence[Hit],
+    parts: Sequence[Sequence[Part]],
+    *,
+    is_whole: bool,
 ) -> list[Part]:
-    """Return the parts of all passages, those of the first first, then the best."""
+    """Return the parts of the first passage, then of all others, the best first.
+
+    Args:
+        is_whole: the first is read whole, in its own order.
+    """
     terms = question_terms(question)
     weights = _weights(terms, [part for some in parts for part in some])
     best = hits[0].score if hits else 0.0
-    scored: list[tuple[float, Part]] = []
+    scored: list[tuple[bool, float, Part]] = []
     for hit, some in zip(hits, parts, strict=True):
         heading = claim_of(hit.heading).terms
         for at, part in enumerate(some):
@@ -87,9 +97,11 @@ def _by_use(
                 + _OWN * _share(terms & part.terms, weights)
                 + _NEAR * _share(terms & near, weights)
             )
-            scored.append((math.inf if part.hit == 0 else score, part))
+            is_first = part.hit == 0
+            scored.append((is_first, 0.0 if is_first and is_whole else score, part))
     # Stable: equal ones stay in the order of reading.
-    return [part for _, part in sorted(scored, key=lambda pair: -pair[0])]
+    scored.sort(key=lambda one: one[:2], reverse=True)
+    return [part for *_, part in scored]
 
 
 def _weights(terms: frozenset[str], parts: Sequence[Part]) -> dict[str, float]:

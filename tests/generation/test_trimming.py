@@ -42,6 +42,16 @@ def test_the_best_passage_is_whole_and_of_others_what_speaks_of_it_stays() -> No
     assert other[kept[1].start : kept[1].end] == kept[1].text
 
 
+def test_of_a_best_passage_that_is_too_long_what_speaks_of_the_question_stays() -> None:
+    long = "Cats sleep all day. " * 20 + OIL + "Dogs bark at night. " * 20
+    question = "How much oil does the pump hold?"
+    for others in ([], [hit(OIL, 0.9)]):
+        first, *_ = trim(question, [hit(long, 1.0), *others], tokens=60)
+        assert "It holds 40 litres of oil." in first.text
+        assert "The pump is blue." in first.text
+        assert first.token_count <= 60
+
+
 def test_a_table_is_taken_whole_or_not_at_all() -> None:
     table = "| part | oil |\n| pump | 40 |\n| valve | 2 |"
     text = f"Cats sleep.\n\n{table}\n\nDogs bark."
