@@ -200,7 +200,7 @@ def _denies_nothing(claim: Claim, held: Claim, asked: Claim, *, is_short: bool) 
     if claim.denied and not asked.is_negated and not claim.denied & held.denied:
         return False
     affirmed = claim.terms - claim.denied - asked.denied
-    return is_short or not held.denied & affirmed
+    return not held.denied & affirmed
 
 
 def _is_near(asked: Claim, part: Part, passage: Passage) -> bool:

@@ -34,7 +34,7 @@ MAX_QUESTIONS = 2_000
 _COMMENTS = 5
 _REASONS = dict(FeedbackForm.REASONS)
 _COLUMNS = (
-    *("id", "question", "standalone_question", "is_refused", "outcome", "missing"),
+    *("id", "question", "is_refused", "outcome", "missing"),
     *("created_at", "conversation__user", "conversation__user__username"),
     *("feedback__rating", "feedback__reason", "feedback__comment"),
     "feedback__created_at",
@@ -133,9 +133,12 @@ def _rows(collection: Collection) -> list[dict[str, Any]]:
 
 
 def _words(row: dict[str, Any]) -> str:
-    """Return the question as it stands alone, without filters."""
-    standalone: str = row["standalone_question"]
-    return standalone or parse(row["question"])[0]
+    """Return the question as it was asked, without filters.
+
+    Standing alone it may hold words of the answer before it, which may rest on a
+    collection that its curators may not read.
+    """
+    return parse(row["question"])[0]
 
 
 def _group(

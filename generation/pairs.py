@@ -86,7 +86,8 @@ def _masked(sources: Sequence[SourceRef], masks: frozenset[Kind]) -> list[Source
 
 
 def _pair(answer: Answer, sources: Sequence[SourceRef]) -> dict[str, Any]:
-    question = answer.standalone_question or parse(answer.question)[0]
+    # Standing alone it may hold words of an answer from another collection.
+    question = parse(answer.question)[0]
     sent = prompting.messages_of(question, sources)
     messages = [{"role": m.role, "content": m.content} for m in sent]
     messages.append({"role": "assistant", "content": answer.text})

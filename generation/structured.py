@@ -41,7 +41,10 @@ class Leaf:
 def checked_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``schema`` if answers can be held to it. Raises SchemaInvalid."""
     try:
-        size = len(json.dumps(schema, allow_nan=False).encode())
+        text = json.dumps(schema, allow_nan=False, ensure_ascii=False)
+        if "\\u0000" in text:
+            raise SchemaInvalid("The schema holds the character NUL. Leave it out.")
+        size = len(text.encode())
         if size > MAX_SCHEMA_BYTES:
             raise SchemaInvalid(
                 f"The schema has {size:,} bytes; the limit is {MAX_SCHEMA_BYTES:,}. "

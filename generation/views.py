@@ -238,7 +238,8 @@ def _deleted(asker: Asker, pk: str) -> UUID | None:
 
 
 def _chats_context(request: HttpRequest, asker: Asker) -> dict[str, Any]:
-    query = request.GET.get("q", "").strip()[:200]
+    # Postgres holds no NUL.
+    query = request.GET.get("q", "").replace("\x00", "").strip()[:200]
     rows = conversations_of(asker, query)[:SIDEBAR_CHATS]
     return {"days": by_day(rows), "query": query}
 

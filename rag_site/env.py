@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -114,6 +115,20 @@ def env_path(name: str, default: Path) -> Path:
 def env_list(name: str, default: list[str]) -> list[str]:
     raw = env_str(name)
     return [item.strip() for item in raw.split(",") if item.strip()] if raw else default
+
+
+def env_networks(name: str) -> list[str]:
+    """Return addresses and networks, separated by commas."""
+    found = env_list(name, [])
+    for item in found:
+        try:
+            ip_network(item, strict=False)
+        except ValueError as exc:
+            raise ImproperlyConfigured(
+                f"{name}: {item!r} is no address or network, such as 172.18.0.0/16; "
+                "names of hosts are not looked up."
+            ) from exc
+    return found
 
 
 def env_secret(name: str) -> str:

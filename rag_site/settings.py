@@ -19,6 +19,7 @@ from rag_site.env import (
     env_float,
     env_int,
     env_list,
+    env_networks,
     env_path,
     env_secret,
     env_str,
@@ -212,7 +213,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 # Addresses of proxies whose X-Forwarded-For is believed, separated by commas.
-TRUSTED_PROXIES = env_list("PLUMBLINE_TRUSTED_PROXIES", [])
+TRUSTED_PROXIES = env_networks("PLUMBLINE_TRUSTED_PROXIES")
 # Largest uploaded file, in MB.
 MAX_UPLOAD_MB = env_int("PLUMBLINE_MAX_UPLOAD_MB", 100, minimum=1)
 # Largest body of any request that uploads nothing, in kB.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-_ENV_CALL = re.compile(r"env_(?:str|bool|int|float|path|list|secret)\(\s*\"([A-Z_]+)\"")
+_ENV_CALL = re.compile(r"env_[a-z_]+\(\s*\"([A-Z_]+)\"")
 
 
 def _variables() -> set[str]:

@@ -123,7 +123,10 @@ class _Compiler:
         if not isinstance(properties, Mapping) or len(properties) > MAX_ITEMS:
             raise SchemaUnsupported(path, "properties must be an object of at most 32")
         required = words.get("required", [])
-        if not isinstance(required, list) or not set(required) <= properties.keys():
+        # A list or an object among them could not be looked up.
+        if not isinstance(required, list) or not all(
+            isinstance(name, str) and name in properties for name in required
+        ):
             raise SchemaUnsupported(path, "required must name properties")
         pairs = [
             (

@@ -62,6 +62,28 @@ def test_a_question_in_capitals_has_no_names_of_them(question: str) -> None:
     assert not {"who.", "it.", "may."} & question_terms(question)
 
 
+@pytest.mark.parametrize(
+    ("question", "answer", "source"),
+    [
+        (
+            "Are dogs allowed in the office?",
+            "Yes, dogs are allowed in the office [1].",
+            "Dogs are not allowed in the office.",
+        ),
+        (
+            "What does the warranty cover?",
+            "The warranty covers water damage [1].",
+            "The warranty does not cover water damage.",
+        ),
+    ],
+)
+def test_what_its_source_denies_is_not_supported(
+    question: str, answer: str, source: str
+) -> None:
+    (found,) = check(answer, {1: source}, question=question).cited
+    assert found.verdict != "supported"
+
+
 def test_a_missing_mark_is_added_where_one_source_clearly_holds_it() -> None:
     checked = check(
         "The pump holds 40 litres of oil. Cheese is yellow.", SOURCES, question=""

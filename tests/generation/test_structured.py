@@ -90,6 +90,19 @@ def test_what_is_not_json_is_no_form(text: str) -> None:
     assert read_form(text, PUMP)[1] == "it is not JSON"
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"required": [["litres"]]},
+        {"description": "a\x00b"},
+        {"description": "\ud800"},
+    ],
+)
+def test_what_cannot_be_stored_or_read_is_refused(odd: dict[str, Any]) -> None:
+    with pytest.raises(SchemaInvalid):
+        checked_schema({**PUMP, **odd})
+
+
 def test_a_form_is_validated_against_the_whole_schema() -> None:
     good = '{"litres": 40, "fluid": "oil", "risk": "low"}'
     assert read_form(good, PUMP) == (json.loads(good), "")

@@ -11,6 +11,7 @@ from rag_site.env import (
     env_float,
     env_int,
     env_list,
+    env_networks,
     env_time_zone,
     env_url,
 )
@@ -84,6 +85,14 @@ def test_what_cannot_be_chosen_is_told_with_what_can(
         ImproperlyConfigured, match=r"'float16': use one of auto, off\."
     ):
         env_choice(NAME, "auto", ("off", "auto"))
+
+
+def test_a_host_name_is_no_trusted_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, "10.0.0.7, 172.18.0.1/16, ::1")
+    assert env_networks(NAME) == ["10.0.0.7", "172.18.0.1/16", "::1"]
+    monkeypatch.setenv(NAME, "10.0.0.7, nginx")
+    with pytest.raises(ImproperlyConfigured, match=f"{NAME}: 'nginx' is no address"):
+        env_networks(NAME)
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "1e3", "99"])

@@ -254,6 +254,7 @@ def test_chats_are_renamed_deleted_and_brought_back(
     client, pk = client_of(factories.alice()), scene.conversation.pk
     client.post(f"/c/{pk}/rename", {"title": "Pumps"})
     assert "Pumps" in client.get("/chats?q=pumps").content.decode()
+    assert "Pumps" in client.get("/chats?q=pu%00mps").content.decode()
     assert client.post(f"/c/{pk}/rename", {"title": " "}).status_code == 422
     response = client.post(f"/c/{pk}/delete")
     assert response["Location"] == f"/?deleted={pk}"
