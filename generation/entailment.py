@@ -19,14 +19,13 @@ from django.conf import settings
 from rag_site import model_server
 from rag_site.errors import Unavailable
 from rag_site.weights_sources import sha256_of
-from retrieval.cross_encoders import load_cross_encoder
+from retrieval.cross_encoders import WEIGHTS_FILE, holds_weights, load_cross_encoder
 
-# Tens of pairs of one answer; a server that needs longer is not answering.
 # Of a reply of the model server: the SHA-256 of the weights that judged.
 DIGEST_HEADER = "X-Plumbline-Model-Digest"
+# Tens of pairs of one answer; a server that needs longer is not answering.
 _HTTP_TIMEOUT = httpx.Timeout(30.0, connect=3.0)
 _loading = threading.Lock()
-WEIGHTS_FILE = "model.safetensors"
 
 
 class EntailmentUnavailable(Unavailable):
@@ -175,7 +174,7 @@ def http_entailment(url: str, key: str) -> HttpEntailment:
 @lru_cache(maxsize=1)
 def _load(chosen: str) -> CrossEncoderEntailment:
     folder = Path(chosen).expanduser()
-    if not (folder / WEIGHTS_FILE).is_file():
+    if not holds_weights(folder):
         raise EntailmentUnavailable(
             f"PLUMBLINE_ENTAILMENT={chosen} is no folder that holds {WEIGHTS_FILE}."
         )

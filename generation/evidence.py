@@ -145,27 +145,22 @@ def _closest(
 def _is_exact(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bool:
     said = claim.terms - asked.terms or claim.terms
     is_short = bool(asked.terms) and len(said) <= SHORT_CLAIM_TERMS
-    return agrees(claim, part, passage, asked, is_short=is_short) and (
+    return agrees(claim, part, passage, asked) and (
         not is_short or _is_near(asked, part, passage)
     )
 
 
-def agrees(
-    claim: Claim, part: Part, passage: Passage, asked: Claim, *, is_short: bool = False
-) -> bool:
+def agrees(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bool:
     """Whether numbers, names and negations agree.
 
     A number, or a name that the question did not bring, must be in the words that
     bear the claim; a name may be in the heading, or just before a pronoun.
-
-    Args:
-        is_short: of a few words, which another denial in the passage does not touch.
     """
     held = part.claim
     return (
         claim.numbers - asked.numbers <= held.numbers | passage.heading.numbers
         and _names_agree(claim, part, passage, asked)
-        and _denies_nothing(claim, held, asked, is_short=is_short)
+        and _denies_nothing(claim, held, asked)
     )
 
 
@@ -195,7 +190,7 @@ def _names_agree(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bo
     return bool(stands_for) and held.names <= claim.words | asked.words
 
 
-def _denies_nothing(claim: Claim, held: Claim, asked: Claim, *, is_short: bool) -> bool:
+def _denies_nothing(claim: Claim, held: Claim, asked: Claim) -> bool:
     """Whether neither denies what the other says."""
     if claim.denied and not asked.is_negated and not claim.denied & held.denied:
         return False

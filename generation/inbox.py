@@ -34,7 +34,7 @@ MAX_QUESTIONS = 2_000
 _COMMENTS = 5
 _REASONS = dict(FeedbackForm.REASONS)
 _COLUMNS = (
-    *("id", "question", "is_refused", "outcome", "missing"),
+    *("id", "question", "standalone_question", "is_refused", "outcome", "missing"),
     *("created_at", "conversation__user", "conversation__user__username"),
     *("feedback__rating", "feedback__reason", "feedback__comment"),
     "feedback__created_at",
@@ -78,7 +78,7 @@ def groups_of(
     """
     by_key: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in _rows(collection):
-        by_key[key_of(_words(row))].append(row)
+        by_key[_key(row)].append(row)
     marks = InboxMark.objects.filter(collection=collection)
     done = dict(marks.values_list("key", "done_at"))
     is_staff = _is_staff(asker)
@@ -115,7 +115,7 @@ def _record(action: str, asker: Asker, collection: Collection) -> None:
 
 
 def _check_known(collection: Collection, key: str) -> None:
-    if not any(key_of(_words(row)) == key for row in _rows(collection)):
+    if not any(_key(row) == key for row in _rows(collection)):
         raise NotFound
 
 
@@ -130,6 +130,11 @@ def _rows(collection: Collection) -> list[dict[str, Any]]:
         conversation__deleted_at__isnull=True,
     )
     return list(rows.order_by("-created_at", "id").values(*_COLUMNS)[:MAX_QUESTIONS])
+
+
+def _key(row: dict[str, Any]) -> str:
+    """Return what questions that ask the same share: a digest of what was searched."""
+    return key_of(row["standalone_question"] or _words(row))
 
 
 def _words(row: dict[str, Any]) -> str:

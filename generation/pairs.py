@@ -49,7 +49,7 @@ def exported(
     masks = masks_of(Collection.objects.filter(pk=collection.pk))
     for answer in _answers(collection)[:limit]:
         sources = _passages(answer, asker, collection)
-        if sources:
+        if sources and not _follows_up(answer):
             yield _pair(answer, _masked(sources, masks))
 
 
@@ -69,6 +69,15 @@ def _answers(collection: Collection) -> QuerySet[Answer]:
     return rows.select_related("approval").order_by("-created_at", "id")
 
 
+def _follows_up(answer: Answer) -> bool:
+    """Whether the question needs the turn before it.
+
+    As asked it cannot be answered from these passages; completed it may hold words of
+    an answer from another collection.
+    """
+    return answer.standalone_question not in ("", parse(answer.question)[0])
+
+
 def _passages(answer: Answer, asker: Asker, collection: Collection) -> list[SourceRef]:
     """Return the passages of its prompt; none unless all of them may leave here."""
     sources = [source for source in sources_of(answer, asker) if source.in_prompt]
@@ -86,7 +95,6 @@ def _masked(sources: Sequence[SourceRef], masks: frozenset[Kind]) -> list[Source
 
 
 def _pair(answer: Answer, sources: Sequence[SourceRef]) -> dict[str, Any]:
-    # Standing alone it may hold words of an answer from another collection.
     question = parse(answer.question)[0]
     sent = prompting.messages_of(question, sources)
     messages = [{"role": m.role, "content": m.content} for m in sent]

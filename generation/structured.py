@@ -42,6 +42,7 @@ def checked_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``schema`` if answers can be held to it. Raises SchemaInvalid."""
     try:
         text = json.dumps(schema, allow_nan=False, ensure_ascii=False)
+        # As JSON escapes it; Postgres can hold it in no text.
         if "\\u0000" in text:
             raise SchemaInvalid("The schema holds the character NUL. Leave it out.")
         size = len(text.encode())

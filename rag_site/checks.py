@@ -75,21 +75,21 @@ def check_weights(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
 def check_second_models(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
     """Warn of a reranker or an entailment model that the site would do without."""
     from rag_site.weights import CATALOGUE
+    from retrieval.cross_encoders import WEIGHTS_FILE, holds_weights
 
-    folders = {
-        "PLUMBLINE_RERANKER": ""
-        if settings.RERANKER in CATALOGUE
-        else settings.RERANKER,
+    chosen = {
+        "PLUMBLINE_RERANKER": settings.RERANKER,
         "PLUMBLINE_ENTAILMENT": settings.ENTAILMENT,
     }
     return [
         checks.Warning(
-            f"{name}={folder} is no folder that holds model.safetensors.",
+            f"{name}={folder} is no folder that holds {WEIGHTS_FILE}.",
             hint="The site works without it. Put the model there, or unset the name.",
             id="rag.W005",
         )
-        for name, folder in folders.items()
-        if folder and not (Path(folder).expanduser() / "model.safetensors").is_file()
+        for name, folder in chosen.items()
+        if folder and folder not in CATALOGUE
+        if not holds_weights(Path(folder).expanduser())
     ]
 
 

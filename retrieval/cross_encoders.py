@@ -11,6 +11,13 @@ from rag_site.errors import Unavailable
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
+WEIGHTS_FILE = "model.safetensors"
+
+
+def holds_weights(folder: Path) -> bool:
+    """Whether a model can be in ``folder``; nothing is loaded."""
+    return (folder / WEIGHTS_FILE).is_file()
+
 
 def load_cross_encoder(
     folder: Path, unavailable: type[Unavailable], **options: Any

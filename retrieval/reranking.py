@@ -21,7 +21,7 @@ from django.conf import settings
 
 from rag_site import model_server
 from rag_site.errors import Unavailable
-from retrieval.cross_encoders import load_cross_encoder
+from retrieval.cross_encoders import WEIGHTS_FILE, holds_weights, load_cross_encoder
 from retrieval.fusion import best_first
 from retrieval.types import Hit
 
@@ -156,10 +156,10 @@ def _load(chosen: str) -> CrossEncoderReranker:
     from rag_site.weights import CATALOGUE, locate
 
     folder = locate(chosen) if chosen in CATALOGUE else Path(chosen).expanduser()
-    if not (folder / "model.safetensors").is_file():
+    if not holds_weights(folder):
         raise RerankerUnavailable(
             f"PLUMBLINE_RERANKER={chosen} names neither a model of the catalogue nor "
-            "a folder that holds model.safetensors."
+            f"a folder that holds {WEIGHTS_FILE}."
         )
     return CrossEncoderReranker(folder, name=Path(chosen).name)
 

@@ -123,6 +123,19 @@ def test_helpful_answers_are_pairs_only_if_every_sentence_is_borne(
     assert pair["metadata"]["approved"] == "as helpful"
 
 
+def test_a_question_that_completes_the_turn_before_does_not_leave(
+    collection: Collection,
+) -> None:
+    answer = make_answer(collection)
+    approve(answer, collection)
+    answer.standalone_question = QUESTION
+    answer.save()
+    assert len(exported(collection)) == 1
+    answer.question = "And how many litres does it hold?"
+    answer.save()
+    assert exported(collection) == []
+
+
 def test_a_pair_without_all_its_passages_does_not_leave(
     collection: Collection,
 ) -> None:

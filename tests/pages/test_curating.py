@@ -432,6 +432,21 @@ def test_questions_that_ask_the_same_are_one(
     assert [group.count for group in by_count] == [2, 1]
 
 
+def test_a_question_is_shown_as_it_was_asked_and_grouped_as_it_was_searched(
+    shared: Collection, client_of: ClientOf
+) -> None:
+    for asked in ("Why was she dismissed?", "Why was Ada Holm dismissed?"):
+        completed = "Why was Ada Holm dismissed?"
+        make_answer(charlie(), shared, asked, standalone_question=completed)
+    make_answer(charlie(), shared, "Why did he go?", standalone_question="Why Max?")
+    client = client_of(bob())
+    other, both = groups(client, shared)
+    assert (other.question, other.count, both.count) == ("Why did he go?", 1, 2)
+    assert "Max" not in client.get(reverse("inbox", args=[shared.pk])).content.decode()
+    post(client, "inbox_done", shared.pk, both.key)
+    assert [group.key for group in groups(client, shared)] == [other.key]
+
+
 def test_who_asked_is_for_staff_and_answers_are_for_who_asked(
     shared: Collection, client_of: ClientOf
 ) -> None:
