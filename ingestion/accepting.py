@@ -11,12 +11,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from ingestion import filing, sweeping
 from ingestion.errors import NameTaken
 from ingestion.folders import Place
+from ingestion.locking import locked_collection
 from ingestion.models import Collection, Document, DocumentVersion, Role
 from ingestion.uploads import Inspected, inspect_upload
 from ingestion.visibility import get_collection_for, get_document_for
@@ -118,7 +119,7 @@ def _take_in(asker: Asker, arrival: _Arrival, on_same_name: OnSameName) -> Accep
     collection, found = arrival.collection, arrival.found
     # One upload at a time in a collection, so that the same file sent twice at
     # once is still one document. Readers are not kept waiting.
-    Collection.objects.select_for_update(no_key=True).get(pk=collection.pk)
+    locked_collection(collection.pk)
     filing.lock(found.digest)
     same = _newest_with(collection, versions__digest=found.digest)
     if same is not None and newest_version(same).digest == found.digest:
@@ -196,7 +197,19 @@ def _again(asker: Asker, document: Document) -> Document:
 
 def queue_again(document: Document) -> None:
     """Put the document in the queue with all its tries; a worker on it loses it."""
-    Document.objects.filter(pk=document.pk).update(
+    _queue(Document.objects.filter(pk=document.pk))
+    document.refresh_from_db()
+    sweeping.send_on_commit(document.pk, newest_version(document).size_bytes)
+
+
+def queue_all_again(collection: Collection) -> None:
+    """Put every document of the collection in the queue that it was in last."""
+    _queue(collection.documents.all())
+    sweeping.send_to_all_on_commit()
+
+
+def _queue(documents: QuerySet[Document]) -> None:
+    documents.update(
         state=State.QUEUED,
         attempt=F("attempt") + 1,
         tries=0,
@@ -209,8 +222,6 @@ def queue_again(document: Document) -> None:
         updated_at=Now(),
         queued_at=Now(),
     )
-    document.refresh_from_db()
-    sweeping.send_on_commit(document.pk, newest_version(document).size_bytes)
 
 
 def newest_version(document: Document) -> DocumentVersion:

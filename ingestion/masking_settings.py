@@ -7,10 +7,11 @@ from dataclasses import replace
 from django.db.models import QuerySet
 
 from ingestion import checkpoints
-from ingestion.accepting import queue_again
+from ingestion.accepting import queue_all_again
 from ingestion.masking import USUAL, Kind, Masked, mask, masked
 from ingestion.masking_models import Masking
 from ingestion.models import Collection, Document, DocumentVersion, Role
+from ingestion.storing import forget_text
 from ingestion.types import Block, PageText
 from ingestion.visibility import get_document_for
 from rag_site.asking import Asker
@@ -48,11 +49,20 @@ def _moved(block: Block, result: Masked) -> Block:
 
 
 def read_again(collection: Collection) -> None:
-    """Queue every document: what is kept of it was made under another setting."""
+    """Queue every document: what is kept of it was made under another setting.
+
+    What was kept unmasked goes at once: a document that cannot be read again must
+    not stay searchable as it was. The caller has kept storing away
+    (``locking.wait_for_storing_in``).
+    """
+    # First: a worker that is reading writes nothing more once it lost its document.
+    queue_all_again(collection)
     versions = DocumentVersion.objects.filter(document__collection=collection)
     checkpoints.forget(list(versions.values_list("pk", flat=True)))
-    for document in collection.documents.all():
-        queue_again(document)
+    if masks_documents(collection):
+        collection.documents.update(current_version=None)
+        versions.update(title="")
+        forget_text(list(collection.documents.values_list("pk", flat=True)))
 
 
 def check_original(asker: Asker, document: Document) -> None:

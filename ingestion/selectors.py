@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import (
+    Case,
     Count,
     F,
+    Max,
     Min,
     OuterRef,
     Q,
     QuerySet,
+    RowRange,
     Subquery,
     Sum,
+    When,
+    Window,
 )
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import Coalesce, Length
+from django.db.models.functions import Coalesce, Length, Now
 from django.utils import timezone
 
 from ingestion.leasing import AT_WORK, UNSETTLED, free
@@ -35,6 +40,8 @@ _PARSING_PERCENT = 40
 # What reading any file costs at least, as bytes of a larger one.
 _FILE_COST_BYTES = 100_000
 _FAILED = (State.FAILED, State.QUARANTINED)
+# How far back the beginning of what is being read is looked for.
+_LONGEST_BATCH = timedelta(days=1)
 # Elapsed seconds below which a rate says nothing yet.
 _FIRST_ESTIMATE_S = 3
 
@@ -121,11 +128,11 @@ def _progress(document: Document, now: datetime, places: dict[UUID, int]) -> Pro
 
 
 def overall(asker: Asker, collection_id: UUID | None = None) -> Overall:
-    """Return how far the files are that were queued since the oldest open one."""
+    """Return how far the files are that were queued since the queue was last empty."""
     rows = documents_visible_to(asker)
     if collection_id is not None:
         rows = rows.filter(collection=collection_id)
-    since = rows.filter(state__in=UNSETTLED).aggregate(at=Min("queued_at"))["at"]
+    since = _busy_since(rows)
     if since is None:
         return Overall(done=0, total=0, failed=0, percent=100)
     newest = DocumentVersion.objects.filter(document=OuterRef("pk")).order_by("-number")
@@ -160,6 +167,26 @@ def overall(asker: Asker, collection_id: UUID | None = None) -> Overall:
         if share and elapsed >= _FIRST_ESTIMATE_S
         else None,
     )
+
+
+def _busy_since(rows: QuerySet[Document]) -> datetime | None:
+    """Return when the first of ``rows`` was queued without a pause until now."""
+    is_open = Q(state__in=UNSETTLED)
+    oldest = rows.filter(is_open).aggregate(at=Min("queued_at"))["at"]
+    if oldest is None:
+        return None
+    # A document counts from when it was queued until it was settled, and a pause is
+    # where one begins after all before it have ended.
+    latest = rows.filter(queued_at__gte=oldest - _LONGEST_BATCH)
+    ended = Window(
+        Max(Case(When(is_open, then=Now()), default=F("updated_at"))),
+        order_by=[F("queued_at").asc(), F("id").asc()],
+        frame=RowRange(end=-1),
+    )
+    begun = latest.annotate(ended=ended).filter(
+        Q(ended__isnull=True) | Q(ended__lt=F("queued_at"))
+    )
+    return max(begun.values_list("queued_at", flat=True), default=oldest)
 
 
 def is_waiting(document: Document, now: datetime | None = None) -> bool:
@@ -224,22 +251,19 @@ def _percent(document: Document) -> int:
 
 
 def _places(ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Return each one's place in its queue: large files wait in one of their own."""
-    newest = DocumentVersion.objects.filter(document=OuterRef("pk")).order_by("-number")
+    """Return each one's place in its queue, in the order in which workers take them."""
     waiting = (
         Document.objects.filter(free(), state__in=UNSETTLED)
-        .annotate(size=Subquery(newest.values("size_bytes")[:1]))
-        .order_by("queued_at", "created_at", "id")
-        .values_list("pk", "size")
+        .order_by("queued_at", "id")
+        .values_list("pk", "queue")
     )
     places: dict[UUID, int] = {}
-    counted = {True: 0, False: 0}
+    counted: Counter[str] = Counter()
     wanted = set(ids)
-    for pk, size in waiting.iterator():
-        is_large = (size or 0) > settings.LARGE_FILE_MB << 20
-        counted[is_large] += 1
+    for pk, queue in waiting.iterator():
+        counted[queue] += 1
         if pk in wanted:
-            places[pk] = counted[is_large]
+            places[pk] = counted[queue]
         if len(places) == len(wanted):
             break
     return places

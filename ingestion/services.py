@@ -18,6 +18,11 @@ from ingestion.accepting import queue_again, record
 from ingestion.folders import Place
 from ingestion.languages import LANGUAGE_SQL
 from ingestion.leasing import UNSETTLED
+from ingestion.locking import (
+    locked_collection,
+    wait_for_storing_in,
+    wait_for_storing_of,
+)
 from ingestion.masking_models import Masking
 from ingestion.masking_settings import masks_documents, read_again
 from ingestion.models import (
@@ -71,14 +76,19 @@ def update_collection(asker: Asker, pk: UUID, **changes: str) -> Collection:
 
     Raises NotFound, ValidationFailed or Conflict.
     """
-    collection = get_collection_for(asker, pk, Role.MANAGER)
+    get_collection_for(asker, pk, Role.MANAGER)
     with transaction.atomic():
+        collection = locked_collection(pk)
         was_masked = masks_documents(collection)
-        speaks_another = changes.get("language", "") not in ("", collection.language)
+        spoke = collection.language
         _change(collection, **changes)
+        speaks_another = collection.language != spoke
+        reads_another = masks_documents(collection) != was_masked
+        if speaks_another or reads_another:
+            wait_for_storing_in(pk)
         if speaks_another:
             _reindex_words(collection)
-        if masks_documents(collection) != was_masked:
+        if reads_another:
             read_again(collection)
         record("collection.changed", asker, collection, fields=sorted(changes))
     return collection
@@ -86,8 +96,10 @@ def update_collection(asker: Asker, pk: UUID, **changes: str) -> Collection:
 
 def delete_collection(asker: Asker, pk: UUID) -> None:
     """Delete it with all documents, at once, and then the files."""
-    collection = get_collection_for(asker, pk, Role.MANAGER)
+    get_collection_for(asker, pk, Role.MANAGER)
     with transaction.atomic():
+        collection = locked_collection(pk)
+        wait_for_storing_in(pk)
         names = [row.path for row in collection.documents.all()]
         record(
             "collection.deleted",
@@ -145,7 +157,6 @@ def languages() -> list[str]:
 def _reindex_words(collection: Collection) -> None:
     """Write the language to the chunks, whose lexical columns follow by themselves."""
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = '5min'")
         cursor.execute(
             f"UPDATE ingestion_chunk c SET language = {LANGUAGE_SQL}"  # noqa: S608
             " FROM ingestion_documentversion v, ingestion_document d,"
@@ -245,6 +256,10 @@ def delete_document(asker: Asker, document_id: UUID) -> None:
     """Delete it with all versions at once; then the files nobody else uses."""
     document = get_document_for(asker, document_id, Role.WRITER)
     with transaction.atomic():
+        wait_for_storing_of(document.pk)
+        rows = Document.objects.filter(pk=document.pk).select_for_update()
+        if not rows:  # somebody else was quicker
+            raise NotFound
         record(
             "document.deleted",
             asker,
@@ -252,7 +267,7 @@ def delete_document(asker: Asker, document_id: UUID) -> None:
             name=document.path,
             digests=list(document.versions.values_list("digest", flat=True)),
         )
-        _remove_documents(Document.objects.filter(pk=document.pk).select_for_update())
+        _remove_documents(rows)
 
 
 def _remove_documents(documents: Any) -> None:
@@ -264,7 +279,6 @@ def _remove_documents(documents: Any) -> None:
     versions = DocumentVersion.objects.filter(document__in=ids)
     digests = sorted(set(versions.values_list("digest", flat=True)))
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = '5min'")
         forget_passages(cursor, ids)
     Document.objects.filter(pk__in=ids).delete()
     transaction.on_commit(lambda: filing.remove_unreferenced(digests), robust=True)

@@ -19,13 +19,10 @@ from ingestion.copying import PAGE_COLUMNS, accept_halfvec, copy_in, page_values
 from ingestion.errors import LeaseLost
 from ingestion.languages import chosen_language, language_of
 from ingestion.leasing import Claim, held_by
+from ingestion.locking import hold_for_storing
 from ingestion.models import Document, DocumentVersion, EmbeddingSpace
 from ingestion.spaces import hold_live
 from ingestion.types import Parsed, Passage
-
-# A large document writes its rows and their index entries for minutes, which
-# the limit for requests would cut off.
-_STATEMENT_TIMEOUT = "15min"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +57,31 @@ def store(
     """
     detected = language_of(page.text for page in reading.parsed.pages)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_TIMEOUT}'")
+        # The collection's language may have changed while the file was read.
+        speaks = _held(claim)
         hold_live(reading.space)
         forget_passages(cursor, [claim.document_id])
         _forget_pages(cursor, claim)
         _copy_pages(cursor, claim, reading.parsed)
-        language = chosen_language(detected, claim.language)
+        language = chosen_language(detected, speaks)
         _copy_passages(cursor, replace(claim, language=language), reading, on_row)
         checkpoints.forget([claim.version.pk])
         _publish(claim, reading, detected)
+
+
+def _held(claim: Claim) -> str:
+    """Return the language of the collection, which stays until the transaction ends.
+
+    Raises LeaseLost if the claim does not hold even now.
+    """
+    collection = held_by(claim).values_list("collection", flat=True).first()
+    if collection is None:
+        raise LeaseLost
+    hold_for_storing(collection, claim.document_id)
+    language = held_by(claim).values_list("collection__language", flat=True).first()
+    if language is None:
+        raise LeaseLost
+    return language
 
 
 def _forget_pages(cursor: Any, claim: Claim) -> None:
@@ -94,6 +107,17 @@ def forget_passages(cursor: Any, document_ids: Sequence[object]) -> None:
         "WHERE c.version_id = v.id AND v.document_id = ANY(%s)",
         ids,
     )
+
+
+def forget_text(document_ids: Sequence[object]) -> None:
+    """Delete passages, vectors and the pages of all versions of these documents."""
+    with connection.cursor() as cursor:
+        forget_passages(cursor, document_ids)
+        cursor.execute(
+            "DELETE FROM ingestion_page p USING ingestion_documentversion v "
+            "WHERE p.version_id = v.id AND v.document_id = ANY(%s)",
+            [list(document_ids)],
+        )
 
 
 def _publish(claim: Claim, reading: Reading, language: str) -> None:

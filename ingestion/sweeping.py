@@ -58,6 +58,12 @@ def send_on_commit(document_id: UUID, size_bytes: int) -> None:
     transaction.on_commit(partial(send, queue), robust=True)
 
 
+def send_to_all_on_commit() -> None:
+    """Tell the workers of every queue on commit."""
+    for queue in Queue.values:
+        transaction.on_commit(partial(send, queue), robust=True)
+
+
 def sweep() -> None:
     """Put right what a process that ended left behind; any number may do it at once."""
     set_aside()

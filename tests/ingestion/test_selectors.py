@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from ingestion import selectors, watching
-from ingestion.models import Document, DocumentVersion
+from ingestion.models import Document
 from tests.factories import alice, asker, bob, make_collection, make_document
 
 pytestmark = pytest.mark.django_db
@@ -38,13 +38,12 @@ def test_pages_and_passages_are_counted() -> None:
     assert selectors.progress_of(at_work(document, "parsing", 0, 0)).steps == ""
 
 
-def test_small_files_have_a_line_of_their_own(settings) -> None:
-    settings.LARGE_FILE_MB = 1
+def test_large_files_have_a_line_of_their_own() -> None:
     collection = make_collection()
     large, small, later = (
         make_document(collection, f"{n}.txt", b"%d" % n) for n in range(3)
     )
-    DocumentVersion.objects.filter(document=large).update(size_bytes=5 << 20)
+    Document.objects.filter(pk=large.pk).update(queue=Document.Queue.LARGE)
     found = selectors.progress_of_all([large, small, later])
     assert [found[d.pk].place for d in (large, small, later)] == [1, 1, 2]
 
@@ -75,6 +74,32 @@ def test_overall_counts_what_was_queued_together() -> None:
     assert selectors.overall(asker(bob())).total == 0
     Document.objects.update(state=State.READY)
     assert not selectors.overall(asker(alice()), collection.pk).is_busy
+
+
+def test_overall_counts_from_when_the_queue_was_last_empty() -> None:
+    """One after another, as a folder is added: those that are done still count."""
+    collection = make_collection()
+    now = timezone.now()
+
+    def settled(name: str, queued_s: float, done_s: float) -> Document:
+        row = make_document(collection, name, name.encode())
+        Document.objects.filter(pk=row.pk).update(
+            state=State.READY,
+            queued_at=now - timedelta(seconds=queued_s),
+            updated_at=now - timedelta(seconds=done_s),
+        )
+        return row
+
+    settled("an hour ago", 3600, 3500)
+    settled("before the pause", 110, 101)
+    for n in range(6):
+        settled(str(n), 100 - 10 * n, 85 - 10 * n)
+    last = make_document(collection, "open", b"open")
+    Document.objects.filter(pk=last.pk).update(queued_at=now - timedelta(seconds=40))
+    found = selectors.overall(asker(alice()))
+    assert (found.done, found.total) == (6, 7)
+    assert found.percent == 85
+    assert found.eta_s == pytest.approx(100 / 6, abs=2)
 
 
 def test_the_bar_names_what_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:

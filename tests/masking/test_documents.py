@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from ingestion import pipeline, services
+from ingestion import checkpoints, pipeline, services
+from ingestion.checkpoint_models import Checkpoint
+from ingestion.errors import LeaseLost
 from ingestion.leasing import claim
 from ingestion.masking_models import Masking
 from ingestion.masking_settings import masked_page, masks_of
@@ -96,9 +98,42 @@ def test_turning_it_on_reads_again_and_forgets_pages_of_older_versions() -> None
     )
     document.refresh_from_db()
     assert document.state == Document.State.QUEUED
+    # Before it is read again: it may never be.
+    assert MAIL not in kept(document)
+    assert document.current_version is None
     ingest(document)
     assert MAIL not in kept(document)
     assert document.current_version_id == version.pk
+
+
+def test_who_was_reading_when_it_was_turned_on_keeps_nothing() -> None:
+    made = make_document(make_collection(), content=TEXT)
+    claimed = claim(made.pk)
+    assert claimed is not None
+    journal = checkpoints.open_journal(claimed)
+    journal.add_page(PageText(number=1, text=MAIL))
+    journal.write()
+    services.update_collection(
+        asker(alice()), made.collection_id, masking=Masking.DOCUMENTS
+    )
+    assert not Checkpoint.objects.exists()
+    with pytest.raises(LeaseLost):
+        journal.write()
+    pipeline.read(claimed, embedder=HashEmbedder(), tokenizer=word_tokenizer())
+    assert not Checkpoint.objects.exists()
+    assert kept(made) == json.dumps([[""]])
+    assert MAIL not in kept(ingest(made))
+
+
+def test_turning_it_off_leaves_what_is_searchable_until_it_is_read_again() -> None:
+    document = read(Masking.DOCUMENTS)
+    services.update_collection(
+        asker(alice()), document.collection_id, masking=Masking.OFF
+    )
+    document.refresh_from_db()
+    assert document.state == Document.State.QUEUED
+    assert document.current_version is not None
+    assert MAIL in kept(ingest(document))
 
 
 def test_masking_of_answers_alone_reads_nothing_again() -> None:
