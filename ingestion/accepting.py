@@ -76,7 +76,7 @@ def accept_upload(
 
     Raises:
         NotFound: the asker may not add to this collection.
-        UploadRejected, FileTooLarge, DiskFull: with the reason.
+        UploadRejected, FileTooLarge, FileChanged, DiskFull: with the reason.
         NameTaken: the name is there and ``on_same_name`` is ``ask``.
     """
     collection = get_collection_for(asker, collection_id, Role.WRITER)
@@ -105,7 +105,7 @@ def _arrived(collection: Collection, path: Path, place: Place) -> Iterator[_Arri
     """Look at the file and copy it in; what is done with it is one transaction."""
     found = inspect_upload(path, place.name, max_bytes=settings.MAX_UPLOAD_MB << 20)
     filing.check_room(found.size_bytes)
-    copied = filing.copied_in(path)
+    copied = filing.copied_in(path, found.digest)
     try:
         with transaction.atomic():
             yield _Arrival(

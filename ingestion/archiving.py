@@ -11,6 +11,7 @@ from django.conf import settings
 from ingestion.sandbox import run_child
 from ingestion.types import ParseLimits
 from ingestion.unpacking import Member
+from rag_site.sending import release_database
 
 _LIMITS = ParseLimits()
 
@@ -29,6 +30,7 @@ def unpacked(path: Path) -> Iterator[Member]:
         ParseFailed: of the kind that says why, for the archive as a whole.
         TransientError: the process could not be started.
     """
+    release_database()
     settings.FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         prefix="unpacked-", dir=settings.FILE_UPLOAD_TEMP_DIR

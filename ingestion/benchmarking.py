@@ -188,7 +188,7 @@ def _rate(
 def accepted(collection: Collection, path: Path) -> Document:
     """Take a file in as an upload, without telling the site's workers."""
     found = inspect_upload(path, path.name, max_bytes=settings.MAX_UPLOAD_MB << 20)
-    filing.put_in_place(filing.copied_in(path), found.digest)
+    filing.put_in_place(filing.copied_in(path, found.digest), found.digest)
     document = Document.objects.create(collection=collection, name=found.name)
     DocumentVersion.objects.create(
         document=document,

@@ -2,6 +2,7 @@
 
 UploadRejected            the file is refused before it is stored
 ├── EmptyFile, FileTooLarge, UnsupportedType, WrongExtension, DiskFull
+FileChanged               a file was written to while it was taken in
 NameTaken                 other content has the name; the sender chooses
 AddressRefused            a web address that is not fetched
 FetchFailed               a web address that did not give a file
@@ -64,6 +65,12 @@ class DiskFull(Unavailable):
 
     code = "disk_full"
     http_status = 507
+
+
+class FileChanged(Conflict):
+    """The file was changed while it was read. Add it again once it is complete."""
+
+    code = "file_changed"
 
 
 class NameTaken(Conflict):

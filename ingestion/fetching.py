@@ -30,6 +30,7 @@ from ingestion.errors import AddressRefused, FetchFailed, FileTooLarge
 from ingestion.filetypes import EXTENSIONS
 from ingestion.uploads import clean_name
 from rag_site.errors import Unavailable
+from rag_site.sending import release_database
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ def fetch(url: str, config: FetchConfig, into: Path) -> Fetched:
     """
     if not _AT_ONCE.acquire(blocking=False):
         raise Unavailable("Other files are being fetched. Try again in a moment.")
+    release_database()
     try:
         return _followed(url, config, into)
     finally:
@@ -108,11 +110,18 @@ def _followed(url: str, config: FetchConfig, into: Path) -> Fetched:
             place = _header(response, b"location")
             if response.status not in _REDIRECTS or not place:
                 return _saved(response, target, address, config, into)
-            url = urljoin(f"{target.scheme}://{target.authority}{target.path}", place)
+            url = _next(target, place)
         # A page that was safe must not lead to a place that can be listened to.
         if target.scheme == "https" and not url.lower().startswith("https:"):
             raise AddressRefused("The address leads from https to http.")
     raise FetchFailed(f"The address leads on more than {_MAX_REDIRECTS} times.")
+
+
+def _next(target: Target, place: str) -> str:
+    try:
+        return urljoin(f"{target.scheme}://{target.authority}{target.path}", place)
+    except ValueError as exc:
+        raise FetchFailed("The address leads to one that cannot be read.") from exc
 
 
 def _resolved(target: Target, config: FetchConfig, deadline: float) -> str:

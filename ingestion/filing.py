@@ -10,8 +10,9 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 
-from ingestion.errors import DiskFull
+from ingestion.errors import DiskFull, FileChanged
 from ingestion.models import DocumentVersion
+from ingestion.uploads import digest_of
 
 
 def file_of(digest: str) -> Path:
@@ -32,10 +33,12 @@ def check_room(size_bytes: int) -> None:
         raise DiskFull
 
 
-def copied_in(source: Path) -> Path:
+def copied_in(source: Path, digest: str) -> Path:
     """Copy ``source`` to a synced file beside the others, still without a name.
 
-    Raises DiskFull.
+    Raises:
+        FileChanged: its bytes are no longer those of ``digest``.
+        DiskFull.
     """
     incoming = settings.FILES_DIR / "incoming"
     incoming.mkdir(parents=True, exist_ok=True)
@@ -45,9 +48,15 @@ def copied_in(source: Path) -> Path:
             shutil.copyfileobj(opened, target, 1 << 20)
             target.flush()
             os.fsync(target.fileno())
+        # A folder's file may be written to while it is looked at.
+        if digest_of(Path(name)) != digest:
+            raise FileChanged
     except OSError as exc:
         Path(name).unlink(missing_ok=True)
         raise DiskFull from exc
+    except FileChanged:
+        Path(name).unlink(missing_ok=True)
+        raise
     return Path(name)
 
 

@@ -116,10 +116,13 @@ def roll_back() -> EmbeddingSpace:
         raise ReembedRefused(
             "A space is being built. End it first with `manage.py reembed --cancel`."
         )
-    retired = EmbeddingSpace.objects.filter(state=State.RETIRED)
+    retired = EmbeddingSpace.objects.filter(state=State.RETIRED, step=Step.DONE)
     space = retired.order_by("-changed_at").first()
     if space is None:
-        raise ReembedRefused("There is no earlier model to go back to: it was dropped.")
+        raise ReembedRefused(
+            "There is no earlier model to go back to: it was dropped, or the way back "
+            "to it was cancelled. `manage.py reembed NAME` builds any model."
+        )
     _set(space, state=State.BUILDING, step=Step.WAITING, problem="", is_forced=True)
     return space
 
@@ -129,7 +132,7 @@ def cancel() -> EmbeddingSpace:
     space = building_space()
     if space is None:
         raise ReembedRefused("Nothing is being built.")
-    _set(space, state=State.RETIRED, step=Step.STOPPED)
+    _set(space, state=State.RETIRED, step=Step.STOPPED, is_forced=False)
     return space
 
 

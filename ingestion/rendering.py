@@ -8,6 +8,7 @@ may be called by one thread only.
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,16 @@ from typing import Any
 from ingestion.filetypes import PDF, PICTURES
 from ingestion.sandbox import run_child
 from ingestion.types import ParseLimits
-from rag_site.errors import NotFound
+from rag_site.errors import NotFound, Unavailable
+from rag_site.sending import release_database
 
 # left, top, right, bottom as fractions of the page, from its top left corner.
 Box = tuple[float, float, float, float]
 
 # 1.0 is 72 dots an inch. Beyond 4 a page takes seconds and megabytes.
 _MAX_SCALE = 4.0
+# Each is a process of up to its memory; more would not be quicker.
+_AT_ONCE = threading.BoundedSemaphore(4)
 _LIMITS = ParseLimits(wall_s=20, cpu_s=15, memory_mb=1024, max_chars=5_000_000)
 
 
@@ -110,7 +114,13 @@ def _require_pages(media_type: str, page: int) -> None:
 
 
 def _done(request: dict[str, object]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for event in run_child(request, _LIMITS):
-        found = event.get("done", found)
-    return found
+    release_database()
+    if not _AT_ONCE.acquire(timeout=_LIMITS.wall_s):
+        raise Unavailable("Other pages are being drawn. Try again in a moment.")
+    try:
+        found: dict[str, Any] = {}
+        for event in run_child(request, _LIMITS):
+            found = event.get("done", found)
+        return found
+    finally:
+        _AT_ONCE.release()

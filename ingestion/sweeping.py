@@ -7,6 +7,7 @@ Redis only tells them to look now, and may be lost, doubled or never sent.
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -94,9 +95,13 @@ def set_aside() -> None:
 def remove_orphans() -> int:
     """Delete files that an upload which was cut off left; return how many."""
     count = 0
-    for path in (settings.FILES_DIR / "incoming").glob("*"):
+    left = [
+        *(settings.FILES_DIR / "incoming").glob("*"),
+        *settings.FILE_UPLOAD_TEMP_DIR.glob("*"),
+    ]
+    for path in left:
         if _is_old(path):
-            path.unlink(missing_ok=True)
+            _remove(path)
             count += 1
     for folder in _folders():
         names = {path.name for path in folder.iterdir() if _is_old(path)}
@@ -105,6 +110,13 @@ def remove_orphans() -> int:
         filing.remove_unreferenced(sorted(orphans))
         count += len(orphans)
     return count
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _folders() -> Iterator[Path]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from ingestion import services
@@ -124,6 +124,9 @@ def _taken_in(
 ) -> Deed:
     place = place_of(found.path)
     with transaction.atomic():
+        # A large file takes longer to copy than a transaction may stand idle.
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         if known is not None and tree.on_same_name is None and _is_alone(known):
             accepted = accept_version(tree.asker, known.document_id, path=found.file)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
@@ -96,4 +97,5 @@ def _values(model: type[Model], order: Sequence[str], cursor: str) -> list[Any]:
 
 
 def _is_sound(item: Any) -> bool:
-    return isinstance(item, str) and "\x00" not in item
+    """Whether Postgres takes it: no NUL, no half of a surrogate pair."""
+    return isinstance(item, str) and not re.search("[\x00\ud800-\udfff]", item)

@@ -130,7 +130,7 @@ def make(values: Mapping[str, Sequence[str]]) -> Filters:
     for name, given in values.items():
         _check(name, given)
     return Filters(
-        names=tuple(dict.fromkeys(v.casefold() for v in values.get("file", ()))),
+        names=tuple(dict.fromkeys(v.lower() for v in values.get("file", ()))),
         media_types=_each(values.get("type", ()), _media_types_of),
         tags=_each(values.get("tag", ()), _tag),
         languages=_each(values.get("lang", ()), _language),

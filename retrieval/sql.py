@@ -61,7 +61,7 @@ def _passing(filters: Filters) -> Fragment:
         # No wildcards: position() takes a value literally.
         sql.append(
             "EXISTS (SELECT FROM unnest(%s::text[]) piece WHERE"
-            " position(piece IN lower(d.folder || '/' || d.name)) > 0)"
+            " position(lower(piece) IN lower(d.folder || '/' || d.name)) > 0)"
         )
         params.append(list(filters.names))
     if filters.tags:

@@ -82,7 +82,7 @@ def _loaded(text: str) -> object:
     except ValueError:
         pass
     try:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
     except (ValueError, RecursionError) as exc:
         raise Corrupt("The file is not valid JSON. Mend it and add it again.") from exc
 

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from email import message_from_bytes, policy
-from email.errors import MessageError
 from email.message import EmailMessage, Message, MIMEPart
 from pathlib import Path
 
@@ -23,6 +22,8 @@ _SHOWN = ("From", "To", "Cc", "Bcc", "Date")
 # Attachments within attachments, and attachments of one mail.
 _MAX_DEPTH = 2
 _MAX_ATTACHMENTS = 100
+# Types of a mail's own text, the one that is better read first.
+_BODY_TYPES = ("text/plain", "text/html")
 _ENCRYPTED = {"application/pkcs7-mime", "application/x-pkcs7-mime"}
 
 
@@ -124,18 +125,34 @@ def _raw_header(mail: EmailMessage, name: str) -> str:
 
 
 def _body(mail: EmailMessage) -> Iterator[Piece]:
-    """The plain alternative where there is one, else the HTML: never both."""
-    try:
-        part = mail.get_body(preferencelist=("plain", "html"))
-    except (MessageError, ValueError, AttributeError, KeyError, TypeError):
-        part = None
-    if part is None:
-        return
-    text = _content(part)
-    if part.get_content_subtype() == "html":
-        yield from read_markup(text)[1]
-    else:
-        yield from text_pieces(text)
+    for part in _texts(mail):
+        text = _content(part)
+        if part.get_content_subtype() == "html":
+            yield from read_markup(text)[1]
+        else:
+            yield from text_pieces(text)
+
+
+def _texts(part: MIMEPart) -> list[MIMEPart]:
+    """The parts that are read as the mail's text, in their order.
+
+    Of alternatives only one: the plain one where it says anything, else the HTML.
+    """
+    if part.get_content_maintype() != "multipart":
+        is_text = part.get_content_type() in _BODY_TYPES and not part.is_attachment()
+        return [part] if is_text else []
+    forms = [_texts(inner) for inner in part.iter_parts()]
+    if part.get_content_subtype() != "alternative":
+        return [text for form in forms for text in form]
+    by_type = [
+        next((form for form in forms if _is_of(kind, form)), []) for kind in _BODY_TYPES
+    ]
+    return next((form for form in by_type if form), [])
+
+
+def _is_of(kind: str, form: list[MIMEPart]) -> bool:
+    """Whether ``form`` says something in parts of that type."""
+    return any(p.get_content_type() == kind and _content(p).strip() for p in form)
 
 
 def _content(part: MIMEPart) -> str:
@@ -179,7 +196,9 @@ def _attachments(mail: EmailMessage) -> Iterator[Attachment]:
             yield from _forwarded(part)
             continue
         name = part.get_filename()
-        if name and (part.is_attachment() or part.get_content_maintype() != "text"):
+        if name and (
+            part.is_attachment() or part.get_content_type() not in _BODY_TYPES
+        ):
             yield Attachment(str(name), _payload(part))
         elif part.is_attachment():
             yield Attachment(f"attachment.{part.get_content_subtype()}", _payload(part))

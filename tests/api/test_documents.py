@@ -68,6 +68,7 @@ def test_a_page_of_collections_never_repeats() -> None:
         "cursor=%00",
         "cursor=WyJhIl0",
         "cursor=W1tbW1s",
+        "cursor=WyJcdWQ4MDAiLCJcdWQ4MDAiXQ",  # half of a surrogate pair, twice
         "limit=101",
         "limit=0",
         "limit=x",

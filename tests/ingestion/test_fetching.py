@@ -412,6 +412,13 @@ def test_a_redirect_goes_through_the_same_gates(
         assert (listener.connections, inside.connections) == (1, 0)
 
 
+def test_a_redirect_to_no_address_is_told(listener: Listener, tmp_path: Path) -> None:
+    listener.answer = lambda path: reply(b"", "Location: http://[", status="302 Found")
+    limits = config(listener, allowed=(HERE,), ports=(80, listener.port))
+    with pytest.raises(FetchFailed):
+        fetch(f"http://127.0.0.1:{listener.port}/", limits, tmp_path / "file")
+
+
 def test_a_good_redirect_is_followed_and_a_circle_is_not(
     listener: Listener, tmp_path: Path
 ) -> None:

@@ -112,6 +112,41 @@ Content-Transfer-Encoding: 8bit
 """
 
 
+def _mail(*parts: tuple[str, str], kind: str = "mixed") -> bytes:
+    lines = ["Subject: Parts", f'Content-Type: multipart/{kind}; boundary="XX"', ""]
+    for type_, text in parts:
+        lines += ["--XX", f"Content-Type: {type_}", "", text]
+    return "\n".join([*lines, "--XX--", ""]).encode()
+
+
+def test_every_text_part_of_a_mail_is_read(tmp_path: Path) -> None:
+    text = "text/plain; charset=utf-8"
+    data = _mail((text, "Before the picture."), (text, "After the picture."))
+    page = _parsed(tmp_path, "a.eml", data).pages[0].text
+    assert page.index("Before the picture.") < page.index("After the picture.")
+
+
+@pytest.mark.parametrize(
+    ("plain", "shown"), [("Plain words.", "Plain words."), (" ", "Marked words.")]
+)
+def test_of_alternatives_one_that_says_something_is_read(
+    tmp_path: Path, plain: str, shown: str
+) -> None:
+    data = _mail(
+        ("text/plain", plain), ("text/html", "<p>Marked words.</p>"), kind="alternative"
+    )
+    page = _parsed(tmp_path, "a.eml", data).pages[0].text
+    assert page.splitlines()[-1] == shown
+    assert page.count("words.") == 1
+
+
+def test_lines_of_json_may_hold_other_line_ends(tmp_path: Path) -> None:
+    data = '{"a": "one\u2028two"}\n{"a": "three"}\n'.encode()
+    text = "\n".join(p.text for p in _parsed(tmp_path, "a.json", data).pages)
+    assert "two" in text
+    assert "three" in text
+
+
 def test_a_mail_inside_a_mail_is_read(tmp_path: Path) -> None:
     parsed = _parsed(tmp_path, "a.eml", _FORWARDED)
 

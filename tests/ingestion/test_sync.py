@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from ingestion import syncing
+from ingestion import filing, syncing
 from ingestion.folders import place_of
 from ingestion.models import Collection, Document, TreeFile
 from rag_site.models import AuditEvent
@@ -213,6 +214,25 @@ def test_a_file_that_can_no_longer_be_read_is_not_gone(run, tree) -> None:
     assert status == 1
     assert report["changes"] == {"refused": 1, "unchanged": 2}
     assert "index.md" in paths()
+
+
+def test_a_file_that_is_being_written_to_waits_for_the_next_time(
+    run, tree, monkeypatch
+) -> None:
+    index, check_room = tree / "index.md", filing.check_room
+
+    def write_first(size: int) -> None:
+        index.write_text("# Handbook\n\nRead it twice.")
+        check_room(size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(filing, "check_room", write_first)
+        _, report, _ = run("--sync")
+    assert "changed while it was read" in json.dumps(report)
+    assert paths() == {"leave/README.txt", "travel/README.txt"}
+    run("--sync")
+    digest = Document.objects.get(name="index.md").versions.get().digest
+    assert digest == hashlib.sha256(index.read_bytes()).hexdigest()
 
 
 def test_an_archive_in_the_tree_is_a_folder_of_its_name(run, tree) -> None:

@@ -230,15 +230,23 @@ def refused():
 
 def test_files_that_no_row_names_are_removed_after_a_while(settings, tmp_path):
     settings.FILES_DIR = tmp_path
+    settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "uploads"
     kept = stored_file(make_document(make_collection()).versions.get().digest)
     orphan, fresh = (stored_file(letter * 64) for letter in "ab")
     arriving, cut_off = (tmp_path / "incoming" / name for name in "ab")
     for path in (orphan, fresh, arriving, cut_off):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
-    for path in (kept, orphan, cut_off):
+    half, unpacked = (settings.FILE_UPLOAD_TEMP_DIR / name for name in ("x", "y"))
+    half.parent.mkdir(exist_ok=True)
+    half.write_bytes(b"x")
+    unpacked.mkdir()
+    (unpacked / "member").write_bytes(b"x")
+    for path in (kept, orphan, cut_off, half, unpacked):
         os.utime(path, (0, 0))
-    assert sweeping.remove_orphans() == 2
+    assert sweeping.remove_orphans() == 4
+    assert not half.exists()
+    assert not unpacked.exists()
     assert kept.exists()
     assert fresh.exists()
     assert arriving.exists()

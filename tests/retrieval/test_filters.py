@@ -202,6 +202,14 @@ def test_filters_hold_in_sql(library: None, typed: str, names: list[str]) -> Non
     assert found(parse(typed)[1]) == names
 
 
+def test_names_are_compared_in_any_case_of_their_letters(db: None) -> None:
+    make_ready_document(make_collection(), "Maßnahmen.txt")
+    question, filters = parse("pump file:Maßnahmen")
+    config, visible = RetrievalConfig(method="lexical"), visible_to(asker(alice()))
+    found = search(question, visible, config, filters=[filters])
+    assert [hit.document for hit in found.hits] == ["Maßnahmen.txt"]
+
+
 def test_filters_of_two_sides_must_both_hold(library: None) -> None:
     assert found(parse("file:hand")[1], parse("type:pdf")[1]) == ["handbook.pdf"]
     assert found(parse("file:hand")[1], parse("file:book")[1]) == ["handbook.pdf"]

@@ -212,6 +212,14 @@ def test_only_one_process_works_and_a_cancelled_space_is_left() -> None:
     assert reembedding.building_space() is None
 
 
+def test_the_way_back_does_not_lead_to_a_space_that_was_never_live() -> None:
+    reembedding.start("wide", is_forced=True)
+    reembedding.cancel()
+    with pytest.raises(ReembedRefused, match="no earlier model"):
+        reembedding.roll_back()
+    assert not reembedding.start("wide").is_forced
+
+
 def test_a_late_writer_is_told_to_embed_again() -> None:
     old = live_space()
     assert old is not None
