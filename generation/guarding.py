@@ -13,13 +13,27 @@ from retrieval.types import Hit
 NOT_IN_DOCUMENTS = "Not in your documents."
 # Citation marks, whole or just begun: small models put one before a refusal too.
 _MARKS = re.compile(r"\[[\d,\s]*(?:\]|$)")
-_MARKER = re.compile(r"not_?\s?in_?\s?(?:your_?\s?|the_?\s?)?documents?", re.IGNORECASE)
+# A word behind it makes it part of an answer: "Not in documents older than 2010".
+_MARKER = re.compile(
+    r"not_?\s?in_?\s?(?:your_?\s?|the_?\s?)?documents?(?: (?:provided|given))?"
+    r"[ \t]*(?:[^\w \t,]|_|$)",
+    re.IGNORECASE,
+)
+# What was read, not what an answer may be about: "travel documents".
+_THE = r"(?:the|these|this|your|any|provided|given|available|above)"
+_READ = r"(?:passages?|documents?|text|sources?|context|information)"
+_NOT = r"(?:\s?n['’]t|\bnot)\b"
+_SAID = (
+    r"(?:given|provided|available|found|mentioned|stated|specified|contained|included)"
+)
 _REFUSALS = re.compile(
-    r"(?:passages?|documents?|text|sources?|context|information)\b.{0,60}\b(?:do(?:es)?|is|are|was)"
-    r"\s?(?:not|n't)\b.{0,30}\b(?:contain|mention|provide|hold|state|say|specify|include|"
-    r"answer|given|available|found)"
-    r"|\bno (?:information|mention|answer)\b.{0,40}\b(?:passages?|documents?|text|sources?)"
-    r"|\bi (?:do not|don't|cannot|can't) (?:know|answer|find)\b",
+    rf"(?:^|[.,:;] |\b{_THE} ){_READ}\b.{{0,60}}\b(?:do|does|did)\s?{_NOT}.{{0,30}}\b"
+    r"(?:contain|mention|provide|hold|state|say|specify|include|answer|give)"
+    rf"|{_NOT}.{{0,30}}\b{_SAID} (?:in|by|within) (?:{_THE} )*{_READ}\b"
+    r"|\b(?:the|this|that|such) (?:information|answer)\b.{0,60}"
+    rf"\b(?:is|was)\s?{_NOT}.{{0,30}}\b{_SAID}\s*(?:[.!]|$)"
+    rf"|\bno (?:information|mention|answer)\b.{{0,40}}\b(?:in|within|from) (?:{_THE} )*{_READ}\b"
+    r"|\bi (?:do not|don['’]t|cannot|can['’]t) (?:know|answer|find)\b",
     re.IGNORECASE | re.DOTALL,
 )
 # Cosine similarities of all-MiniLM-L6-v2 below the first have nothing to do with
@@ -75,9 +89,9 @@ def _coverage(terms: frozenset[str], hits: Sequence[Hit]) -> float:
 
 def is_refusal(text: str) -> bool:
     """Whether an answer only says that the documents do not hold one."""
-    plain = fold(_MARKS.sub("", text)).strip()
-    if _MARKER.match(plain.lstrip("\"'*_ ")):
+    if _is_marker(text):
         return True
+    plain = _plain(text)
     # Longer texts explain something besides; a sentence of them may refuse a part.
     return len(plain) < 240 and bool(_REFUSALS.search(plain))
 
@@ -89,7 +103,15 @@ def may_become_refusal(text: str) -> bool:
     """
     plain = _letters(_MARKS.sub("", text))
     markers = (_letters(NOT_IN_DOCUMENTS), "notindocuments")
-    return any(m.startswith(plain) or plain.startswith(m) for m in markers)
+    return any(m.startswith(plain) for m in markers) or _is_marker(text)
+
+
+def _is_marker(text: str) -> bool:
+    return bool(_MARKER.match(_plain(text).lstrip("\"'*_ ")))
+
+
+def _plain(text: str) -> str:
+    return fold(_MARKS.sub("", text)).strip()
 
 
 def _letters(text: str) -> str:

@@ -77,6 +77,13 @@ def test_evidence_is_between_0_and_1(
         "The provided text doesn't mention who built it.",
         "There is no information in the passages about that.",
         "I cannot answer this.",
+        "Not in the documents: the passages tell of pumps only [1].",
+        "_Not in documents_",
+        "Not provided in the passages.",
+        "The name is not stated in the provided text [1].",
+        "Passages 1 and 2 do not mention it.",
+        "The documents do not say [1].",
+        "This information is not available [1].",
     ],
 )
 def test_refusals_are_recognised(text: str) -> None:
@@ -90,6 +97,12 @@ def test_refusals_are_recognised(text: str) -> None:
         "The tank does not contain oil [1].",
         "No passengers were hurt.",
         "They did not sign the treaty.",
+        "Travel documents are not provided [1].",
+        "Travel documents do not include a visa [1].",
+        "Not in documents older than 2010, but the 2015 handbook allows it [1].",
+        "Not in documents, but in the handbook [1].",
+        "The text on the label is not included in the price [1].",
+        "No information is given to third parties about the documents [1].",
     ],
 )
 def test_answers_are_not_refusals(text: str) -> None:
@@ -99,6 +112,8 @@ def test_answers_are_not_refusals(text: str) -> None:
 def test_the_marker_is_held_back_at_every_length() -> None:
     for length in range(len(NOT_IN_DOCUMENTS) + 1):
         assert may_become_refusal(NOT_IN_DOCUMENTS[:length])
+    assert may_become_refusal("Not in documents. The")
+    assert not may_become_refusal("Not in documents older")
     assert not may_become_refusal("Nothing")
     assert not may_become_refusal("The pump")
 
