@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 # [1], [1, 2], [1][2]: what the prompt asks for.
 MARK = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
-_MARKS = r"[\"'”’)」』]*(?:\s*\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\])*"
+# On the same line: one at the beginning of the next may be of what follows it.
+_MARKS = r"[\"'”’)」』]*(?:[^\S\n]*\[\d{1,3}(?:\s*[,;]\s*\d{1,3})*\])*"
 # A sentence ends at a mark of punctuation, with the marks that follow it, before
 # white space, which Chinese and Japanese do not write; or at a line break.
 _END = re.compile(rf"[.!?…]+{_MARKS}(?=\s|$)|[。！？]+{_MARKS}|\n+")
@@ -17,10 +18,28 @@ _ROUND_CHARS = range(3, 200)
 _SHORTEST_WORDS = 10
 # A mark that the end of a text cut off.
 BROKEN_MARK = re.compile(r"\s*\[[\d,;\s]*$")
-_ABBREVIATIONS = re.compile(
-    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nr|vs|etc|e\.g|i\.e|cf|Fig|approx|Jr|Sr|Inc|Ltd|Co|"
-    r"Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec)|\b[A-Z]|\d)\.$"
+# A day or the like in German: "1. Januar", "19. Jahrhundert".
+_ORDINAL = (
+    r"\d{1,2}\.(?=[^\S\n]+(?:Jan(?:uar)?|Feb(?:ruar)?|März|Apr(?:il)?|Mai|Juni?|Juli?|"
+    r"Aug(?:ust)?|Sept?(?:ember)?|Okt(?:ober)?|Nov(?:ember)?|Dez(?:ember)?|Jahrhunderts?|"
+    r"Quartals?|Halbjahrs?|Auflage|Stock|Etage|Klasse|Tag|Woche|Monat|Jahr)\b)"
 )
+# Full stops of these end no sentence. In turn: short forms; those of two letters in
+# German; numbered parts; what may end a sentence, before a small letter; numbers.
+_SHORT = re.compile(
+    r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|e\.g|i\.e|cf|Fig|approx|Jr|Sr|Inc|Ltd|Co|[A-Z]|"
+    r"Hr|Fr|[Vv]gl|bzw|ca|ggf|evtl|inkl|zzgl|sog|"
+    r"Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Okt|Nov|Dec|Dez)\."
+    r"|\b(?:[zZ]\. ?[BT]|[dD]\. ?h|[uU]\. ?a|[oO]\. ?ä|[sS]\. ?[ou]|[iI]\. ?d\. ?R|"
+    r"[vn]\. ?Chr)\."
+    r"|\b(?:No|[Nn]r|Art|Abs|[Zz]iff|Kap|Abb|Tab|Bd|Rn|[Ss]ec|[Cc]h|[Vv]ol|[Pp]ara|pp?)\."
+    r"(?=[^\S\n]*\d)"
+    r"|\b(?:[ap]\.m|etc|usw|\d{1,2})\.(?=[^\S\n]+[a-zäöüß])"
+    rf"|\b{_ORDINAL}"
+)
+# "1. First", but not "1. Januar".
+_LIST_NUMBER = re.compile(rf"\s*(?!{_ORDINAL})\d{{1,2}}\.")
+_LEAD = re.compile(rf"\s*(?:(?:[-*•+]|(?!{_ORDINAL})\d{{1,2}}[.)]|#{{1,6}}|>)\s+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +101,18 @@ def split_sentences(text: str) -> list[Sentence]:
     """Return the sentences of ``text``; spans are ordered and never overlap."""
     found: list[Sentence] = []
     start = 0
+    inner = {
+        short.start() + at
+        for short in _SHORT.finditer(text)
+        for at, letter in enumerate(short[0])
+        if letter == "."
+    }
     for match in _END.finditer(text):
-        if match[0][0] != "\n" and _is_abbreviation(text, start, match):
+        is_stop = match[0] == "." and match.end() < len(text)
+        # A text that begins with a list number has not said anything yet.
+        if is_stop and (
+            match.start() in inner or _LIST_NUMBER.fullmatch(text, start, match.end())
+        ):
             continue
         _add(found, text, start, match.end())
         start = match.end()
@@ -91,27 +120,16 @@ def split_sentences(text: str) -> list[Sentence]:
     return found
 
 
-def _is_abbreviation(text: str, start: int, match: re.Match[str]) -> bool:
-    """Whether the full stop ends a short form or a list number, not a sentence."""
-    if match[0] != "." or match.end() == len(text):
-        return False
-    head = text[start : match.end()]
-    if re.search(r"\d\.$", head):
-        # "1. First" is a list; "in 1066. The" ends a sentence.
-        return bool(re.fullmatch(r"\s*\d{1,2}\.", head))
-    return bool(_ABBREVIATIONS.search(head))
-
-
 def _add(found: list[Sentence], text: str, start: int, end: int) -> None:
     """Add text[start:end] without surrounding white space and list marks."""
-    raw = text[start:end]
-    lead = re.match(r"\s*(?:(?:[-*•+]|\d{1,2}[.)]|#{1,6}|>)\s+)*", raw)
-    start += lead.end() if lead else 0
+    lead = _LEAD.match(text, start, end)
+    is_item = bool(lead and lead[0].strip())
+    start = lead.end() if lead else start
     stripped = text[start:end].rstrip()
-    if not re.search(r"\w", MARK.sub("", stripped)):
+    if re.search(r"\w", MARK.sub("", stripped)):
+        found.append(Sentence(start=start, end=start + len(stripped), text=stripped))
+    elif not is_item:
         _join_marks(found, text, start, stripped)
-        return
-    found.append(Sentence(start=start, end=start + len(stripped), text=stripped))
 
 
 def _join_marks(found: list[Sentence], text: str, start: int, marks: str) -> None:
