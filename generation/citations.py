@@ -19,7 +19,8 @@ from generation.evidence import (
     passages_of,
     share_of,
 )
-from generation.sentences import BROKEN_MARK, MARK, Sentence, split_sentences
+from generation.sentences import MARK, Sentence, split_answer, without_broken_mark
+from generation.verbatim import FENCE, outside_code
 from generation.words import Claim, claim_of
 
 # Other ways in which models write a mark.
@@ -82,7 +83,7 @@ def check(
     asked = claim_of(question)
     mended = mend_marks(text, frozenset(sources))
     mended = _mend_sources(mended, held, asked)
-    cited = tuple(_cited(part, held, asked) for part in split_sentences(mended))
+    cited = tuple(_cited(part, held, asked) for part in split_answer(mended))
     return Checked(text=mended, cited=cited)
 
 
@@ -104,7 +105,7 @@ def _cited(sentence: Sentence, held: Mapping[int, Passage], asked: Claim) -> Cit
 
 
 def mend_marks(text: str, known: frozenset[int]) -> str:
-    """Write every mark as [n] and drop numbers that are not in ``known``."""
+    """Write every mark as [n] and drop numbers that are not in ``known``; code stays."""
 
     def mend(match: re.Match[str]) -> str:
         numbers = dict.fromkeys(int(n) for n in re.findall(r"\d+", match[1]))
@@ -114,9 +115,12 @@ def mend_marks(text: str, known: frozenset[int]) -> str:
             return match[0]
         return "".join(f"[{n}]" for n in numbers if n in known)
 
-    mended = _OTHER_MARKS.sub(mend, BROKEN_MARK.sub("", text))
-    mended = re.sub(r"(\[\d{1,3}\])(?:\s*\1)+", r"\1", mended)
-    return re.sub(r"[ \t]+([.!?,;])", r"\1", mended).strip()
+    def mend_all(part: str) -> str:
+        mended = _OTHER_MARKS.sub(mend, part)
+        mended = re.sub(r"(\[\d{1,3}\])(?:\s*\1)+", r"\1", mended)
+        return re.sub(r"[ \t]+([.!?,;])", r"\1", mended)
+
+    return outside_code(without_broken_mark(text), mend_all).strip()
 
 
 def _mend_sources(text: str, held: Mapping[int, Passage], asked: Claim) -> str:
@@ -124,7 +128,7 @@ def _mend_sources(text: str, held: Mapping[int, Passage], asked: Claim) -> str:
 
     A mark before its sentence moves behind it, where readers look for it.
     """
-    for sentence in reversed(split_sentences(text)):
+    for sentence in reversed(split_answer(text)):
         if not sentence.marks or judge(sentence, held, asked) != "supported":
             number = best_source(sentence.words, held, asked)
         elif len(sentence.marks) == 1 and MARK.match(sentence.text):
@@ -139,9 +143,15 @@ def _mend_sources(text: str, held: Mapping[int, Passage], asked: Claim) -> str:
 
 
 def _marked(sentence: Sentence, number: int) -> str:
-    """Return the sentence with this mark only, before its final punctuation."""
+    """Return the sentence with this mark only, before its final punctuation.
+
+    In a row of a table that is in its last cell, after a block of code the next line.
+    """
     words = sentence.words
-    body = words.rstrip(" .!?。！？…:\"'”’*_")
+    block = FENCE.match(words)
+    if block:
+        return f"{words}\n[{number}]" if block["closed"] else sentence.text
+    body = words.rstrip(" .!?。！？…:|\"'”’*_")
     return f"{body} [{number}]{words[len(body) :]}"
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from generation.drafts import Asked
 from generation.receipts import digest_of, prompts_of
-from generation.sentences import split_sentences
+from generation.sentences import split_answer
 from generation.types import (
     Borne,
     CitationFound,
@@ -83,7 +83,7 @@ def _numbers(events: Sequence[Event]) -> Iterator[int]:
         if isinstance(event, CitationFound | Conflict):
             yield from event.sources
         elif isinstance(event, Done):
-            for sentence in split_sentences(event.text):
+            for sentence in split_answer(event.text):
                 yield from sentence.marks
 
 

@@ -8,7 +8,7 @@ very end. Images are never shown; a link shows where it leads.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from urllib.parse import urlencode, urlsplit
 
 import nh3
@@ -22,6 +22,7 @@ from markdown_it.utils import EnvType, OptionsDict
 
 from generation.sentences import MARK
 from generation.types import CitationFound, SourceRef
+from generation.verbatim import outside_code, pieces
 
 _TAGS = {
     "a", "blockquote", "br", "code", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p",
@@ -35,7 +36,6 @@ _ATTRIBUTES = {
 # Private-use characters: dropped from the text first, so that none can be forged.
 _OPEN, _CLOSE, _NUMBER, _NUMBER_END = "\ue000", "\ue001", "\ue002", "\ue003"
 _PRIVATE = re.compile(r"[\ue000-\uf8ff]")
-_CODE = re.compile(r"```.*?(?:```|$)|`[^`\n]+`", re.DOTALL)
 
 
 def render_answer(
@@ -49,7 +49,7 @@ def render_answer(
     prepared = _PRIVATE.sub("\ufffd", text)
     prepared = _wrap_unsupported(prepared, citations)
     numbers = {source.n for source in sources}
-    prepared = _outside_code(prepared, lambda part: _place_marks(part, numbers))
+    prepared = outside_code(prepared, lambda part: _place_marks(part, numbers))
     html = _markdown().render(prepared)
     html = _fill_marks(html, {source.n: source for source in sources})
     html = html.replace(_OPEN, '<span class="unsupported">').replace(_CLOSE, "</span>")
@@ -65,21 +65,15 @@ def render_answer(
 
 
 def _wrap_unsupported(text: str, citations: Sequence[CitationFound]) -> str:
-    for citation in sorted(citations, key=lambda c: -c.start):
-        if citation.verdict == "unsupported":
-            start, end = citation.start, citation.end
-            text = f"{text[:start]}{_OPEN}{text[start:end]}{_CLOSE}{text[end:]}"
+    spans = [
+        span
+        for citation in citations
+        if citation.verdict == "unsupported"
+        for span in pieces(text, citation.start, citation.end)
+    ]
+    for start, end in sorted(spans, reverse=True):
+        text = f"{text[:start]}{_OPEN}{text[start:end]}{_CLOSE}{text[end:]}"
     return text
-
-
-def _outside_code(text: str, change: Callable[[str], str]) -> str:
-    """Apply ``change`` to what is not code: [1] in code is an index."""
-    parts: list[str] = []
-    at = 0
-    for match in _CODE.finditer(text):
-        parts += [change(text[at : match.start()]), match[0]]
-        at = match.end()
-    return "".join([*parts, change(text[at:])])
 
 
 def _place_marks(text: str, known: set[int]) -> str:

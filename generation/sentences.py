@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from generation.verbatim import hidden, outside_code, shielded
 
 # [1], [1, 2], [1][2]: what the prompt asks for.
 MARK = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
@@ -17,7 +19,7 @@ _END = re.compile(rf"[.!?…]+{_MARKS}(?=\s|$)|[。！？]+{_MARKS}|\n+")
 _ROUND_CHARS = range(3, 200)
 _SHORTEST_WORDS = 10
 # A mark that the end of a text cut off.
-BROKEN_MARK = re.compile(r"\s*\[[\d,;\s]*$")
+_BROKEN_MARK = re.compile(r"\s*\[[\d,;\s]*$")
 # A day or the like in German: "1. Januar", "19. Jahrhundert".
 _ORDINAL = (
     r"\d{1,2}\.(?=[^\S\n]+(?:Jan(?:uar)?|Feb(?:ruar)?|März|Apr(?:il)?|Mai|Juni?|Juli?|"
@@ -53,7 +55,8 @@ class Sentence:
     @property
     def marks(self) -> tuple[int, ...]:
         """Numbers named by the marks, in their order, each once."""
-        numbers = [int(n) for m in MARK.finditer(self.text) for n in _numbers(m[1])]
+        bare = hidden(self.text)
+        numbers = [int(n) for m in MARK.finditer(bare) for n in _numbers(m[1])]
         return tuple(dict.fromkeys(numbers))
 
     @property
@@ -63,8 +66,19 @@ class Sentence:
 
 
 def without_marks(text: str) -> str:
-    bare = re.sub(r"[ \t]{2,}", " ", MARK.sub("", BROKEN_MARK.sub("", text)))
-    return re.sub(r"[ \t]+([.!?,;:])", r"\1", bare).strip()
+    """Return ``text`` without its marks; code stays as it is."""
+    return outside_code(without_broken_mark(text), _bare).strip()
+
+
+def _bare(text: str) -> str:
+    bare = re.sub(r"[ \t]{2,}", " ", MARK.sub("", text))
+    return re.sub(r"[ \t]+([.!?,;:])", r"\1", bare)
+
+
+def without_broken_mark(text: str) -> str:
+    """Return ``text`` without a mark that its end cut off."""
+    broken = _BROKEN_MARK.search(hidden(text))
+    return text[: broken.start()] if broken else text
 
 
 def without_rounds(text: str) -> str:
@@ -95,6 +109,17 @@ def _ends_with_three(dense: str, length: int) -> bool:
 
 def _numbers(inside: str) -> list[str]:
     return re.findall(r"\d+", inside)
+
+
+def split_answer(text: str) -> list[Sentence]:
+    """Return the sentences of an answer, as of any text, but not of its code and tables.
+
+    A block of code is one, a row of a table is one, and the head of a table is none.
+    """
+    return [
+        replace(sentence, text=text[sentence.start : sentence.end])
+        for sentence in split_sentences(shielded(text))
+    ]
 
 
 def split_sentences(text: str) -> list[Sentence]:

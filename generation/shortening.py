@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from generation.sentences import MARK, split_sentences
+from generation.sentences import split_answer
 from generation.words import claim_of, question_terms
 
 # What joins the question said again and the answer, in either order.
@@ -27,10 +27,10 @@ def shorten(answer: str, question: str) -> str:
 
     Text of more than one sentence, or without the question in it, stays as it is.
     """
-    sentences = split_sentences(answer)
+    sentences = split_answer(answer)
     if len(sentences) != 1 or len(answer.split()) > _MOST_WORDS:
         return answer
-    marks = "".join(match[0] for match in MARK.finditer(answer))
+    marks = "".join(f"[{number}]" for number in sentences[0].marks)
     words = sentences[0].words.rstrip(" .")
     kept = _rest(words, question)
     return f"{kept} {marks}".strip() if kept else answer
