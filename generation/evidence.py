@@ -13,6 +13,7 @@ from functools import reduce
 from itertools import pairwise
 from typing import Literal
 
+from generation.quantities import agree
 from generation.sentences import split_sentences
 from generation.words import Claim, claim_of
 
@@ -104,6 +105,7 @@ def _and(one: Claim, other: Claim) -> Claim:
         is_negated=one.is_negated or other.is_negated,
         denied=one.denied | other.denied,
         points_back=one.points_back,
+        quantities=one.quantities | other.quantities,
     )
 
 
@@ -115,7 +117,7 @@ def bearing_of(claim: Claim, passage: Passage, asked: Claim) -> Bearing:
     """
     said = claim.terms - asked.terms or claim.terms
     whole = share_of(said, passage.whole)
-    part = _closest(said, claim.terms | asked.terms, passage)
+    part = _closest(claim, said, asked, passage)
     if part is None or whole < PARTLY_SHARE:
         return Bearing(verdict="unsupported", share=whole, part=part)
     share = share_of(said, joined([part.claim, passage.heading]))
@@ -125,16 +127,19 @@ def bearing_of(claim: Claim, passage: Passage, asked: Claim) -> Bearing:
 
 
 def _closest(
-    said: frozenset[str], around: frozenset[str], passage: Passage
+    claim: Claim, said: frozenset[str], asked: Claim, passage: Passage
 ) -> Part | None:
-    """Return the sentence that holds most of ``said``, then of ``around``.
+    """Return the sentence that holds most of ``said``, then of all and of the question.
 
-    Two are taken where no single one speaks of it.
+    Between two with the same numbers the one counts that means the same by them. Two
+    sentences are taken where no single one speaks of it.
     """
+    around = claim.terms | asked.terms
 
-    def rank(part: Part) -> tuple[float, int, int]:
+    def rank(part: Part) -> tuple[float, bool, int, int]:
         near = len(around & part.claim.terms)
-        return share_of(said, part.claim), near, -part.start
+        is_same = agree(claim.quantities, part.claim.quantities)
+        return share_of(said, part.claim), is_same, near, -part.start
 
     best = max(passage.parts, key=rank, default=None)
     if best is not None and share_of(said, best.claim) < SUPPORTED_SHARE:
@@ -154,11 +159,12 @@ def agrees(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bool:
     """Whether numbers, names and negations agree.
 
     A number, or a name that the question did not bring, must be in the words that
-    bear the claim; a name may be in the heading, or just before a pronoun.
+    bear the claim, and a number mean the same there; a name may be in the heading, or just before a pronoun.
     """
     held = part.claim
     return (
         claim.numbers - asked.numbers <= held.numbers | passage.heading.numbers
+        and agree(claim.quantities, held.quantities)
         and _names_agree(claim, part, passage, asked)
         and _denies_nothing(claim, held, asked)
     )

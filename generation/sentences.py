@@ -30,7 +30,7 @@ _ORDINAL = (
 # German; numbered parts; what may end a sentence, before a small letter; numbers.
 _SHORT = re.compile(
     r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|e\.g|i\.e|cf|Fig|approx|Jr|Sr|Inc|Ltd|Co|[A-Z]|"
-    r"Hr|Fr|[Vv]gl|bzw|ca|ggf|evtl|inkl|zzgl|sog|"
+    r"Hr|Fr|[Vv]gl|bzw|ca|ggf|evtl|inkl|zzgl|sog|Mio|Mrd|Tsd|"
     r"Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Okt|Nov|Dec|Dez)\."
     r"|\b(?:[zZ]\. ?[BT]|[dD]\. ?h|[uU]\. ?a|[oO]\. ?ä|[sS]\. ?[ou]|[iI]\. ?d\. ?R|"
     r"[vn]\. ?Chr)\."

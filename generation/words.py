@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from generation.quantities import NUMBER_WORDS, Quantity, number, quantities_of
+
 # Words that carry no claim of their own.
 STOP_WORDS = frozenset(
     """a about above after again all also an and any are as at be because been before
@@ -33,13 +35,6 @@ PRONOUNS = frozenset(
     """he she it they him her them his its their theirs hers this these those such
     who which whose""".split()  # noqa: SIM905
 )
-NUMBER_WORDS = {
-    word: str(value)
-    for value, word in enumerate(
-        """zero one two three four five six seven eight nine ten eleven twelve thirteen
-        fourteen fifteen sixteen seventeen eighteen nineteen twenty""".split()  # noqa: SIM905
-    )
-}
 _WORD = re.compile(
     r"\bU\.S\.(?:A\.)?|\bUnited States\b|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?"
 )
@@ -76,6 +71,8 @@ class Claim:
     denied: frozenset[str] = frozenset()
     # A pronoun among its first words points at the sentence before.
     points_back: bool = False
+    # The numbers again, with what is said of them.
+    quantities: frozenset[Quantity] = frozenset()
 
     @property
     def terms(self) -> frozenset[str]:
@@ -105,17 +102,6 @@ def stem(word: str) -> str:
     return word
 
 
-def number(raw: str) -> str:
-    """Return 1,000 and 1000 alike, and 3.50 as 3.5."""
-    groups = re.split(r"[.,]", raw)
-    if len(groups) > 1 and all(len(group) == 3 for group in groups[1:]):
-        return "".join(groups).lstrip("0") or "0"
-    plain = raw.replace(",", ".")
-    if plain.count(".") == 1:
-        plain = plain.rstrip("0").rstrip(".")
-    return plain.lstrip("0") or "0"
-
-
 def claim_of(text: str) -> Claim:
     words, numbers, names, denied = set(), set(), set(), set()
     is_negated = is_denying = points_back = False
@@ -143,6 +129,7 @@ def claim_of(text: str) -> Claim:
         is_negated=is_negated,
         denied=frozenset(denied),
         points_back=points_back,
+        quantities=quantities_of(text),
     )
 
 

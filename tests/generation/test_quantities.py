@@ -1,0 +1,90 @@
+"""Numbers of the same digits that say different things, and others that say the same."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from generation.citations import check
+from generation.quantities import number, quantities_of
+
+
+def verdict(said: str, source: str, question: str = "") -> str:
+    (item,) = check(f"{said[:-1]} [1].", {1: source}, question=question).cited
+    return item.verdict
+
+
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [
+        ("It costs $1,234.50.", "It costs $1234.50."),
+        ("It costs $1,234.50.", "It costs USD 1234.5."),
+        ("It costs 1.234,50 €.", "It costs 1234.50 euros."),
+        ("It costs 5 million dollars.", "It costs $5 million."),
+        ("It costs 3.10 euros.", "It costs 3.1 euros."),
+        ("The fee is $5.", "The fee is €5. The fee is $5."),
+        # A range names its unit once, and its dash is no minus.
+        ("Profit was 1.2 million.", "Profit was 1.2 to 1.5 million."),
+        ("It works at 20-40 °C.", "It works at 20 - 40 °C."),
+        ("It works at minus 40 °C.", "It works at −40 °C."),
+        ("It holds over 40 litres.", "It holds more than 40 litres."),
+        ("It uses Python 3.10.", "It uses Python 3.10."),
+        ("It closes on 03/04.", "It closes on 3/4."),
+        ("Es kostet höchstens 5 Euro.", "Es kostet bis zu 5 Euro, also höchstens."),
+    ],
+)
+def test_the_same_amount_is_borne(said: str, source: str) -> None:
+    assert verdict(said, source) == "supported"
+
+
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [
+        ("The fee is $5.", "The fee is €5."),
+        ("It costs 5 euros.", "It costs 5 US dollars."),
+        ("Sales were 5 million.", "Sales were 5 billion."),
+        ("Umsatz war 5 Mio. Stück.", "Umsatz war 5 Mrd. Stück."),
+        ("It works at -40 °C.", "It works at 40 °C."),
+        ("It works at 40 °C.", "It works at −40 °C."),
+        ("It was built before 1990.", "It was built after 1990."),
+        ("At most 5 guests may come.", "At least 5 guests may come."),
+        ("It holds more than 40 litres.", "It holds less than 40 litres."),
+        ("It needs 5 or more.", "It needs 5 or less."),
+        ("Es kostet mindestens 5 Euro.", "Es kostet höchstens 5 Euro."),
+        ("It closes on 03/04.", "It closes on 04/03."),
+        ("It closes on 2024-03-04.", "It closes on 2024-04-03."),
+        ("It uses Python 3.10.", "It uses Python 3.1."),
+        ("It holds 125 litres.", "It holds 0.125 litres."),
+    ],
+)
+def test_another_amount_of_the_same_digits_is_not(said: str, source: str) -> None:
+    assert verdict(said, source) != "supported"
+
+
+def test_a_bound_of_the_question_is_held_to_the_source_too() -> None:
+    asked, said = "Is it open after 5 pm?", "Yes, it is open after 5 pm."
+    assert verdict(said, "It is open after 5 pm.", asked) == "supported"
+    assert verdict(said, "It is open before 5 pm.", asked) != "supported"
+
+
+@pytest.mark.parametrize(
+    ("raw", "plain"),
+    [
+        ("1,234,567.80", "1234567.8"), ("1.234,5", "1234.5"), ("1,000", "1000"),
+        ("3.50", "3.5"), ("0,50", "0.5"), ("0.125", "0.125"), ("007", "7"),
+        ("0", "0"), ("0.0", "0"), ("1.2.30", "1.2.30"),
+    ],
+)  # fmt: skip
+def test_a_number_has_one_form(raw: str, plain: str) -> None:
+    assert number(raw) == plain
+
+
+@pytest.mark.parametrize(
+    "part", ["1,000", "- ", "5 million ", "at least 5 ", "1/", "$"]
+)
+def test_a_hostile_text_takes_linear_time(part: str) -> None:
+    text = part * (100_000 // len(part))
+    started = time.perf_counter()
+    quantities_of(text)
+    assert time.perf_counter() - started < 5
