@@ -39,6 +39,11 @@ _PHONE_WORDS = re2.compile(
 _AFTER_PHONE = re2.compile(
     r"(?i) ?\(?(?:office|fax|mobile|cell|home|work|direct|landline)"
 )
+# Written with a number, before or behind it.
+CURRENCY = r"[€$£¥]|(?i:EUR|USD|GBP|CHF|JPY|euros?|(?:US-)?dollars?|pounds)\b"
+_BEHIND = re2.compile(rf" ?(?:{CURRENCY})$")
+_BEFORE = re2.compile(r"(?:[€$£¥]|\b(?:eur|usd|gbp|chf|jpy)) ?$")
+_THOUSANDS = re2.compile(r"^\+\d{1,3}(?:[ .]\d{3})+$")
 _VERSION_WORDS = re2.compile(r"(?:version|release|v|build|section|§) ?$")
 
 
@@ -101,6 +106,15 @@ def phone(value: str, left: str) -> int:
     if not 7 <= digits <= 13 or not (after or _PHONE_WORDS.search(left)):
         return 0
     return len(number)
+
+
+def international(value: str, left: str) -> int:
+    """A number of 7 to 15 digits (E.164), unless it is an amount: "+1 250 000 EUR"."""
+    behind = _BEHIND.search(value)
+    number = value[: behind.start()] if behind else value
+    if (behind or _BEFORE.search(left)) and _THOUSANDS.search(number):
+        return 0
+    return digits_between(7, 15)(number, left)
 
 
 def digits_between(least: int, most: int) -> Check:

@@ -46,6 +46,7 @@ _AFTER = {
     "direct",
     "landline",
     "ext",
+    *("€", "$", "£", "¥", "euro", "euros", "dollar", "dollars", "us-dollar", "pounds"),
 }
 _KEY_WORDS = {"RSA", "EC", "DSA", "OPENSSH", "ENCRYPTED", "PGP", "PRIVATE", "KEY"}
 # One character for one: full-width forms, spaces that do not break, hyphens.

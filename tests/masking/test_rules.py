@@ -46,6 +46,8 @@ FOUND = {
         "her driver's license number is [driving licence]"
     ),
     "Phone: +49 (0)30 901820": "Phone: [phone]",
+    "+49 30 1234567 or +1 250 555 0123 USD": "[phone] or [phone] USD",
+    "+46 123 456 789, not 5 €": "[phone], not 5 €",
     "(541) 714-1388 ext. 12": "[phone] ext. 12",
     "call 0494 92 82 32 now": "call [phone] now",
     "416 60 039 office": "[phone] office",
@@ -73,6 +75,8 @@ LEFT = (
     "std::vector and a::b, main.py, e.g. this",
     "user@localhost and @handle",
     "password: none",
+    "+1 250 000 EUR, +2 500 000 €; +3.500.000 Euro",
+    "by EUR +1 250 000",
     "DE 12 is a road; the A 40 too",
 )
 
