@@ -17,12 +17,34 @@ _PRONOUNS = re.compile(
     r"the same|the former|the latter)\b",
     re.IGNORECASE,
 )
+# Of these, those that point at a person or a thing, not at a place or a whole sentence.
+_POINTING = frozenset("he she him they them it his her hers their theirs its".split())  # noqa: SIM905
 _POSSESSIVE = {"his", "her", "hers", "their", "theirs", "its"}
 _WHAT_ABOUT = re.compile(
     r"^(?:and|so|then|but|ok|okay)?[\s,]*(?:what|how)\s+about\s+(.+?)\s*\??$",
     re.IGNORECASE,
 )
 _LEADING = re.compile(r"^(?:and|but|so|then|also|or)\b[\s,]*", re.IGNORECASE)
+_AUXILIARY = (
+    r"(?:did|does|do|is|are|was|were|has|have|had|can|could|will|would|should|must|may)"
+)
+_WHILE = rf"(?:if|while|because|unless|once|until|when(?! {_AUXILIARY}\b))"
+# Where another clause begins, which may point back at the one before.
+_NEXT_CLAUSE = re.compile(
+    rf"\b(?P<and>and (?:who|whom|what|when|where|why|how|which|{_AUXILIARY}))\b|\b{_WHILE}\b",
+    re.IGNORECASE,
+)
+_CLAUSE_FIRST = re.compile(rf"{_WHILE}\b[^,]*,", re.IGNORECASE)
+# Before a possessive: it is the subject itself, or of a thing that is no owner.
+_NO_OWNER_BEFORE = re.compile(
+    rf"\b(?:of|for|in|on|at|to|with|by|from|about|than|{_AUXILIARY}) $", re.IGNORECASE
+)
+_ANY_THING = re.compile(r"\b(?:an?|each|every|any) [^\W\d_]", re.IGNORECASE)
+_THE_THING = re.compile(r"\bthe [^\W\d_]", re.IGNORECASE)
+# Not "What happens", a verb.
+_PLURAL = re.compile(
+    r"(?<!\bwhat )(?<!\bwho )\b[^\W\d_]{2,}[^\W\d_sui]s\b", re.IGNORECASE
+)
 # An answer of at most this many words names a thing; a longer one tells about it.
 _NAME_WORDS = 6
 # Fewer terms of its own than this, and a question leans on the one before.
@@ -53,12 +75,62 @@ def make_standalone(question: str, previous: Turn | None) -> str:
 def leans(question: str) -> bool:
     """Whether a question cannot be understood without the one before it."""
     plain = question.strip()
-    if _WHAT_ABOUT.match(plain) or _LEADING.match(plain):
+    if _WHAT_ABOUT.match(plain):
+        return True
+    if _names_itself(_LEADING.sub("", plain)):
+        return False
+    if _LEADING.match(plain):
         return True
     names = [n for n in name_spans(plain) if not plain.startswith(n) or " " in n]
     if _PRONOUNS.search(_without_expletive(plain)):
         return not names or len(question_terms(plain)) <= _FEW_TERMS + 1
     return len(question_terms(plain)) < _FEW_TERMS and not names
+
+
+def _names_itself(question: str) -> bool:
+    """Whether the first pronoun of a question points at something in front of it there.
+
+    "What did Curie discover and when did she do it?" In doubt it does not: "the" thing
+    of another clause, or for a person, is too often not what is meant.
+    """
+    plain = _without_expletive(question)
+    pronoun = _PRONOUNS.search(plain)
+    if pronoun is None:
+        return False
+    word, head, behind = (
+        fold(pronoun[0]),
+        plain[: pronoun.start()],
+        plain[pronoun.end() :],
+    )
+    is_owner = word in _POSSESSIVE and (word != "her" or re.match(r" \w", behind))
+    if is_owner and not _NO_OWNER_BEFORE.search(head):
+        return _holds_antecedent(head, word, is_definite=word in {"its", "their"})
+    first = _CLAUSE_FIRST.match(head)
+    if first:
+        return _holds_antecedent(first[0], word, is_definite=False)
+    last = next(reversed([*_NEXT_CLAUSE.finditer(head)]), None)
+    if last is None:
+        return False
+    is_definite = bool(last["and"]) and word in {"it", "they", "them"}
+    return _holds_antecedent(head[: last.start()], word, is_definite=is_definite)
+
+
+def _holds_antecedent(words: str, pronoun: str, *, is_definite: bool) -> bool:
+    """Whether ``words`` hold what ``pronoun`` may stand for.
+
+    Args:
+        is_definite: "the pump" counts as well as "a pump".
+    """
+    if pronoun not in _POINTING:
+        return False
+    is_many = pronoun in {"they", "them", "their", "theirs"}
+    plural = (fold(match[0]) for match in _PLURAL.finditer(words))
+    return bool(
+        _names_inside(words)
+        or _ANY_THING.search(words)
+        or (is_definite and _THE_THING.search(words))
+        or (is_many and any(word not in STOP_WORDS for word in plural))
+    )
 
 
 def _without_expletive(question: str) -> str:

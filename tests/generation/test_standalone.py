@@ -31,9 +31,16 @@ NOTICE = Turn(
             NOTICE,
             "What is the notice period for tenants – How long is it?",
         ),
+        ("And when did she die?", ROLLO, "when did Rollo die?"),
+        ("When in Norway did he die?", ROLLO, "When in Norway did Rollo die?"),
+        ("In Norway, when did he die?", ROLLO, "In Norway, when did Rollo die?"),
+        ("After the war, what happened to it?", OSLO, "After the war, what happened to Oslo?"),
+        ("What is the name of her husband?", ROLLO, "What is the name of Rollo's husband?"),
+        ("What happens when they arrive?", ROLLO, "What happens when Rollo arrive?"),
+        ("Does the manual say how to clean it?", OSLO, "Does the manual say how to clean Oslo?"),
         ("Why?", ROLLO, "Who founded Normandy – Why?"),
     ],
-)
+)  # fmt: skip
 def test_a_follow_up_is_completed(question: str, previous: Turn, expected: str) -> None:
     assert make_standalone(question, previous) == expected
 
@@ -44,6 +51,15 @@ def test_a_follow_up_is_completed(question: str, previous: Turn, expected: str) 
         "Who wrote the report about the fire in Bergen?",
         "Is there a canteen in the building?",
         "How many litres of oil does the pump hold?",
+        "What did Curie discover and when did she do it?",
+        "If a file is too large, what happens to it?",
+        "What happens to a file if it is too large?",
+        "And if a file is too large, what happens to it?",
+        "When a pump fails, who repairs it?",
+        "Is the pump safe and is it loud?",
+        "How many employees do we have and where do they work?",
+        "Can tenants cancel their contract early?",
+        "When did the company change its name?",
         "Which valves must be replaced every year?",
     ],
 )
