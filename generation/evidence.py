@@ -159,7 +159,8 @@ def agrees(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bool:
     """Whether numbers, names and negations agree.
 
     A number, or a name that the question did not bring, must be in the words that
-    bear the claim, and a number mean the same there; a name may be in the heading, or just before a pronoun.
+    bear the claim, and a number mean the same there; a name may be in the heading, or
+    just before a pronoun.
     """
     held = part.claim
     return (

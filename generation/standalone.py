@@ -97,20 +97,20 @@ def _names_itself(question: str) -> bool:
     pronoun = _PRONOUNS.search(plain)
     if pronoun is None:
         return False
-    word, head, behind = (
-        fold(pronoun[0]),
-        plain[: pronoun.start()],
-        plain[pronoun.end() :],
+    word, head = fold(pronoun[0]), plain[: pronoun.start()]
+    # "her" owns what follows it; at an end it is whom something is done to.
+    is_owner = word in _POSSESSIVE and (
+        word != "her" or re.match(r" \w", plain[pronoun.end() :])
     )
-    is_owner = word in _POSSESSIVE and (word != "her" or re.match(r" \w", behind))
     if is_owner and not _NO_OWNER_BEFORE.search(head):
         return _holds_antecedent(head, word, is_definite=word in {"its", "their"})
     first = _CLAUSE_FIRST.match(head)
     if first:
         return _holds_antecedent(first[0], word, is_definite=False)
-    last = next(reversed([*_NEXT_CLAUSE.finditer(head)]), None)
-    if last is None:
+    clauses = [*_NEXT_CLAUSE.finditer(head)]
+    if not clauses:
         return False
+    last = clauses[-1]
     is_definite = bool(last["and"]) and word in {"it", "they", "them"}
     return _holds_antecedent(head[: last.start()], word, is_definite=is_definite)
 
