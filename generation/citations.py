@@ -29,6 +29,10 @@ _OTHER_MARKS = re.compile(
     r"(\d{1,3}(?:\s*(?:,|;|and|&)\s*\d{1,3})*)\"?[\])】）]",
     re.IGNORECASE,
 )
+# Behind a fence a mark would keep it from closing its code.
+_FENCE_AND_MARK = re.compile(
+    r"^([ \t]*(?:`{3,}|~{3,}))[ \t]*(\[\d[^\n]*)$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +124,7 @@ def mend_marks(text: str, known: frozenset[int]) -> str:
         mended = re.sub(r"(\[\d{1,3}\])(?:\s*\1)+", r"\1", mended)
         return re.sub(r"[ \t]+([.!?,;])", r"\1", mended)
 
+    text = _FENCE_AND_MARK.sub(r"\1\n\2", text)
     return outside_code(without_broken_mark(text), mend_all).strip()
 
 

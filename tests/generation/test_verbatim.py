@@ -46,6 +46,9 @@ def test_a_mark_beside_code_is_still_mended() -> None:
         "See `a[9]` [1, 9] and [9].\n```\nb[9]\n```\n[1][1]", frozenset({1})
     )
     assert mended == "See `a[9]` [1] and.\n```\nb[9]\n```\n[1]"
+    assert mend_marks("```\nb[9]\n``` [1]. So.", frozenset({1})) == (
+        "```\nb[9]\n```\n[1]. So."
+    )
 
 
 @pytest.mark.parametrize(
