@@ -23,6 +23,7 @@ from tokenizers import Tokenizer
 from ingestion.errors import EmbedderUnavailable
 from ingestion.precision import Choice, Encode, Precision, decide, warn_if_emulated
 from rag_site import model_server
+from rag_site.machine import usable_cores
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -309,7 +310,7 @@ def load_in(precision: Precision, name: str) -> SentenceTransformerEmbedder:
 
 def torch_threads() -> int:
     """Return how many threads embedding takes: the rest is for parsing and chat."""
-    return settings.EMBEDDING_THREADS or max(1, (os.cpu_count() or 2) // 2)
+    return settings.EMBEDDING_THREADS or max(1, usable_cores() // 2)
 
 
 @lru_cache(maxsize=4)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from rag_site.machine import total_memory, usable_cores
+
 # Seconds between two looks at the children: the kernel keeps the peak of each,
 # so only what one adds in its last moments is missed.
 _LOOK_S = 0.1
@@ -49,11 +51,10 @@ def line(result: Result) -> str:
 
 def machine() -> dict[str, object]:
     """Describe this machine as far as it bears on figures."""
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "memory_gb": round(pages / 1e9, 1),
+        "cores": usable_cores(),
+        "memory_gb": round(total_memory() / 1e9, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         # Figures taken beside other work are low: compare ratios then.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
 from rag_site.first_admin import has_administrator, token_digest
 from rag_site.forms import SetupForm
+from rag_site.machine import total_memory, usable_cores
 from rag_site.models import OneTimeLink, User
 
 logger = logging.getLogger(__name__)
@@ -82,8 +82,8 @@ def plan() -> Plan:
         is_model_here=bool(found) and weights.state(settings.MODEL) == "ready",
         embedder=settings.EMBEDDER,
         context_tokens=settings.CONTEXT_TOKENS,
-        threads=settings.MODEL_THREADS or os.cpu_count() or 1,
-        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        threads=settings.MODEL_THREADS or usable_cores(),
+        memory_bytes=total_memory(),
     )
 
 

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rag_site.bootstrap import ROOT, SetupFailed, finish, last_lines, pip, without
+from rag_site.machine import usable_cores
 
 PACKAGE = "llama-cpp-python"
 PROOF_MODEL = "smollm2-135m-instruct-q4_1"
@@ -200,7 +201,7 @@ def _run_build(
 ) -> None:
     environment = os.environ | {
         "CMAKE_ARGS": " ".join(options),
-        "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 1),
+        "CMAKE_BUILD_PARALLEL_LEVEL": str(usable_cores()),
         "FORCE_CMAKE": "1",
         "TMPDIR": scratch,
     }

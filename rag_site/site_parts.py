@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
+from rag_site.machine import usable_cores
 from rag_site.supervisor import Part
 
 _BASE_DIR = Path(__file__).resolve().parent.parent
@@ -50,7 +50,7 @@ def workers() -> tuple[Part, Part]:
 
 
 def _worker(queue: str) -> Part:
-    threads = str(max(1, (os.cpu_count() or 2) // 2))
+    threads = str(max(1, usable_cores() // 2))
     return Part(
         name=queue,
         command=(

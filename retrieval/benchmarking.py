@@ -9,7 +9,6 @@ come with their vectors, so no model is measured.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from django.db import connection
 from ingestion import indexing
 from ingestion.spaces import live_space
 from rag_site.benchmarks import Result
+from rag_site.machine import usable_cores
 from retrieval.search import search
 from retrieval.synthetic import Library, make_library
 from retrieval.types import Hit, RetrievalConfig
@@ -155,7 +155,7 @@ def _speed(library: Library, share: float, config: RetrievalConfig) -> Iterator[
     p95 = quantiles(times, n=20, method="inclusive")[-1] if len(times) > 1 else times[0]
     yield Result(name=f"{name}, p50", value=round(median(times), 2), unit="ms")
     yield Result(name=f"{name}, p95", value=round(p95, 2), unit="ms")
-    clients = os.cpu_count() or 1
+    clients = usable_cores()
     questions = library.questions * 2
     elapsed = _timed(partial(_ask_at_once, ask, questions, clients)) / 1000
     yield Result(

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 from django.conf import settings
 
 from generation.server.adapters import Adapter, find_adapters
 from rag_site import weights
 from rag_site.gguf import read_header
+from rag_site.machine import usable_memory
 from rag_site.weights_plan import Device, Plan, Wanted, plan
 
 
@@ -82,6 +82,6 @@ class ServerConfig:
                 cells=self.cache_tokens,
                 gpu_layers=self.gpu_layers,
             ),
-            ram_free=psutil.virtual_memory().available,
+            ram_free=usable_memory(),
             devices=devices,
         )

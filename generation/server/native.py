@@ -24,6 +24,7 @@ from generation.server.kept import State
 from generation.server.memory import check_memory
 from generation.server.sampling import Sampler, logits_of
 from rag_site.errors import Unavailable
+from rag_site.machine import usable_cores
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class Shape:
 
 def available_threads(wanted: int) -> int:
     """Return ``wanted``, or all cores this process may use for 0."""
-    return wanted or len(os.sched_getaffinity(0))
+    return wanted or usable_cores()
 
 
 class Weights:

@@ -12,13 +12,13 @@ from http import HTTPStatus
 from typing import Any
 
 import httpx
-import psutil
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rag_site import weights
 from rag_site.errors import RagError
 from rag_site.gguf import BUFFER_BYTES, Header, read_header
+from rag_site.machine import usable_memory
 from rag_site.running_site import running_site
 from rag_site.terminal import shown_progress
 from rag_site.weights import CATALOGUE, UnknownWeights, Weights
@@ -123,7 +123,7 @@ def _plan(header: Header, entry: Weights) -> Report:
         cells=settings.CACHE_TOKENS,
         gpu_layers=settings.GPU_LAYERS,
     )
-    free = psutil.virtual_memory().available
+    free = usable_memory()
     try:
         found = plan(header, entry.size_bytes, wanted, ram_free=free, devices=gpus())
     except MemoryShort as exc:
@@ -190,7 +190,7 @@ def _memory(entry: Weights, *, cache: int | None) -> Report:
     """Return the plan in bytes; the cache of a model is known from its header."""
     buffers = BUFFER_BYTES if entry.kind == "gguf" else _TORCH_BYTES
     total = entry.size_bytes + buffers + (cache or 0)
-    free = psutil.virtual_memory().available
+    free = usable_memory()
     return {
         "weights_bytes": entry.size_bytes,
         "cache_bytes": cache,
