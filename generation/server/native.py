@@ -21,7 +21,6 @@ import numpy as np
 from generation.server.adapters import Adapter
 from generation.server.jobs import Chance, Sampling
 from generation.server.kept import State
-from generation.server.memory import check_memory
 from generation.server.sampling import Sampler, logits_of
 from rag_site.errors import Unavailable
 from rag_site.machine import usable_cores
@@ -94,7 +93,10 @@ def available_threads(wanted: int) -> int:
 
 
 class Weights:
-    """A loaded model with one context, whose cache all sequences share."""
+    """A loaded model with one context, whose cache all sequences share.
+
+    Whether it fits is asked before, by ``ServerConfig.plan``.
+    """
 
     def __init__(self, path: Path, shape: Shape) -> None:
         llama_cpp.llama_log_set(log_quietly, None)
@@ -103,8 +105,6 @@ class Weights:
         self.gpu_layers = (
             shape.gpu_layers if llama_cpp.llama_supports_gpu_offload() else 0
         )
-        if self.gpu_layers == 0:
-            check_memory(path, context_tokens=max(shape.cells, shape.context_tokens))
         self._model = self._load(path, shape.split)
         self._adapters: dict[str, Any] = {}
         self._breaks: dict[int, bool] = {}

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -20,6 +21,9 @@ from generation.llm import (
     SamplingParams,
     TextPiece,
 )
+from generation.server.config import ServerConfig
+from generation.server.serving import _loaded
+from rag_site.weights import WeightsMissing
 from tests.generation.model_server import SMALLEST, client, served
 
 pytestmark = pytest.mark.models
@@ -241,3 +245,16 @@ def test_figures_are_exposed(http: httpx.Client) -> None:
     text = http.get("/metrics").text
     assert "plumbline_queue_waiting 0.0" in text
     assert 'plumbline_requests_total{reason="cancelled"}' in text
+
+
+def test_what_the_plan_lets_in_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "qwen2.5-coder-0.5b-instruct-q4_k_m"
+    try:
+        config = ServerConfig.from_settings(name)
+    except WeightsMissing as missing:
+        pytest.skip(missing.message)
+    short = SimpleNamespace(available=1_200_000_000, total=2_000_000_000)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: short)
+    weights = _loaded(config, config.plan([]))
+    assert weights.context_tokens == config.context_tokens
+    weights.close()

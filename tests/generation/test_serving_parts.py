@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from generation.server.detokenizing import TextStream
-from generation.server.memory import MemoryShort, check_memory, needed_bytes
 from generation.server.parameters import ChatRequest
 from generation.server.queueing import FairQueue, QueueFull
 from generation.server.templates import CHATML, UnknownFamily, render, template_for
@@ -125,12 +124,3 @@ def test_only_our_own_pieces_may_hold_special_tokens() -> None:
 def test_a_family_without_a_template_is_refused() -> None:
     with pytest.raises(UnknownFamily):
         template_for("gpt-2")
-
-
-def test_a_model_that_cannot_fit_is_refused_with_numbers(tmp_path: object) -> None:
-    path = tmp_path / "huge.gguf"  # type: ignore[operator]
-    with path.open("wb") as file:
-        file.truncate(8 * 10**12)  # A sparse file: no byte of it is written.
-    with pytest.raises(MemoryShort, match="MB of memory"):
-        check_memory(path, context_tokens=4096)
-    assert needed_bytes(10**9, context_tokens=4096) > 10**9

@@ -22,7 +22,7 @@ from rag_site.machine import usable_memory
 from rag_site.running_site import running_site
 from rag_site.terminal import shown_progress
 from rag_site.weights import CATALOGUE, UnknownWeights, Weights
-from rag_site.weights_plan import MemoryShort, Wanted, plan
+from rag_site.weights_plan import SHARE, MemoryShort, Wanted, plan
 
 Report = dict[str, Any]
 # Bytes that an embedding model of this size needs beside its weights: torch,
@@ -198,7 +198,7 @@ def _memory(entry: Weights, *, cache: int | None) -> Report:
         "buffer_bytes": buffers,
         "total_bytes": total,
         "available_bytes": free,
-        "fits": total < free,
+        "fits": total <= free * SHARE,
     }
 
 
