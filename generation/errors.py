@@ -7,6 +7,7 @@ NothingToSearch      no collection that the asker may see
 ContextTooLong       the question alone does not fit the model
 ModelUnavailable     the model server does not answer
 ├── ModelBusy        its queue is full
+│   └── ShareOfQueueTaken   of this person
 └── ModelLost        it went away in mid-answer
 """
 
@@ -61,6 +62,10 @@ class ModelBusy(ModelUnavailable):
     """Too many questions are waiting. Try again in a moment."""
 
     code = "model_busy"
+
+
+class ShareOfQueueTaken(ModelBusy):
+    """As many of your questions are waiting as one person may have. Wait for one of them."""
 
 
 class ModelLost(ModelUnavailable):

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
-import re
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +17,14 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import httpx
 
-from generation.errors import ContextTooLong, ModelBusy, ModelLost, ModelUnavailable
+from generation.errors import (
+    ContextTooLong,
+    ModelBusy,
+    ModelLost,
+    ModelUnavailable,
+    ShareOfQueueTaken,
+)
+from generation.estimating import estimate_tokens
 
 CONNECT_S = 3.0
 # A server that sends a beat each second and then none for this long is gone.
@@ -28,7 +33,6 @@ BEAT_LOST_S = 4.0
 SILENCE_S = 300.0
 # How another server says that it has no such path.
 _NOT_OFFERED = {404, 405, 501}
-
 
 Role = Literal["system", "user", "assistant"]
 
@@ -375,26 +379,22 @@ async def _beating(lines: AsyncIterator[str]) -> AsyncIterator[str]:
 
 async def _refuse(reply: httpx.Response) -> None:
     """Raise our own error for a status that is not a success."""
+    if reply.is_success:
+        return
+    code = await _code_of(reply)
     if reply.status_code in (429, 503):
         after = reply.headers.get("Retry-After", "")
-        raise ModelBusy(retry_after_s=int(after) if after.isdigit() else 5)
-    if reply.status_code == 400:
-        await reply.aread()
-        if "context" in str(reply.json().get("error", {}).get("code", "")):
-            raise ContextTooLong
+        kind = ShareOfQueueTaken if code == "person_queue_full" else ModelBusy
+        raise kind(retry_after_s=int(after) if after.isdigit() else 5)
+    if reply.status_code == 400 and "context" in code:
+        raise ContextTooLong
     reply.raise_for_status()
 
 
-# Each may be a token of its own: digits, marks, and white space that no word takes.
-_SINGLE = re.compile(r"\d|[^\w\s]|_|\s+(?=\d)|\n+")
-
-
-def estimate_tokens(text: str) -> int:
-    """Return an upper estimate for a tokenizer that is not known.
-
-    Byte-pair vocabularies give English words about one token for 4 letters and
-    other scripts one for 3 bytes; rare marks take up to one for each byte.
-    """
-    single = sum(len(found.encode(errors="replace")) for found in _SINGLE.findall(text))
-    words = re.sub(r"\s", "", _SINGLE.sub("", text))
-    return single + math.ceil(len(words.encode("utf-8", errors="replace")) / 3) + 1
+async def _code_of(reply: httpx.Response) -> str:
+    """Return the code of an error in the protocol's shape, "" of another."""
+    await reply.aread()
+    try:
+        return str(reply.json()["error"]["code"])
+    except (ValueError, KeyError, TypeError):
+        return ""

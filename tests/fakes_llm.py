@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 from generation.errors import ModelLost
+from generation.estimating import estimate_tokens
 from generation.llm import (
     Finished,
     Message,
@@ -15,7 +16,6 @@ from generation.llm import (
     SamplingParams,
     Scored,
     TextPiece,
-    estimate_tokens,
 )
 
 

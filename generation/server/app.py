@@ -33,7 +33,7 @@ from generation.server.parameters import (
 )
 from generation.server.protocol import ChatReply, Reply, ScoredReply, problem
 from generation.server.questions import QuestionEmbedder
-from generation.server.queueing import QueueFull
+from generation.server.queueing import QueueFull, ShareTaken
 from generation.server.reranking import rerank_route
 from generation.server.schemas import SchemaUnsupported
 from rag_site.errors import RagError
@@ -124,8 +124,8 @@ async def continuations(request: HttpRequest) -> Response:
     engine: Engine = request.app.state.engine
     try:
         return await complete(engine, asked, request, reply)
-    except QueueFull:
-        return _busy(engine)
+    except QueueFull as exc:
+        return _busy(engine, exc)
 
 
 def _name(request: HttpRequest, body: Body) -> str:
@@ -143,8 +143,8 @@ async def _answer(
             usage = body.stream_options.include_usage
             return stream(engine, asked, reply, wants_usage=usage)
         return await complete(engine, asked, request, reply)
-    except QueueFull:
-        return _busy(engine)
+    except QueueFull as exc:
+        return _busy(engine, exc)
 
 
 def _admitted(request: HttpRequest, body: Body) -> Request:
@@ -171,13 +171,15 @@ def _admitted(request: HttpRequest, body: Body) -> Request:
         raise BadRequest(response) from exc
 
 
-def _busy(engine: Engine) -> Response:
-    response = problem(
-        503,
-        "server_busy",
-        f"{engine.waiting} requests are waiting. Try again in a moment.",
-        code="queue_full",
-    )
+def _busy(engine: Engine, full: QueueFull) -> Response:
+    if isinstance(full, ShareTaken):
+        status, code = 429, "person_queue_full"
+        message = "As many requests of this user are waiting as one user may have."
+    else:
+        status, code = 503, "queue_full"
+        message = f"{engine.waiting} requests are waiting."
+    again = f"{message} Try again in a moment."
+    response = problem(status, "server_busy", again, code=code)
     response.headers["Retry-After"] = str(engine.retry_after_s())
     return response
 

@@ -121,7 +121,7 @@ class Engine:
         """Put a request into the line.
 
         Raises:
-            QueueFull: the line is as long as it may get.
+            QueueFull: the line, or the person's part of it, is full.
         """
         job = Job(request, emit)
         with self._changed:

@@ -11,8 +11,16 @@ Item = TypeVar("Item")
 URGENT_IN_A_ROW = 4
 
 
+# Of the line, how much one person may take up: the rest stays for others.
+SHARE_OF_ONE = 0.5
+
+
 class QueueFull(Exception):
     """The line is as long as it may get."""
+
+
+class ShareTaken(QueueFull):
+    """One person has as many waiting as one may; others still find room."""
 
 
 class _Round(Generic[Item]):
@@ -23,6 +31,9 @@ class _Round(Generic[Item]):
 
     def __len__(self) -> int:
         return sum(len(line) for line in self._lines.values())
+
+    def of(self, person: str) -> int:
+        return len(self._lines.get(person, ()))
 
     def put(self, person: str, item: Item) -> None:
         self._lines.setdefault(person, deque()).append(item)
@@ -55,6 +66,7 @@ class FairQueue(Generic[Item]):
 
     def __init__(self, depth: int) -> None:
         self.depth = depth
+        self.share = max(1, int(depth * SHARE_OF_ONE))
         self._urgent: _Round[Item] = _Round()
         self._patient: _Round[Item] = _Round()
         self._in_a_row = 0
@@ -67,9 +79,12 @@ class FairQueue(Generic[Item]):
 
         Raises:
             QueueFull: the line holds ``depth`` items.
+            ShareTaken: ``share`` of them are this person's.
         """
         if len(self) >= self.depth:
             raise QueueFull
+        if self._urgent.of(person) + self._patient.of(person) >= self.share:
+            raise ShareTaken
         (self._urgent if is_urgent else self._patient).put(person, item)
 
     def peek(self) -> Item:

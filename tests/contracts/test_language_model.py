@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from generation.errors import ModelUnavailable
+from generation.estimating import estimate_tokens
 from generation.llm import (
     Finished,
     HttpLanguageModel,
@@ -22,7 +23,6 @@ from generation.llm import (
     QueuePlace,
     SamplingParams,
     TextPiece,
-    estimate_tokens,
 )
 from rag_site.weights import WeightsMissing, locate
 from tests.fakes_llm import ScriptedLLM

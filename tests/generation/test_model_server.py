@@ -7,12 +7,13 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import httpx
 import pytest
 
-from generation.errors import ContextTooLong, ModelBusy
+from generation.errors import ContextTooLong, ModelBusy, ShareOfQueueTaken
 from generation.llm import (
     Finished,
     HttpLanguageModel,
@@ -195,7 +196,7 @@ def test_a_full_line_is_refused_with_a_time_to_come_back(
         assert refused.json()["error"]["code"] == "queue_full"
         assert int(refused.headers["Retry-After"]) >= 1
         with pytest.raises(ModelBusy):
-            asyncio.run(_drain(model))
+            asyncio.run(_drain(model, "late"))
         for stream in streams:
             stream.__exit__(None, None, None)
         for one in opened:
@@ -203,10 +204,33 @@ def test_a_full_line_is_refused_with_a_time_to_come_back(
     wait_until_idle(http)
 
 
-async def _drain(model: HttpLanguageModel) -> list[QueuePlace | TextPiece | Finished]:
+def test_one_person_leaves_room_in_the_line(
+    model: HttpLanguageModel, http: httpx.Client
+) -> None:
+    """One is answered and one waits: half of the line of two is theirs."""
+    with ExitStack() as held:
+        for _ in range(2):
+            one = held.enter_context(client(model))
+            stream = one.stream("POST", CHAT, json=long_body("anna"))
+            assert held.enter_context(stream).status_code == 200
+        refused = http.post(CHAT, json=body(user="anna"))
+        assert refused.status_code == 429
+        assert refused.json()["error"]["code"] == "person_queue_full"
+        assert int(refused.headers["Retry-After"]) >= 1
+        with pytest.raises(ShareOfQueueTaken, match="one person may have"):
+            asyncio.run(_drain(model, "anna"))
+        other = held.enter_context(client(model))
+        stream = other.stream("POST", CHAT, json=long_body("bert"))
+        assert held.enter_context(stream).status_code == 200
+    wait_until_idle(http)
+
+
+async def _drain(
+    model: HttpLanguageModel, user: str
+) -> list[QueuePlace | TextPiece | Finished]:
     message = Message(role="user", content="Say hello.")
     params = SamplingParams(max_tokens=8)
-    return [item async for item in model.stream([message], params, user="late")]
+    return [item async for item in model.stream([message], params, user=user)]
 
 
 async def test_two_askers_both_finish_and_the_second_is_told_its_place(

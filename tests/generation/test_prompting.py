@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from generation import prompting
 from generation.errors import ContextTooLong
-from generation.llm import estimate_tokens
+from generation.estimating import estimate_tokens
 from generation.prompting import PromptVariables, build, fill, passage_text
 from generation.types import GenerationConfig, SourceRef
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from generation.server.detokenizing import TextStream
 from generation.server.parameters import ChatRequest
-from generation.server.queueing import FairQueue, QueueFull
+from generation.server.queueing import FairQueue, QueueFull, ShareTaken
 from generation.server.templates import CHATML, UnknownFamily, render, template_for
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
@@ -43,6 +43,20 @@ def test_a_full_line_refuses() -> None:
     line.put("a", "a1")
     with pytest.raises(QueueFull):
         line.put("b", "b1")
+
+
+def test_one_person_fills_half_of_the_line_at_most() -> None:
+    line: FairQueue[str] = FairQueue(6)
+    line.put("anna", "a1")
+    line.put("anna", "a2", is_urgent=False)
+    line.put("anna", "a3")
+    for is_urgent in (True, False):
+        with pytest.raises(ShareTaken):
+            line.put("anna", "a4", is_urgent=is_urgent)
+    line.put("bert", "b1")
+    assert line.pop() == "a1"
+    line.put("anna", "a4")
+    assert len(line) == 4
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers()), unique=True))
