@@ -1,7 +1,7 @@
 """From the engine's thread to one HTTP response, streamed or whole.
 
-A client that goes away cancels its job: while nothing is written yet, a
-comment every second makes the lost connection show.
+A client that goes away cancels its job within a step. To one that is streamed to, a
+comment each second without news says that the server is there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from generation.server.engine import Engine
 from generation.server.jobs import End, Job, Piece, Place, Request
 from generation.server.protocol import Reply, event, problem
 
-# Also how late a lost client is noticed at most.
 BEAT_S = 1.0
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 # None is a second without news.
@@ -90,18 +89,24 @@ async def complete(
     engine: Engine, asked: Request, request: HttpRequest, reply: Reply
 ) -> Response:
     job, events = submit(engine, asked)
+    leaving = asyncio.ensure_future(_leave(request))
+    leaving.add_done_callback(lambda _: engine.cancel(job))
     pieces: list[Piece] = []
     try:
-        async for item in _beating(events):
+        while not isinstance(item := await events.get(), End):
             if isinstance(item, Piece):
                 pieces.append(item)
-            elif isinstance(item, End):
-                return _whole(reply, pieces, item)
-            elif await request.is_disconnected():
-                break
+        if leaving.done():
+            return problem(499, "client_closed_request", "The client went away.")
+        return _whole(reply, pieces, item)
     finally:
-        engine.cancel(job)
-    return problem(499, "client_closed_request", "The client went away.")
+        leaving.cancel()
+
+
+async def _leave(request: HttpRequest) -> None:
+    """Wait until the client is gone: after the body nothing else is received."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _whole(reply: Reply, pieces: list[Piece], end: End) -> Response:
