@@ -31,7 +31,7 @@ from generation.server.parameters import (
     SwapRequest,
     TokenizeRequest,
 )
-from generation.server.protocol import ChatReply, Reply, ScoredReply, problem
+from generation.server.protocol import ChatReply, Reply, ScoredReply, in_base64, problem
 from generation.server.questions import QuestionEmbedder
 from generation.server.queueing import QueueFull, ShareTaken
 from generation.server.reranking import rerank_route
@@ -190,8 +190,9 @@ async def embeddings(request: HttpRequest) -> Response:
     made = await embedder.embed(
         body.input, as_question=body.input_type == "question", model=body.model
     )
+    encode = in_base64 if body.encoding_format == "base64" else list
     rows = [
-        {"object": "embedding", "index": index, "embedding": vector}
+        {"object": "embedding", "index": index, "embedding": encode(vector)}
         for index, vector in enumerate(made.vectors)
     ]
     return JSONResponse(

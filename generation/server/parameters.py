@@ -136,12 +136,15 @@ class ContinuationRequest(Prompted):
 
 
 class EmbeddingRequest(Closed):
-    """Texts to embed; ``input_type`` tells a question from a passage."""
+    """Texts to embed; ``input_type`` tells a question from a passage.
+
+    OpenAI's own client asks for base64 unless told otherwise.
+    """
 
     model: str = ""
     input: Annotated[list[str], Field(min_length=1, max_length=256)]
     input_type: Literal["question", "passage"] = "question"
-    encoding_format: Literal["float"] = "float"
+    encoding_format: Literal["float", "base64"] = "float"
     user: str = ""
 
     @field_validator("input", mode="before")

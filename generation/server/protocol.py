@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import time
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from starlette.responses import JSONResponse
 
 from generation.server.jobs import Chance, End, Piece, Place
@@ -175,6 +177,11 @@ def _account(end: End) -> dict[str, Any]:
 def event(data: dict[str, Any]) -> str:
     """Frame one server-sent event; JSON holds no raw line break."""
     return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def in_base64(vector: Sequence[float]) -> str:
+    """Return the numbers as OpenAI sends them: little-endian float32, in base64."""
+    return base64.b64encode(np.asarray(vector, "<f4").tobytes()).decode()
 
 
 def problem(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import struct
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -271,6 +274,18 @@ def test_embeddings_never_wait_for_tokens(
     assert [len(row["embedding"]) for row in reply["data"]] == [384, 384]
     assert len(reply["digest"]) == 64
     wait_until_idle(http)
+
+
+def test_embeddings_come_in_base64_for_those_who_ask(http: httpx.Client) -> None:
+    def ask(form: str) -> list[Any]:
+        wanted = {"input": ["a pump", "oil"], "encoding_format": form}
+        rows = http.post("/v1/embeddings", json=wanted).json()["data"]
+        return [row["embedding"] for row in rows]
+
+    packed = [base64.b64decode(text, validate=True) for text in ask("base64")]
+    assert [list(struct.unpack("<384f", raw)) for raw in packed] == ask("float")
+    refused = {"input": "oil", "encoding_format": "hex"}
+    assert http.post("/v1/embeddings", json=refused).status_code == 422
 
 
 def test_figures_are_exposed(http: httpx.Client) -> None:
