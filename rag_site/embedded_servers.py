@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -268,8 +269,10 @@ def _write_valkey_config(folder: Path, port: int, password: str) -> Path:
     config = folder / "valkey.conf"
     config.unlink(missing_ok=True)
     config.touch(mode=0o600)
+    # Quoted and escaped alike in JSON and in this file.
+    path = json.dumps(str(folder), ensure_ascii=False)
     config.write_text(
-        f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {folder}\n"
+        f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {path}\n"
         "appendonly yes\nmaxmemory 256mb\nmaxmemory-policy noeviction\ndaemonize no\n"
     )
     return config

@@ -130,6 +130,20 @@ def test_a_damaged_state_file_costs_no_data(var: Path) -> None:
         again.release()
 
 
+@pytest.mark.parametrize("name", ["two words", 'it\'s "b" \\ #1'])
+def test_any_name_of_a_folder_will_do(var: Path, name: str) -> None:
+    folder = var / name
+    folder.mkdir()
+    try:
+        services = acquire(folder)
+        redis.Redis.from_url(services.redis_url).set("kept", "yes")
+        assert run_sql(services, "SELECT 1") == (1,)
+        services.release()
+        assert (folder / "valkey" / "appendonlydir").is_dir()
+    finally:
+        embedded.stop_all(folder)
+
+
 def test_secrets_are_readable_by_their_user_only(var: Path) -> None:
     services = acquire(var)
     files = [var / "run" / "services.json", var / "valkey" / "valkey.conf"]
