@@ -120,6 +120,7 @@ def _starting(var_dir: Path) -> Iterator[IO[str]]:
     """Let one process start servers at a time; yield its lock as a user of them."""
     run = var_dir / "run"
     run.mkdir(parents=True, exist_ok=True)
+    run.chmod(0o700)  # logs and passwords; the servers themselves need nothing of it
     with (run / "start.lock").open("w") as start_lock:
         fcntl.flock(start_lock, fcntl.LOCK_EX)
         users = (run / "users.lock").open("w")

@@ -123,6 +123,7 @@ def _start(
     for port in (old_port, *(free_port() for _ in range(PORT_ATTEMPTS - 1))):
         state: State = {"password": known["password"], "port": port}
         with log.open("ab") as output:
+            os.fchmod(output.fileno(), 0o600)
             process = subprocess.Popen(
                 command(state["port"]),
                 stdin=subprocess.DEVNULL,
@@ -163,6 +164,9 @@ def _postgres_command(home: Home, data: Path, port: int) -> list[str | Path]:
         "max_connections": "100",
         "shared_buffers": "256MB",
         "log_min_messages": "warning",
+        # A statement that fails holds what people wrote, and so do its details.
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
     }
     options = [part for pair in settings.items() for part in ("-c", "=".join(pair))]
     return [home.postgres_bin / "postgres", "-D", data, "-p", str(port), *options]

@@ -154,6 +154,27 @@ def test_secrets_are_readable_by_their_user_only(var: Path) -> None:
     services.release()
 
 
+def test_the_log_holds_nothing_of_what_a_failing_statement_says(var: Path) -> None:
+    (var / "run").mkdir(mode=0o755)
+    log = var / "run" / "postgres.log"
+    log.touch(mode=0o644)
+    services = acquire(var)
+    run_sql(services, "CREATE TABLE notes (text text UNIQUE)")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        run_sql(services, "INSERT INTO notes VALUES ('a secret'), ('a secret')")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        run_sql(services, "SELECT 1 / 0, 'a secret'")
+    services.release()
+    text = log.read_text()
+    assert "division by zero" in text
+    assert "secret" not in text
+    logs = [log, var / "run" / "valkey.log"]
+    assert [path.stat().st_mode & 0o777 for path in (*logs, log.parent)] == [
+        *(0o600, 0o600),
+        0o700,
+    ]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make such folders")
 class TestUnderRoot:
     def test_a_closed_folder_is_left_closed(
