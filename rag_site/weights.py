@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +55,7 @@ __all__ = [
     "fetch",
     "locate",
     "manifest_of",
+    "obtain",
     "state",
     "verify",
     "weights_dir",
@@ -63,6 +65,7 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 State = Literal["missing", "unverified", "ready", "damaged"]
+_MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 # Room to leave on the disk beside the model, in bytes.
 _SPARE_BYTES = 200 << 20
 
@@ -350,15 +353,29 @@ def chosen_names() -> list[str]:
     return [os.environ.get(variable) or default for variable, default in pairs]
 
 
-def main(names: list[str]) -> int:
-    """Fetch ``names``, or the chosen ones, and show how far it is: for the set-up."""
-    from rag_site.errors import RagError
+def obtain(name: str) -> None:
+    """Fetch a model and show how far it is, or make it of the one that it is made from.
+
+    Raises what ``fetch`` does. It is made in a process of its own: that loads llama.cpp.
+    """
     from rag_site.terminal import shown_progress
+
+    source = weights_named(name).derived_from
+    with shown_progress(source or name) as progress:
+        fetch(source or name, progress)
+    if source and state(name) != "ready":
+        derive = [sys.executable, str(_MANAGE), "models", "derive", name]
+        subprocess.run(derive, check=False, stdout=subprocess.DEVNULL)
+        fetch(name)
+
+
+def main(names: list[str]) -> int:
+    """Obtain ``names``, or the chosen ones: for the set-up."""
+    from rag_site.errors import RagError
 
     try:
         for name in names or chosen_names():
-            with shown_progress(name) as progress:
-                fetch(name, progress)
+            obtain(name)
     except RagError as exc:
         sys.stderr.write(f"{exc.message}\n")
         return 1

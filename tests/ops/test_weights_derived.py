@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from rag_site import weights
 from rag_site.gguf import read_header
 from rag_site.weights_catalogue import CATALOGUE, Weights
 
+ROOT = Path(__file__).resolve().parents[2]
 SOURCE = CATALOGUE["smollm2-135m-instruct-q4_1"]
 MADE = replace(
     SOURCE,
@@ -62,6 +65,23 @@ def test_it_is_made_once_and_known_by_its_own_digest(folder: Path) -> None:
     assert derive(MADE.name) == path
     assert path.stat().st_mtime_ns == before
     assert not (folder / ".partial" / MADE.name).exists()
+
+
+@pytest.mark.models
+def test_the_set_up_makes_what_the_catalogue_makes_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "qwen2.5-coder-0.5b-instruct-q4_0"
+    try:
+        source = weights.locate(CATALOGUE[name].derived_from)
+    except weights.WeightsMissing as missing:
+        pytest.skip(missing.message)
+    monkeypatch.setenv("PLUMBLINE_WEIGHTS", str(tmp_path))
+    (tmp_path / source.name).symlink_to(source)
+    command = [sys.executable, "-m", "rag_site.weights", name]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert weights.state(name) == "ready"
 
 
 @pytest.mark.models

@@ -6,7 +6,6 @@ import asyncio
 import os
 import secrets
 import socket
-import subprocess
 import sys
 import time
 from typing import Any
@@ -22,12 +21,11 @@ from rag_site.errors import Conflict, InvalidInput, RagError
 from rag_site.local_run import revive_services
 from rag_site.running_site import RunningSite, announce, sole_site
 from rag_site.supervisor import Part, Supervisor
-from rag_site.terminal import Console, shown_progress
-from rag_site.weights import fetch, weights_named
+from rag_site.terminal import Console
+from rag_site.weights import obtain, weights_named
 
 # Seconds between two looks at the embedded Postgres and Valkey.
 REVIVE_EVERY_S = 2.0
-_DERIVE = (*site_parts.MANAGE, "models", "derive")
 
 
 class PortTaken(Conflict):
@@ -100,7 +98,7 @@ def _prepare(site: RunningSite, console: Console) -> None:
         settings.EMBEDDER,
         *([] if settings.MODEL_SERVER_URL else [site.model]),
     ):
-        _obtain(name)
+        obtain(name)
     console.say("site", "migrating the database")
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
@@ -110,16 +108,6 @@ def _prepare(site: RunningSite, console: Console) -> None:
         "PLUMBLINE_MODEL_SERVER_KEY": site.model_server_key,
     }
     announce(settings.VAR_DIR, site)
-
-
-def _obtain(name: str) -> None:
-    """Fetch a model, or make it of one that is fetched, in a process with llama.cpp."""
-    source = weights_named(name).derived_from
-    with shown_progress(source or name) as progress:
-        fetch(source or name, progress)
-    if source:
-        subprocess.run([*_DERIVE, name], check=False, stdout=subprocess.DEVNULL)
-        fetch(name)
 
 
 def _serve(site: RunningSite, host: str, port: int, console: Console) -> int:
