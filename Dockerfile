@@ -38,7 +38,7 @@ COPY rag_site ./rag_site
 COPY manage.py ./
 RUN PLUMBLINE_TORCH_INDEX="$PLUMBLINE_TORCH_INDEX" \
     PLUMBLINE_CACHE=/tmp/cache PLUMBLINE_WEIGHTS=/tmp/weights \
-    python3.11 rag_site/bootstrap.py && rm -rf /tmp/cache /tmp/weights var
+    python3.11 -m rag_site.bootstrap && rm -rf /tmp/cache /tmp/weights var
 
 FROM base-${VARIANT}
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \

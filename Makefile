@@ -18,16 +18,16 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 venv:
-	$(PYTHON) rag_site/bootstrap.py
+	$(PYTHON) -m rag_site.bootstrap
 
 dev:
-	$(PYTHON) rag_site/bootstrap.py --dev
+	$(PYTHON) -m rag_site.bootstrap --dev
 
 setup: venv ## create .venv with everything installed, built and verified
 	@$(VENV)/python -m rag_site.weights
 
 ocr: ## install text recognition for scans and pictures; OCR=0 make run does without
-	@$(PYTHON) rag_site/bootstrap.py --ocr
+	@$(PYTHON) -m rag_site.bootstrap --ocr
 
 run: venv ## set up and start the site; PORT=8001 MODEL=name to choose
 	@$(VENV)/python manage.py run --port $(PORT) $(if $(MODEL),--model $(MODEL))

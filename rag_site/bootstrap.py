@@ -1,10 +1,10 @@
 """The first step of `make setup`: a virtual environment with everything in it.
 
-Runs under the system's Python before anything is installed, so it uses the
-standard library only and imports nothing of the project. A stamp in the
-environment holds the digest of everything that was asked for: when it matches,
-there is nothing to do; when a set-up was cut short, there is no stamp and it
-goes on.
+Runs under the system's Python before anything is installed, so it and what it
+imports use the standard library only: ``python3.11 -m rag_site.bootstrap``. A
+stamp in the environment holds the digest of everything that was asked for: when
+it matches, there is nothing to do; when a set-up was cut short, there is no stamp
+and it goes on.
 """
 
 from __future__ import annotations
@@ -21,17 +21,22 @@ import tempfile
 import time
 from pathlib import Path
 
+from rag_site.llama_options import options_here
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / ".plumbline-stamp"
+# The index that the torch which is there was taken from, "" for pip's own.
+TORCH_STAMP = Path(f"{STAMP}-torch")
 # What became of text recognition: "no", the lock's digest, or "failed" with it.
 OCR_STAMP = Path(f"{STAMP}-ocr")
 DECLINED = "no"
 LOG = ROOT / "var" / "run" / "setup.log"
 TORCH = "torch==2.13.0"
-# Compiled by rag_site/llama_build.py, which picks the instructions.
+# Compiled by rag_site/llama_build.py for the instructions of llama_options.py.
 COMPILED = "llama-cpp-python"
+NETWORK = "Check the network and run it again: what is installed stays."
 # Room for the environment and the build, in bytes (measured: 2.4 GB).
 NEEDED_BYTES = 4 << 30
 BAR_CELLS = 24
@@ -74,6 +79,7 @@ def set_up(*, dev: bool) -> None:
         LOG.parent.mkdir(parents=True, exist_ok=True)
         LOG.write_bytes(b"")
         make_venv()
+        install_torch()
         install_requirements()
         compile_llama()
         STAMP.write_text(wanted)
@@ -132,11 +138,16 @@ def add_ocr(*, again: bool) -> None:
 
 def stamp_of(*, dev: bool) -> str:
     """Return a digest of everything that decides what gets installed."""
-    digest = hashlib.sha256(f"{sys.version_info[:2]} {TORCH} {VENV}".encode())
+    asked = [sys.version_info[:2], TORCH, torch_index(), str(VENV), options_here()]
+    digest = hashlib.sha256(repr(asked).encode())
     names = ["requirements.txt", "rag_site/llama_build.py"]
     for name in [*names, *(["requirements-dev.txt"] if dev else [])]:
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
+
+
+def torch_index() -> str:
+    return os.environ.get("PLUMBLINE_TORCH_INDEX", "").strip()
 
 
 def read_stamp(suffix: str) -> str:
@@ -183,21 +194,29 @@ def make_venv() -> None:
     )
 
 
+def install_torch() -> None:
+    """Install torch, and instead of one of another index: both have one version."""
+    code = (
+        f"import torch; assert 'torch=='+torch.__version__.split('+')[0] == {TORCH!r}"
+    )
+    index, is_here = torch_index(), works([PYTHON, "-c", code])
+    if is_here and read_stamp("-torch") == index:
+        return
+    step(
+        "Installing PyTorch",
+        pip(
+            "install",
+            *(["--force-reinstall"] if is_here else []),
+            *(["--index-url", index] if index else []),
+            TORCH,
+        ),
+        expected_s=60,
+        advice=NETWORK,
+    )
+    TORCH_STAMP.write_text(index)
+
+
 def install_requirements() -> None:
-    network = "Check the network and run it again: what is installed stays."
-    torch = [TORCH]
-    if index := os.environ.get("PLUMBLINE_TORCH_INDEX"):
-        torch += ["--index-url", index]
-    if not works(
-        [
-            PYTHON,
-            "-c",
-            f"import torch; assert 'torch=='+torch.__version__.split('+')[0] == {TORCH!r}",
-        ]
-    ):
-        step(
-            "Installing PyTorch", pip("install", *torch), expected_s=60, advice=network
-        )
     with tempfile.TemporaryDirectory() as folder:
         lock = Path(folder) / "requirements.txt"
         lock.write_text(without(COMPILED, (ROOT / "requirements.txt").read_text()))
@@ -205,7 +224,7 @@ def install_requirements() -> None:
             "Installing the requirements",
             pip("install", "--require-hashes", "--no-deps", "-r", str(lock)),
             expected_s=60,
-            advice=network,
+            advice=NETWORK,
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rag_site.bootstrap import without
-from rag_site.llama_build import cpu_flags, fewer, locked_entry, options_for, steps_done
+from rag_site.llama_build import locked_entry, steps_done
+from rag_site.llama_options import cpu_flags, fewer, options_for
 
 OLD = "flags\t\t: fpu sse sse2 ssse3 sse4_1 sse4_2 popcnt avx f16c"
 HASWELL = f"{OLD} fma avx2 bmi1 bmi2"
