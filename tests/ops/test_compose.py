@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,13 +13,14 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
+GPU = ROOT / "docker-compose.gpu.yml"
 SECRETS = (
     "SECRET_KEY",
     "POSTGRES_PASSWORD",
     "REDIS_PASSWORD",
     "PLUMBLINE_MODEL_SERVER_KEY",
 )
-OURS = ("setup", "web", "worker", "worker-large", "beat", "model", "model-gpu")
+OURS = ("setup", "web", "worker", "worker-large", "beat", "model")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,8 @@ def test_no_secret_has_a_default() -> None:
         assert f"\n{name}=\n" in (ROOT / ".env.example").read_text()
 
 
-def _compose(folder: Path) -> subprocess.CompletedProcess[str]:
+def _compose(folder: Path, *names: str) -> subprocess.CompletedProcess[str]:
+    files = [part for name in names for part in ("-f", name)]
     for command in (["docker", "compose"], ["docker-compose"]):
         if not shutil.which(command[0]):
             continue
@@ -69,7 +72,7 @@ def _compose(folder: Path) -> subprocess.CompletedProcess[str]:
         # Version 1 ended in 2023 and does not know the current file format.
         if version.returncode == 0 and not version.stdout.startswith(b"1."):
             return subprocess.run(
-                [*command, "--profile", "gpu", "config", "--quiet"],
+                [*command, *files, "config", "--quiet"],
                 cwd=folder,
                 env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder)},
                 capture_output=True,
@@ -89,5 +92,29 @@ def test_compose_accepts_the_file_once_the_secrets_are_there(tmp_path: Path) -> 
     for name in (*SECRETS, "PLUMBLINE_ALLOWED_HOSTS"):
         filled = filled.replace(f"\n{name}=\n", f"\n{name}={'x' * 40}\n")
     (tmp_path / ".env").write_text(filled)
-    accepted = _compose(tmp_path)
-    assert accepted.returncode == 0, accepted.stderr
+    shutil.copy(GPU, tmp_path)
+    for names in ((), (COMPOSE.name, GPU.name)):
+        accepted = _compose(tmp_path, *names)
+        assert accepted.returncode == 0, accepted.stderr
+
+
+def test_a_gpu_changes_the_model_server_and_starts_no_second(
+    services: dict[str, Any],
+) -> None:
+    over = yaml.safe_load(GPU.read_text())["services"]
+    assert list(over) == ["model"]
+    assert over["model"]["build"]["args"] == {"VARIANT": "gpu"}
+    servers = [n for n, s in services.items() if "serve_model" in s.get("command", ())]
+    assert servers == ["model"]
+    assert not any("profiles" in service for service in services.values())
+
+
+def test_the_web_process_may_end_its_answers_and_starts_without_the_model(
+    services: dict[str, Any],
+) -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    found = re.search(r'"--timeout-graceful-shutdown", "(\d+)"', dockerfile)
+    assert found
+    grace = services["web"]["stop_grace_period"]
+    assert int(grace.removesuffix("s")) > int(found[1])
+    assert "model" not in services["web"]["depends_on"]
