@@ -93,6 +93,22 @@ def check_second_models(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]
     ]
 
 
+@register(Tags.security)
+def check_proxies(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
+    """Warn when TLS ends at a proxy that is not believed about its clients."""
+    if not settings.HTTPS or settings.TRUSTED_PROXIES:
+        return []
+    return [
+        checks.Warning(
+            "The site is served over TLS, and PLUMBLINE_TRUSTED_PROXIES is empty: every "
+            "request seems to come from the proxy.",
+            hint="Set it to the proxy's address as the site sees it. Until then failed "
+            "sign-ins of one person count for all, and the audit log names the proxy.",
+            id="rag.W006",
+        )
+    ]
+
+
 @register(Tags.files)
 def check_text_recognition(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
     from ingestion.parsing.ocr_engines import installed

@@ -211,6 +211,15 @@ def test_a_name_of_no_model_is_told_without_a_command_that_fails(
     assert found.hint is None
 
 
+def test_tls_without_a_trusted_proxy_is_warned_of(settings: Settings) -> None:
+    assert checks.check_proxies(None) == []
+    settings.HTTPS = True
+    (found,) = checks.check_proxies(None)
+    assert found.id == "rag.W006"
+    settings.TRUSTED_PROXIES = ["10.0.0.1"]
+    assert checks.check_proxies(None) == []
+
+
 def test_a_second_model_that_is_away_is_warned_of(
     settings: Settings, tmp_path: Path
 ) -> None:
