@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,45 @@ def test_every_setting_is_listed_in(document: str) -> None:
     text = (ROOT / document).read_text()
     assert len(_variables()) > 30
     assert sorted(name for name in _variables() if name not in text) == []
+
+
+# In .env.example they show what a value looks like: none is the default.
+_EXAMPLES = {
+    "DATABASE_URL",
+    "REDIS_URL",
+    "DATABASE_REPLICA_URL",
+    "PLUMBLINE_RERANKER",
+    "PLUMBLINE_ENTAILMENT",
+}
+_TELL_SETTINGS = """
+import json
+from rag_site import settings
+print(json.dumps({n: v for n, v in vars(settings).items() if n.isupper()}, default=str))
+"""
+
+
+def _settings(environment: dict[str, str]) -> dict[str, object]:
+    base = {"PATH": "/usr/bin:/bin", "HOME": "/root", "SECRET_KEY": "x" * 50}
+    done = subprocess.run(
+        [sys.executable, "-c", _TELL_SETTINGS],
+        env={**base, **environment},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_what_the_example_shows_is_the_default() -> None:
+    text = (ROOT / ".env.example").read_text()
+    shown = dict(re.findall(r"^#([A-Z_]+)=(.*)$", text, flags=re.MULTILINE))
+    assert set(shown) > _EXAMPLES
+    chosen = {name: shown[name] for name in shown if name not in _EXAMPLES}
+    # The shell and docker compose put the home folder in.
+    chosen = {n: re.sub("^~", "/root", value) for n, value in chosen.items()}
+    assert _settings(chosen) == _settings({})
 
 
 def test_no_setting_is_documented_that_is_not_read() -> None:
