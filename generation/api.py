@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
+from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from ninja import Query, Router, Status
@@ -180,15 +181,17 @@ def _accepted(request: HttpRequest, body: shapes.AskIn) -> tuple[Asker, UUID]:
     schema = None if body.form is None else checked_schema(body.form)
 
     def make() -> dict[str, Any]:
-        answer = services.ask(
-            asker,
-            question=body.question,
-            conversation_id=body.conversation,
-            collections=wanted,
-            filters=filters,
-            via=asker.via,
-        )
-        services.hold_to(answer, schema)
+        # Together: without its schema it would be answered in prose.
+        with transaction.atomic():
+            answer = services.ask(
+                asker,
+                question=body.question,
+                conversation_id=body.conversation,
+                collections=wanted,
+                filters=filters,
+                via=asker.via,
+            )
+            services.hold_to(answer, schema)
         return {"id": str(answer.pk)}
 
     made = once(request, asker, body.dict(exclude={"stream"}), make)

@@ -200,15 +200,18 @@ def retry_answer(asker: Asker, answer_id: UUID) -> Answer:
     answer = get_answer_for(asker, answer_id)
     if answer.state not in Answer.SETTLED:
         raise StillWriting
-    again = ask(
-        asker,
-        question=answer.question,
-        conversation_id=answer.conversation_id,
-        collections=[UUID(pk) for pk in answer.collections] or None,
-        filters=filters_of(answer),
-        via=answer.via,
-    )
-    return hold_to(again, schema_of(answer))
+    # Together: without its schema it would be answered in prose.
+    with transaction.atomic():
+        again = ask(
+            asker,
+            question=answer.question,
+            conversation_id=answer.conversation_id,
+            # Empty means all, also in a conversation over some.
+            collections=[UUID(pk) for pk in answer.collections],
+            filters=filters_of(answer),
+            via=answer.via,
+        )
+        return hold_to(again, schema_of(answer))
 
 
 def rename_conversation(asker: Asker, pk: UUID, title: str) -> None:

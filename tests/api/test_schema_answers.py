@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+from django.test import RequestFactory
 
-from generation import running, services
+from generation import api, running, services
+from generation import api_shapes as shapes
+from generation.models import Answer
 from generation.turns import turn_of
 from rag_site.asking import Asker
 from tests import factories
@@ -136,6 +140,33 @@ async def test_asking_again_keeps_the_schema_and_pages_show_it_as_code(
     assert parameters == {"schema": SCHEMA}
     assert html.startswith("<pre><code>{")
     assert "<b>" not in html
+
+
+@pytest.mark.parametrize("is_retry", [False, True])
+async def test_no_question_is_kept_without_its_schema(
+    secret: str, model: ScriptedLLM, is_retry: bool
+) -> None:
+    """The statement that stores the schema fails, as it would if the process died."""
+    asker = Asker(user_id=(await sync_to_async(factories.alice)()).pk)
+    model.enqueue([GOOD])
+    made = (await post(secret, "/ask", ASKED)).json()["id"] if is_retry else None
+    body = shapes.AskIn.model_validate(ASKED)
+    request = RequestFactory().post("/api/v1/ask")
+    request.asker = asker  # type: ignore[attr-defined]  # as the door leaves it
+
+    def fail(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith('UPDATE "generation_answer"'):
+            raise OperationalError
+        return execute(sql, *rest)
+
+    def ask() -> tuple[int, int]:
+        before = Answer.objects.count()
+        with connection.execute_wrapper(fail), pytest.raises(OperationalError):
+            services.retry_answer(asker, made) if made else api._accepted(request, body)
+        return before, Answer.objects.count()
+
+    before, after = await sync_to_async(ask)()
+    assert after == before == int(is_retry)
 
 
 def test_the_shell_takes_a_schema_from_a_file(

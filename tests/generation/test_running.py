@@ -31,6 +31,7 @@ from generation.selectors import (
 )
 from generation.turns import turn_of
 from ingestion.models import Membership
+from ingestion.visibility import collections_visible_to
 from rag_site import keys
 from rag_site.asking import Asker
 from rag_site.errors import NotFound
@@ -260,6 +261,33 @@ async def test_a_lost_model_keeps_the_text_and_can_be_retried(
     done = await running.run_to_end(again.pk, alice)
     assert done.state == Answer.State.DONE
     assert done.conversation_id == answer.conversation_id
+
+
+async def test_a_retry_searches_where_the_question_did(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    """Also a question over all, in a conversation that began over one collection."""
+
+    def asked_again() -> list[list[str]]:
+        [first] = collections_visible_to(alice)
+        factories.make_ready_document(factories.make_collection(name="Other"))
+        over_one = services.ask(
+            alice, question=QUESTION, collections=[first.pk], via="web"
+        )
+        over_all = services.ask(
+            alice,
+            question=QUESTION,
+            conversation_id=over_one.conversation_id,
+            collections=[],
+            via="web",
+        )
+        Answer.objects.update(state=Answer.State.DONE)
+        again = [services.retry_answer(alice, row.pk) for row in (over_one, over_all)]
+        assert again[1].asked_of == over_all.asked_of
+        return [row.collections for row in (over_one, over_all, *again)]
+
+    one, every, one_again, all_again = await in_thread(asked_again)
+    assert (one_again, all_again) == (one, every) == (one, [])
 
 
 async def test_a_model_that_does_not_answer_is_named(

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from generation import running, services
 from generation.llm import HttpLanguageModel
@@ -46,13 +47,14 @@ class Command(BaseCommand):
             if options["schema"] is not None:
                 checked_schema(options["schema"])
             asker, collections = _reach(options["user"], options["collection"])
-            row = services.ask(
-                asker,
-                question=options["question"],
-                collections=collections,
-                via="shell",
-            )
-            services.hold_to(row, options["schema"])
+            with transaction.atomic():
+                row = services.ask(
+                    asker,
+                    question=options["question"],
+                    collections=collections,
+                    via="shell",
+                )
+                services.hold_to(row, options["schema"])
             with model_server(embeds=True) as model, using(model, embedder=_of(model)):
                 answer = asyncio.run(self._follow(row, asker, options["as_json"]))
         except RagError as exc:
