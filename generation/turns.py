@@ -18,10 +18,16 @@ from django.utils.safestring import SafeString
 from generation.approving import is_curated
 from generation.models import Answer, Conversation, Feedback
 from generation.rendering import render_answer
-from generation.selectors import citations_of, conflict_of, form_of, sources_of
+from generation.selectors import (
+    WITHDRAWN,
+    citations_of,
+    conflict_of,
+    form_of,
+    sources_of,
+)
 from generation.services import filters_of
 from generation.types import CitationFound, Conflict, SourceRef
-from ingestion.models import Chunk, Document
+from ingestion.models import Chunk, Collection, Document
 from ingestion.visibility import documents_visible_to, held_to_floor
 from rag_site.asking import Asker
 from retrieval.filters import values_of
@@ -44,6 +50,15 @@ class Contested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A collection to search in, as the picker offers it."""
+
+    pk: str
+    name: str
+    is_picked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """A question with its answer.
 
@@ -54,6 +69,7 @@ class Turn:
         closest: nearest passages of a refusal.
         contested: sources that disagree, each with its words.
         filters: those that were given beside the question, by name.
+        choices: where the question, edited, can be asked.
     """
 
     answer: Answer
@@ -65,6 +81,7 @@ class Turn:
     feedback: Feedback | None = None
     unsupported: int = 0
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    choices: Sequence[Choice] = ()
     # The reader looks after a collection that was asked.
     is_curated: bool = False
 
@@ -85,7 +102,10 @@ class Starter:
     document: str
 
 
-def turn_of(answer: Answer, asker: Asker) -> Turn:
+def turn_of(
+    answer: Answer, asker: Asker, collections: Sequence[Collection] = ()
+) -> Turn:
+    """Return the turn; ``collections`` are those to choose from when it is edited."""
     sources = sources_of(answer, asker)
     citations = citations_of(answer, sources)
     sources = with_words(sources, citations)
@@ -105,8 +125,25 @@ def turn_of(answer: Answer, asker: Asker) -> Turn:
         feedback=Feedback.objects.filter(answer=answer).first(),
         unsupported=sum(c.verdict == "unsupported" for c in citations),
         filters=values_of(filters_of(answer)),
+        choices=choices_of(collections, answer.collections),
         is_curated=is_done and is_curated(answer, asker),
     )
+
+
+def choices_of(
+    collections: Iterable[Collection], picked: Sequence[str]
+) -> list[Choice]:
+    """Return what the picker offers.
+
+    One that was picked and is no longer the asker's to see stays until it is
+    unticked: without it nothing would be ticked, and that means all.
+    """
+    seen = [
+        Choice(pk=str(row.pk), name=row.name, is_picked=str(row.pk) in picked)
+        for row in collections
+    ]
+    gone = sorted(set(picked) - {choice.pk for choice in seen})
+    return [*seen, *(Choice(pk=pk, name=WITHDRAWN, is_picked=True) for pk in gone)]
 
 
 def contested_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from generation.selectors import (
     get_answer_for,
     get_conversation_for,
 )
-from generation.turns import by_day, starters_for, turn_of
+from generation.turns import by_day, choices_of, starters_for, turn_of
 from ingestion.listing import tags_listed
 from ingestion.models import Role
 from ingestion.selectors import unread_documents
@@ -41,9 +42,9 @@ _MENDABLE = (InvalidInput, Conflict, RateLimited)
 @require_GET
 def new_chat(request: HttpRequest) -> HttpResponse:
     asker = asker_of_request(request)
-    context = _chat_context(asker, None) | {
+    picked = request.GET.getlist("collection")
+    context = _chat_context(asker, None, picked) | {
         "question": request.GET.get("q", "")[: settings.MAX_QUESTION_CHARS],
-        "picked": set(request.GET.getlist("collection")),
         "starters": starters_for(asker),
         "undo": _deleted(asker, request.GET.get("deleted", "")),
     }
@@ -192,7 +193,7 @@ def _uuids(texts: list[str]) -> list[UUID]:
 def _asked(request: HttpRequest, asker: Asker, answer: Answer) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]  # set by django-htmx
         return _back_to(request, answer)
-    turn = turn_of(answer, asker)
+    turn = turn_of(answer, asker, collections_visible_to(asker))
     response = render(request, "generation/_turn.html", {"turn": turn})
     response["HX-Push-Url"] = reverse("chat", args=[answer.conversation_id])
     response["X-Conversation"] = str(answer.conversation_id)
@@ -214,7 +215,9 @@ def _refused(
     asker = asker_of_request(request)
     pk = _uuid(request.POST.get("conversation", ""))
     conversation = get_conversation_for(asker, pk) if pk else None
-    context |= _chat_context(asker, conversation)
+    has_picker = "picker" in request.POST
+    picked = request.POST.getlist("collections") if has_picker else None
+    context |= _chat_context(asker, conversation, picked)
     context["question"] = request.POST.get("question", "")[
         : settings.MAX_QUESTION_CHARS
     ]
@@ -244,10 +247,14 @@ def _chats_context(request: HttpRequest, asker: Asker) -> dict[str, Any]:
     return {"days": by_day(rows), "query": query}
 
 
-def _chat_context(asker: Asker, conversation: Conversation | None) -> dict[str, Any]:
+def _chat_context(
+    asker: Asker, conversation: Conversation | None, picked: Sequence[str] | None = None
+) -> dict[str, Any]:
     answers = list(conversation.answers.all()) if conversation else []
-    turns = [turn_of(answer, asker) for answer in answers]
     collections = list(collections_visible_to(asker))
+    turns = [turn_of(answer, asker, collections) for answer in answers]
+    if picked is None:
+        picked = answers[-1].collections if answers else []
     chosen = services.filters_of(answers[-1]) if answers else NO_FILTERS
     return {
         "section": "ask",
@@ -256,8 +263,8 @@ def _chat_context(asker: Asker, conversation: Conversation | None) -> dict[str, 
         "turn": turns[-1] if turns else None,
         "is_running": any(not turn.is_settled for turn in turns),
         "days": by_day(conversations_of(asker)[:SIDEBAR_CHATS]),
-        "collections": collections,
-        "picked": set(answers[-1].collections) if answers else set(),
+        "choices": choices_of(collections, picked),
+        "picked": picked,
         "filters": FilterForm(chosen=chosen),
         "upload_to": collections_visible_to(asker, Role.WRITER).first(),
         "unread": len(unread_documents(visible_to(asker))) if collections else 0,

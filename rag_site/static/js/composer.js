@@ -81,11 +81,14 @@ document.addEventListener("submit", (event) => {
   if (stopUrl) return;
   const data = new FormData(other, event.submitter);
   if (other.matches("[data-starters]")) {
-    for (const box of form.querySelectorAll('input[name="collections"]:checked')) data.append("collections", box.value);
-    for (const field of filters()) data.append(field.name, field.value);
+    for (const [name, value] of new FormData(form)) {
+      if (/^(picker|collections|only-.*)$/.test(name)) data.append(name, value);
+    }
   }
   other.closest("details")?.removeAttribute("open");
-  dispatch(other, data);
+  dispatch(other, data, (isTaken) => {
+    if (!isTaken && !input.value && data.has("question")) setText(data.get("question"));
+  });
 });
 
 input.addEventListener("keydown", (event) => {
@@ -128,11 +131,13 @@ document.addEventListener("plumbline:ended", () => toggle(document.querySelector
 const running = document.querySelector("[data-live]");
 if (running) toggle(running.dataset.stopUrl);
 
-form.querySelector(".picker")?.addEventListener("change", () => {
-  const boxes = [...form.querySelectorAll('input[name="collections"]')];
+document.addEventListener("change", (event) => {
+  const picker = event.target.closest(".picker");
+  if (!picker) return;
+  const boxes = [...picker.querySelectorAll('input[name="collections"]')];
   const picked = boxes.filter((box) => box.checked);
   const names = picked.map((box) => box.parentElement.textContent.trim());
-  form.querySelector("[data-picked]").textContent = !picked.length
+  picker.querySelector("[data-picked]").textContent = !picked.length
     ? "All collections"
     : picked.length === 1 ? names[0] : `${picked.length} of ${boxes.length} collections`;
 });
