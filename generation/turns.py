@@ -90,6 +90,15 @@ class Turn:
         return self.answer.state in Answer.SETTLED
 
     @property
+    def plain(self) -> str:
+        """The answer as text to copy and to speak, with the sources that it names."""
+        named = self.cited or (self.shown if self.answer.is_refused else ())
+        lines = [f"[{s.n}] {s.document}, page {s.page}" for s in named]
+        if lines and self.answer.is_refused:
+            lines.insert(0, "The closest passages are:")
+        return "\n\n".join(filter(None, [self.answer.text, "\n".join(lines)]))
+
+    @property
     def shown(self) -> Sequence[SourceRef]:
         return [*self.cited, *self.read, *self.closest]
 

@@ -57,3 +57,22 @@ def test_the_cookies_are_closed_to_scripts_and_other_sites() -> None:
     session = client.cookies["plumbline_session"]
     assert session["httponly"]
     assert session["samesite"] == "Lax"
+
+
+def test_a_page_is_sent_to_sign_in_and_a_script_is_told_the_way_back() -> None:
+    """A script would take the page that a redirect leads to for what it asked for."""
+    answer = Client().post("/ask", {"question": "What?"})
+    assert answer["Location"] == "/sign-in?next=/ask"
+    headers = {
+        "HX-Request": "true",
+        "HX-Current-URL": "http://testserver/c/1?q=a&b=c",
+    }
+    told = Client().post("/ask", {"question": "What?"}, headers=headers)
+    assert told.status_code == 401
+    html = told.content.decode()
+    assert "You are signed out." in html
+    assert '<a href="/sign-in?next=%2Fc%2F1%3Fq%3Da%26b%3Dc">' in html
+    headers["HX-Current-URL"] = "https://elsewhere.example/"
+    html = Client().post("/ask", headers=headers).content.decode()
+    assert "next=%2F" in html
+    assert "elsewhere" not in html

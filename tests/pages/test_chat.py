@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -51,9 +52,27 @@ def test_a_refusal_shows_the_closest_passages(
 ) -> None:
     client = client_of(factories.alice())
     html = client.get(f"/answers/{scene.refusal.pk}/").content.decode()
-    assert html.count("Not in your documents") == 1
+    shown = html.split("</pre>")[1]
+    assert shown.count("Not in your documents") == 1
     assert "The closest passages are" in html
     assert "It weighs 12 kilograms." in html
+
+
+def _plain(client: Client, answer: Answer) -> str:
+    page = client.get(f"/answers/{answer.pk}/").content.decode()
+    return unescape(page.split("data-plain>")[1].split("</pre>")[0])
+
+
+def test_an_answer_is_copied_with_its_sources_and_a_refusal_with_the_closest(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    client = client_of(factories.alice())
+    said = "It holds 40 litres [1]. It is very popular."
+    assert _plain(client, scene.answer) == f"{said}\n\n[1] Pump manual.txt, page 1"
+    assert _plain(client, scene.refusal) == (
+        "Not in your documents.\n\n"
+        "The closest passages are:\n[1] Pump manual.txt, page 1"
+    )
 
 
 def test_sources_withdrawn_later_show_no_quote(
@@ -313,6 +332,17 @@ def test_chats_are_renamed_deleted_and_brought_back(
     assert "Undo" in client.get(response["Location"]).content.decode()
     assert client.post(f"/c/{pk}/undelete")["Location"] == f"/c/{pk}"
     assert client.get(f"/c/{pk}").status_code == 200
+
+
+def test_the_open_chat_stays_marked_in_a_fresh_list(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    client, pk = client_of(factories.alice()), scene.conversation.pk
+    open_at = {"HX-Request": "true", "HX-Current-URL": f"http://testserver/c/{pk}#a-1"}
+    listed = client.get("/chats", headers=open_at).content.decode()
+    assert f'<a href="/c/{pk}" aria-current="page">' in listed
+    open_at["HX-Current-URL"] = "http://testserver/"
+    assert "aria-current" not in client.get("/chats", headers=open_at).content.decode()
 
 
 def test_feedback_is_kept_with_its_reason(scene: Scene, client_of: ClientOf) -> None:

@@ -66,12 +66,25 @@ document.addEventListener("keydown", (event) => {
 
 // --- Clicks, by data attribute -----------------------------------------------
 
-function copy(text, button) {
-  navigator.clipboard?.writeText(text).then(
-    () => toast("Copied."),
-    () => toast("The browser did not allow copying. Select the text instead.", true),
-  );
+async function copy(text, button) {
+  // Over plain HTTP a browser has no clipboard for scripts.
+  const isCopied = navigator.clipboard
+    ? await navigator.clipboard.writeText(text).then(() => true, () => false)
+    : copySelected(text);
+  if (isCopied) toast("Copied.");
+  else toast("The browser did not allow copying. Select the text instead.", true);
   button.focus();
+}
+
+function copySelected(text) {
+  const box = document.createElement("textarea");
+  box.className = "visually-hidden";
+  box.value = text;
+  document.body.append(box);
+  box.select();
+  const isCopied = document.execCommand("copy");
+  box.remove();
+  return isCopied;
 }
 
 export function toast(text, isBad = false) {
@@ -103,7 +116,7 @@ const CLICKS = {
   closeDialog: (el) => el.closest("dialog").close(),
   dismiss: (el) => el.closest(".note").remove(),
   copyFrom: (el) => copy(document.getElementById(el.dataset.copyFrom).textContent, el),
-  copy: (el) => copy($("[data-text]", el.closest(".answer")).innerText, el),
+  copy: (el) => copy($("[data-plain]", el.closest(".answer")).textContent, el),
   confirm: (el, event) => {
     if (!window.confirm(el.dataset.confirm)) event.preventDefault();
   },
@@ -127,6 +140,17 @@ document.addEventListener("change", (event) => {
     for (const box of $$('input[name="document"]')) box.checked = event.target.checked;
   }
 });
+
+// --- Menus: open to the side that has room ------------------------------------
+
+document.addEventListener("toggle", ({ target: menu }) => {
+  if (!menu.matches("details.menu[open]")) return;
+  const { top, bottom } = menu.querySelector("summary").getBoundingClientRect();
+  const [above, below] = [top, window.innerHeight - bottom];
+  const isUp = menu.classList.contains("menu-up");
+  const height = menu.querySelector(".menu-body").offsetHeight;
+  if (height > (isUp ? above : below)) menu.classList.toggle("menu-up", above > below);
+}, true);
 
 // --- Shortcuts ---------------------------------------------------------------
 
@@ -185,9 +209,13 @@ document.addEventListener("keydown", (event) => {
 // --- htmx: say what went wrong instead of staying silent ---------------------
 
 document.addEventListener("htmx:responseError", (event) => {
-  // What asks every two seconds simply asks again.
-  if (event.detail.elt.closest("[data-quiet]")) return;
   const html = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
+  if (event.detail.xhr.status === 401) {
+    // With its link, and once, though what asks every two seconds asks again.
+    if (!$("#toasts [data-problem]")) $("#toasts").append(html.body.firstElementChild);
+    return;
+  }
+  if (event.detail.elt.closest("[data-quiet]")) return;
   toast(html.body.textContent.trim().replace(/\s+/g, " ").slice(0, 300) || "That did not work. Try again.", true);
 });
 document.addEventListener("htmx:sendError", (event) => {

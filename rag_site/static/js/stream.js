@@ -2,6 +2,8 @@
 // The server holds the state: a reload or a second tab replays the same events.
 
 const RETRY_MS = 2000;
+// Signed out, not allowed, gone: asking again would change nothing.
+const FINAL = new Set([401, 403, 404]);
 const SLACK_PX = 80;
 // Notices of how an answer was made; the others warn of what it lacks.
 const TOLD = new Set(["coverage", "latest_by"]);
@@ -65,7 +67,6 @@ class Live {
     this.sources = new Map();
     this.pending = "";
     this.frame = 0;
-    this.hasWritten = false;
     this.open();
     document.dispatchEvent(new CustomEvent("plumbline:started", { detail: root.dataset.stopUrl }));
   }
@@ -82,11 +83,10 @@ class Live {
     on("queued", (data) => this.phase(queuedWords(data)));
     on("token", (data) => this.write(data.text));
     on("notice", (data) => this.notice(data));
-    on("done", () => this.finish());
+    on("done", () => this.settle());
     // A message named "error" carries data; a lost connection does not.
     this.events.addEventListener("error", (event) => {
-      if (event.data) this.finish();
-      else if (this.events.readyState === EventSource.CLOSED) this.recover();
+      if (event.data || this.events.readyState === EventSource.CLOSED) this.settle();
       else this.phase("Reconnecting");
     });
   }
@@ -95,13 +95,6 @@ class Live {
     this.text.replaceChildren();
     this.notices.replaceChildren();
     this.pending = "";
-    this.hasWritten = false;
-  }
-
-  async recover() {
-    const html = await fetchHtml(this.root.dataset.finished);
-    if (html && !html.includes("data-live")) this.replace(html);
-    else setTimeout(() => this.open(), RETRY_MS);
   }
 
   phase(words) {
@@ -135,8 +128,7 @@ class Live {
   }
 
   write(text) {
-    if (!this.hasWritten) this.phase("Writing");
-    this.hasWritten = true;
+    this.phase("Writing");
     this.pending += text;
     this.frame ||= requestAnimationFrame(() => this.flush());
   }
@@ -173,19 +165,35 @@ class Live {
     return mark;
   }
 
-  async finish() {
+  // The stream has ended: show what the server holds now, and ask until it answers.
+  async settle() {
     this.events.close();
     cancelAnimationFrame(this.frame);
     this.flush();
-    const html = await fetchHtml(this.root.dataset.finished);
-    if (html) this.replace(html);
-    else setTimeout(() => this.finish(), RETRY_MS);
+    const { status, html } = await fetchHtml(this.root.dataset.finished);
+    const shown = fragment(html).firstElementChild;
+    if (FINAL.has(status)) this.end(shown);
+    else if (status !== 200) this.again("settle");
+    else if (shown.matches("[data-live]")) this.again("open");
+    else this.replace(shown);
   }
 
-  replace(html) {
-    this.events.close();
-    const fresh = fragment(html);
-    const answer = fresh.firstElementChild;
+  again(step) {
+    this.phase("Reconnecting");
+    setTimeout(() => this[step](), RETRY_MS);
+  }
+
+  // Nothing more will come: what came stays, with the reason.
+  end(reason) {
+    this.root.removeAttribute("data-live");
+    this.root.querySelector("[data-phase]").remove();
+    this.root.append(reason);
+    spoken.textContent = "";
+    follow();
+    document.dispatchEvent(new CustomEvent("plumbline:ended"));
+  }
+
+  replace(answer) {
     // Keep the height until the new content stands, so that nothing jumps.
     const top = window.scrollY;
     this.root.replaceWith(answer);
@@ -193,10 +201,16 @@ class Live {
     answer.dispatchEvent(new CustomEvent("plumbline:shown", { bubbles: true }));
     if (isFollowing) follow();
     else window.scrollTo({ top });
-    spoken.textContent = `Answer finished. ${answer.querySelector("[data-text]")?.innerText ?? ""}`;
+    spoken.textContent = inWords(answer);
     htmx.ajax("GET", this.root.dataset.sourcesUrl, { target: "#sources", swap: "innerHTML" });
     document.dispatchEvent(new CustomEvent("plumbline:ended"));
   }
+}
+
+// What is said of an answer: its text with its sources, then each notice.
+function inWords(answer) {
+  const parts = [...answer.querySelectorAll("[data-plain], .note > span")].map((part) => part.textContent);
+  return [answer.dataset.state === "done" ? "Answer finished." : "", ...parts].join(" ").trim();
 }
 
 function addressOf(source) {
@@ -229,12 +243,15 @@ function element(name, className, text) {
   return made;
 }
 
+const headers = () => ({ "HX-Request": "true", "HX-Current-URL": location.href });
+
+// Status 0: the site cannot be reached.
 async function fetchHtml(url) {
   try {
-    const response = await fetch(url, { headers: { "HX-Request": "true" } });
-    return response.ok ? await response.text() : "";
+    const response = await fetch(url, { headers: headers() });
+    return { status: response.status, html: await response.text() };
   } catch {
-    return "";
+    return { status: 0, html: "" };
   }
 }
 
@@ -294,7 +311,7 @@ export async function ask(form, data) {
     const response = await fetch(form.action, {
       method: "POST",
       body: data,
-      headers: { "HX-Request": "true", "X-CSRFToken": document.body.dataset.csrf },
+      headers: { ...headers(), "X-CSRFToken": document.body.dataset.csrf },
     });
     const html = fragment(await response.text());
     if (!response.ok) {

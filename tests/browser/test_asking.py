@@ -1,0 +1,186 @@
+"""Asking in the page when all is not well: signed out, gone, refused, no clipboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests import samples
+from tests.running_site import PASSWORD, RunningSite
+
+pytestmark = [pytest.mark.browser, pytest.mark.models]
+
+ANSWER_MS = 240_000
+RULES = "The harbour of Oddevik opens at six. A mooring costs 12 euros a night. "
+UNKNOWN = "Which volcano erupted in Iceland in 2010?"
+
+
+@pytest.fixture(scope="module")
+def library(
+    site: RunningSite,
+    signed_in: BrowserContext,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Two collections; the second has a document of its own."""
+    file: Path = tmp_path_factory.mktemp("files") / "Oddevik.txt"
+    file.write_bytes(samples.txt_bytes(RULES))
+    page = signed_in.new_page()
+    page.goto(f"{site.url}/collections/new")
+    page.locator("main [name=name]").fill("Oddevik")
+    page.locator("main").get_by_role("button", name="Create").click()
+    page.locator("input[type=file]").first.set_input_files(file)
+    row = page.locator("#documents tr", has_text="Oddevik.txt")
+    expect(row).to_contain_text("Ready", timeout=ANSWER_MS)
+    page.close()
+
+
+@pytest.fixture
+def guest(site: RunningSite, signed_in: BrowserContext) -> Iterator[Page]:
+    """A second browser of Ada's, whose sessions and failures touch no other test."""
+    assert signed_in.browser
+    context = signed_in.browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{site.url}/sign-in")
+    _sign_in(page)
+    page.wait_for_url(f"{site.url}/")
+    yield page
+    context.close()
+
+
+def _sign_in(page: Page) -> None:
+    page.locator("[name=username]").fill("ada")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def _ask(page: Page, question: str) -> None:
+    box = page.get_by_label("Your question")
+    box.fill(question)
+    box.press("Enter")
+
+
+def _finished(page: Page) -> Locator:
+    turn = page.locator(".turn").last
+    expect(turn.locator("[data-copy]")).to_be_attached(timeout=ANSWER_MS)
+    return turn
+
+
+@pytest.mark.usefixtures("library")
+def test_a_starter_and_an_edit_search_where_the_picker_says(
+    site: RunningSite, page: Page
+) -> None:
+    page.goto(site.url)
+    page.locator("#composer .picker summary").click()
+    page.locator("#composer").get_by_label("Oddevik").check()
+    with page.expect_request("**/ask") as sent:
+        page.locator(".starter").first.click()
+    assert 'name="picker"' in (sent.value.post_data or "")
+    turn = _finished(page)
+    edit = turn.locator(".edit")
+    turn.hover()
+    edit.get_by_label("Edit the question").first.click()
+    expect(edit.locator("[data-picked]")).to_have_text(re.compile("1 of"))
+    edit.locator(".picker summary").click()
+    expect(edit.get_by_label("Oddevik")).to_be_checked()
+    edit.get_by_label("Oddevik").uncheck()
+    expect(edit.locator("[data-picked]")).to_have_text("All collections")
+    expect(page.locator("#composer [data-picked]")).to_have_text("Oddevik")
+
+
+@pytest.mark.usefixtures("library")
+def test_who_is_signed_out_keeps_the_question_and_comes_back_to_the_chat(
+    site: RunningSite, guest: Page
+) -> None:
+    _ask(guest, UNKNOWN)
+    _finished(guest)
+    chat = guest.url
+    guest.context.clear_cookies(name="plumbline_session")
+    _ask(guest, "What does a mooring cost?")
+    told = guest.locator("#composer-error")
+    expect(told).to_contain_text("You are signed out.")
+    box = guest.get_by_label("Your question")
+    expect(box).to_have_value("What does a mooring cost?")
+    expect(guest.locator(".turn")).to_have_count(1)
+    told.get_by_role("link", name="Sign in to go on").click()
+    _sign_in(guest)
+    expect(guest).to_have_url(chat)
+    expect(box).to_have_value("What does a mooring cost?")
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(
+    ("status", "words"), [(404, "Nothing here that you may see"), (401, "signed out")]
+)
+def test_an_answer_that_cannot_be_followed_ends_with_the_reason(
+    guest: Page, status: int, words: str
+) -> None:
+    """The stream breaks off, and the answer is deleted or its reader signed out."""
+    asked: list[str] = []
+    guest.route("**/api/v1/answers/*/events", lambda route: route.fulfill(status=500))
+
+    def gone(route):  # type: ignore[no-untyped-def]
+        asked.append(route.request.url)
+        body = f'<div class="note note-bad" role="alert"><span>{words}</span></div>'
+        route.fulfill(status=status, content_type="text/html", body=body)
+
+    guest.route(re.compile(r"/answers/[0-9a-f-]+/$"), gone)
+    _ask(guest, UNKNOWN)
+    turn = guest.locator(".turn").last
+    expect(turn.get_by_role("alert")).to_have_text(words)
+    expect(turn.locator("[data-phase]")).to_have_count(0)
+    expect(guest.get_by_role("button", name="Stop")).to_be_hidden()
+    guest.wait_for_timeout(2500)
+    assert len(asked) == 1
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+def test_what_is_wrong_can_be_said_of_the_first_answer(
+    site: RunningSite, page: Page, size: tuple[int, int]
+) -> None:
+    """Its menu opened above the page and beside it, where nobody can scroll to."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(site.url)
+    _ask(page, "What does a mooring cost?")
+    turn = _finished(page)
+    page.evaluate("scrollTo(0, 0)")
+    turn.get_by_label("Not helpful").click()
+    box = turn.locator(".feedback-form").bounding_box()
+    assert box
+    assert box["y"] >= 0
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= size[0]
+    turn.get_by_label("Something is missing").check()
+    turn.get_by_role("button", name="Send").click()
+    expect(turn).to_contain_text("Thank you, noted.")
+
+
+@pytest.mark.usefixtures("library")
+def test_a_refusal_is_spoken_and_copied_without_a_clipboard(
+    site: RunningSite, page: Page
+) -> None:
+    """Over plain HTTP a browser gives scripts no clipboard."""
+    page.add_init_script(
+        "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
+    )
+    page.goto(site.url)
+    _ask(page, UNKNOWN)
+    turn = _finished(page)
+    expect(page.locator("#spoken")).to_contain_text(
+        re.compile(
+            r"finished\. Not in your documents\.\s+The closest passages are:\s*\[1\] \w+"
+        )
+    )
+    turn.locator("[data-copy]").click()
+    expect(page.locator("#toasts")).to_contain_text("Copied.")
+    box = page.get_by_label("Your question")
+    box.click()
+    page.keyboard.press("Control+v")
+    expect(box).to_have_value(
+        re.compile(r"^Not in your documents\.\s+The closest passages are:\n\[1\] \w+")
+    )
+    box.fill("")
