@@ -142,8 +142,7 @@ def rename(request: HttpRequest, pk: UUID) -> HttpResponse:
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     asker = asker_of_request(request)
     services.delete_conversation(asker, pk)
-    is_open = request.headers.get("HX-Current-URL", "").rstrip("/").endswith(str(pk))
-    if request.htmx and not is_open:  # type: ignore[attr-defined]  # set by django-htmx
+    if request.htmx and _open_chat(request) != pk:  # type: ignore[attr-defined]  # set by django-htmx
         context = _chats_context(request, asker) | {"undo": _deleted(asker, str(pk))}
         return render(request, "generation/_chats.html", context)
     target = f"{reverse('new_chat')}?deleted={pk}"
@@ -231,6 +230,13 @@ def _back_to(request: HttpRequest, answer: Answer) -> HttpResponse:
     return redirect(f"{url}#a-{answer.pk}")
 
 
+def _open_chat(request: HttpRequest) -> UUID | None:
+    """Return the chat of the page that a script asks from."""
+    url = request.headers.get("HX-Current-URL", "")
+    found = re.search(r"/c/([0-9a-f-]{36})(?:[?#]|$)", url)
+    return _uuid(found[1]) if found else None
+
+
 def _deleted(asker: Asker, pk: str) -> UUID | None:
     """Return the id of the asker's chat that was just deleted, to offer an undo."""
     if not re.fullmatch(r"[0-9a-f-]{36}", pk):
@@ -244,7 +250,7 @@ def _chats_context(request: HttpRequest, asker: Asker) -> dict[str, Any]:
     # Postgres holds no NUL.
     query = request.GET.get("q", "").replace("\x00", "").strip()[:200]
     rows = conversations_of(asker, query)[:SIDEBAR_CHATS]
-    return {"days": by_day(rows), "query": query}
+    return {"days": by_day(rows), "query": query, "current": _open_chat(request)}
 
 
 def _chat_context(
@@ -259,6 +265,7 @@ def _chat_context(
     return {
         "section": "ask",
         "conversation": conversation,
+        "current": conversation.pk if conversation else None,
         "turns": turns,
         "turn": turns[-1] if turns else None,
         "is_running": any(not turn.is_settled for turn in turns),
