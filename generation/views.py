@@ -192,7 +192,7 @@ def _uuids(texts: list[str]) -> list[UUID]:
 def _asked(request: HttpRequest, asker: Asker, answer: Answer) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]  # set by django-htmx
         return _back_to(request, answer)
-    turn = turn_of(answer, asker, collections_visible_to(asker))
+    turn = turn_of(answer, asker, list(collections_visible_to(asker)))
     response = render(request, "generation/_turn.html", {"turn": turn})
     response["HX-Push-Url"] = reverse("chat", args=[answer.conversation_id])
     response["X-Conversation"] = str(answer.conversation_id)
@@ -233,7 +233,9 @@ def _back_to(request: HttpRequest, answer: Answer) -> HttpResponse:
 def _open_chat(request: HttpRequest) -> UUID | None:
     """Return the chat of the page that a script asks from."""
     url = request.headers.get("HX-Current-URL", "")
-    found = re.search(r"/c/([0-9a-f-]{36})(?:[?#]|$)", url)
+    found = re.search(
+        r"/c/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:[?#]|$)", url
+    )
     return _uuid(found[1]) if found else None
 
 

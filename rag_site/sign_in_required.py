@@ -20,7 +20,7 @@ class SignedOut(NotSignedIn):
 class SignInRequired(LoginRequiredMiddleware):
     """Tell a script in words: it would follow a redirect and take the page for an answer."""
 
-    def handle_no_permission(
+    def handle_no_permission(  # type: ignore[override]  # not only a redirect
         self, request: HttpRequest, view_func: Callable[..., Any]
     ) -> HttpResponseBase:
         if request.htmx:  # type: ignore[attr-defined]  # set by django-htmx

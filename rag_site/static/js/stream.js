@@ -327,7 +327,7 @@ export async function ask(form, data) {
     follow();
     return true;
   } catch {
-    error.replaceChildren(element("p", "note note-bad composer-error", "The site cannot be reached. Your question is kept: try again."));
+    error.replaceChildren(element("p", "note note-bad", "The site cannot be reached. Your question is kept: try again."));
     takeBack(pending);
     return false;
   }
