@@ -18,7 +18,7 @@ from generation.errors import EmptyQuestion, NothingToSearch, QuestionTooLong
 from generation.models import Answer, AnswerEvent, Conversation, Feedback
 from generation.selectors import get_answer_for, get_conversation_for
 from generation.structured import checked_schema
-from ingestion.models import Document
+from ingestion.models import Collection, Document
 from ingestion.visibility import (
     collections_visible_to,
     documents_visible_to,
@@ -168,7 +168,14 @@ def _all_of(asker: Asker) -> list[UUID]:
 
 def _of_conversation(asker: Asker, conversation: Conversation | None) -> list[UUID]:
     """Return the conversation's collections that are still the asker's to see."""
-    if conversation is None or not conversation.collections.exists():
+    if conversation is None:
+        return []
+    if not conversation.collections.exists():
+        first = conversation.answers.order_by("created_at").first()
+        began_with = first.collections if first is not None else []
+        if began_with and not Collection.objects.filter(pk__in=began_with).exists():
+            # They were deleted, and nobody asked for the rest.
+            raise NothingToSearch
         return []
     mine = collections_visible_to(asker).values("pk")
     rows = conversation.collections.filter(pk__in=mine)

@@ -31,6 +31,7 @@ from generation.selectors import (
 )
 from generation.turns import turn_of
 from ingestion.models import Membership
+from ingestion.services import delete_collection
 from ingestion.visibility import collections_visible_to
 from rag_site import keys
 from rag_site.asking import Asker
@@ -163,6 +164,21 @@ async def test_a_stranger_finds_nothing(alice: Asker, model: ScriptedLLM) -> Non
     bob = factories.asker(await in_thread(factories.bob))
     with pytest.raises(NotFound):
         await collect(answer, bob)
+
+
+async def test_a_chat_over_a_deleted_collection_does_not_search_the_others(
+    alice: Asker,
+) -> None:
+    def follow_up() -> None:
+        other = factories.make_collection(name="Other")
+        factories.make_ready_document(other, "other.txt")
+        first = services.ask(alice, question="a?", collections=[other.pk], via="api")
+        delete_collection(alice, other.pk)
+        chat = first.conversation_id
+        with pytest.raises(NothingToSearch):
+            services.ask(alice, question="b?", conversation_id=chat, via="api")
+
+    await in_thread(follow_up)
 
 
 async def test_bad_questions_are_refused_with_the_limit(alice: Asker) -> None:
