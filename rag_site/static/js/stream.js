@@ -293,18 +293,23 @@ function takeBack(pending) {
   document.getElementById("empty")?.removeAttribute("hidden");
 }
 
-function adopt(response) {
+// The chat has its address and its name from the first question on.
+function adopt(response, question) {
   const composer = document.getElementById("composer");
   const id = response.headers.get("X-Conversation");
   const isNew = composer.elements.conversation.value !== id;
   composer.elements.conversation.value = id;
   if (!isNew) return;
   history.replaceState(null, "", response.headers.get("HX-Push-Url"));
+  document.title = `${question.slice(0, 60)} · ${document.title.split(" · ").at(-1)}`;
+  for (const title of document.querySelectorAll(".topbar-title, #chat > h1")) title.textContent = question;
+  composer.elements.question.placeholder = "Ask a follow-up";
   htmx.ajax("GET", "/chats", { target: "#chats", swap: "outerHTML" });
 }
 
 export async function ask(form, data) {
-  const pending = echo(data.get("question") ?? form.closest(".turn")?.querySelector(".question-text").textContent ?? "");
+  const question = data.get("question") ?? form.closest(".turn")?.querySelector(".question-text").textContent ?? "";
+  const pending = echo(question);
   const error = document.getElementById("composer-error");
   error.replaceChildren();
   try {
@@ -319,7 +324,7 @@ export async function ask(form, data) {
       takeBack(pending);
       return false;
     }
-    adopt(response);
+    adopt(response, question);
     const turn = html.firstElementChild;
     pending.replaceWith(turn);
     htmx.process(turn);
