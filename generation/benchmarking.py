@@ -21,7 +21,7 @@ from generation import benchmark_batching as batching
 from generation.benchmark_drafting import drafting
 from generation.llm import HttpLanguageModel, Message, SamplingParams, TextPiece
 from generation.serving import started
-from rag_site.benchmarks import Result, line
+from rag_site.benchmarks import Result, line, measured_model
 from rag_site.weights import locate
 
 # Pairs: single ones lie between 0.87 and 1.11 on a busy machine.
@@ -74,7 +74,7 @@ def run(options: Mapping[str, Any]) -> list[Result]:
     Raises:
         WeightsMissing, ModelUnavailable
     """
-    name = options.get("model") or settings.MODEL
+    name = measured_model(options.get("model"))
     count = options.get("questions") or QUESTIONS
     loop = BareLoop(name)
     found: list[Result] = []

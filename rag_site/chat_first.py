@@ -35,7 +35,7 @@ from ingestion.benchmarking import accepted, new_collection, own_files
 from ingestion.embedding import http_embedder
 from ingestion.models import Collection, Document
 from rag_site.asking import Asker
-from rag_site.benchmarks import Result
+from rag_site.benchmarks import Result, measured_model
 from rag_site.processes import wait_until
 from rag_site.site_parts import workers
 from rag_site.supervisor import Part, die_with_parent
@@ -60,7 +60,7 @@ def run(options: Mapping[str, Any]) -> list[Result]:
     Raises:
         WeightsMissing, ModelUnavailable
     """
-    name = options.get("model") or settings.MODEL
+    name = measured_model(options.get("model"))
     pages = options.get("pages") or PAGES
     count = options.get("questions") or QUESTIONS
     with (

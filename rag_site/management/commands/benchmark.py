@@ -27,7 +27,7 @@ _SIZES = {
     "retrieval": {"chunks": "chunks in the library", "questions": "questions"},
     "generation": {
         "questions": "questions",
-        "model": "a name of the catalogue",
+        "model": "a name of the catalogue; without it the 0.5B, or the site's",
         "pages": "pages of the PDF that is read meanwhile",
         "data": "folder of questions with paragraphs, as of `evaluate answers`",
     },
