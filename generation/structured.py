@@ -8,6 +8,7 @@ model server may not keep to it, and an answer may be cut.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from generation.types import CitationFound
 from ingestion.masking import Kind, find, mask
 
 MAX_SCHEMA_BYTES = 16_384
+# NUL as JSON escapes it, not a backslash before "u0000"; Postgres can hold it in no text.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 # What a caller may use, by type of value; all else is refused by its path.
 KEYWORDS = (
     "type, enum, const, anyOf, properties, required, additionalProperties, items, "
@@ -42,8 +45,7 @@ def checked_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``schema`` if answers can be held to it. Raises SchemaInvalid."""
     try:
         text = json.dumps(schema, allow_nan=False, ensure_ascii=False)
-        # As JSON escapes it; Postgres can hold it in no text.
-        if "\\u0000" in text:
+        if _NUL.search(text):
             raise SchemaInvalid("The schema holds the character NUL. Leave it out.")
         size = len(text.encode())
         if size > MAX_SCHEMA_BYTES:

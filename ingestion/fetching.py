@@ -92,9 +92,9 @@ def fetch(url: str, config: FetchConfig, into: Path) -> Fetched:
         FetchFailed, FileTooLarge: it is public but gives no file.
         Unavailable: others are being fetched.
     """
+    release_database()
     if not _AT_ONCE.acquire(blocking=False):
         raise Unavailable("Other files are being fetched. Try again in a moment.")
-    release_database()
     try:
         return _followed(url, config, into)
     finally:

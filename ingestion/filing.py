@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from ingestion.errors import DiskFull, FileChanged
 from ingestion.models import DocumentVersion
-from ingestion.uploads import digest_of
 
 
 def file_of(digest: str) -> Path:
@@ -45,19 +46,26 @@ def copied_in(source: Path, digest: str) -> Path:
     handle, name = tempfile.mkstemp(dir=incoming)
     try:
         with os.fdopen(handle, "wb") as target, source.open("rb") as opened:
-            shutil.copyfileobj(opened, target, 1 << 20)
+            copied = _copy(opened, target)
             target.flush()
             os.fsync(target.fileno())
-        # A folder's file may be written to while it is looked at.
-        if digest_of(Path(name)) != digest:
-            raise FileChanged
     except OSError as exc:
         Path(name).unlink(missing_ok=True)
         raise DiskFull from exc
-    except FileChanged:
-        Path(name).unlink(missing_ok=True)
-        raise
+    # A folder's file may be written to while it is looked at.
+    if copied != digest:
+        Path(name).unlink()
+        raise FileChanged
     return Path(name)
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> str:
+    """Copy in steps of 1 MiB; return the SHA-256 of what was copied."""
+    digest = hashlib.sha256()
+    while block := source.read(1 << 20):
+        digest.update(block)
+        target.write(block)
+    return digest.hexdigest()
 
 
 def put_in_place(copied: Path, digest: str) -> None:

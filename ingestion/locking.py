@@ -33,24 +33,24 @@ def locked_collection(pk: UUID) -> Collection:
 
 def hold_for_storing(collection_id: UUID, document_id: UUID) -> None:
     """Keep away who would change or delete what is being stored."""
-    allow_long()
+    _allow_long()
     _lock("pg_advisory_xact_lock_shared", f"collection {collection_id}")
     _lock("pg_advisory_xact_lock", f"document {document_id}")
 
 
 def wait_for_storing_in(collection_id: UUID) -> None:
     """Wait until no document of the collection is being stored; let none begin."""
-    allow_long()
+    _allow_long()
     _lock("pg_advisory_xact_lock", f"collection {collection_id}")
 
 
 def wait_for_storing_of(document_id: UUID) -> None:
     """Wait until the document is not being stored; let nobody begin."""
-    allow_long()
+    _allow_long()
     _lock("pg_advisory_xact_lock", f"document {document_id}")
 
 
-def allow_long() -> None:
+def _allow_long() -> None:
     """Let statements of this transaction take minutes, as long documents need."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_TIMEOUT}'")

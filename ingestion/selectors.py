@@ -186,7 +186,7 @@ def _busy_since(rows: QuerySet[Document]) -> datetime | None:
     begun = latest.annotate(ended=ended).filter(
         Q(ended__isnull=True) | Q(ended__lt=F("queued_at"))
     )
-    return max(begun.values_list("queued_at", flat=True), default=oldest)
+    return begun.order_by("-queued_at").values_list("queued_at", flat=True).first()
 
 
 def is_waiting(document: Document, now: datetime | None = None) -> bool:

@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests import samples
-from tests.running_site import PASSWORD, RunningSite
+from tests.browser.steps import ask, sign_in
+from tests.running_site import RunningSite
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -45,22 +46,10 @@ def guest(site: RunningSite, signed_in: BrowserContext) -> Iterator[Page]:
     context = signed_in.browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.goto(f"{site.url}/sign-in")
-    _sign_in(page)
+    sign_in(page)
     page.wait_for_url(f"{site.url}/")
     yield page
     context.close()
-
-
-def _sign_in(page: Page) -> None:
-    page.locator("[name=username]").fill("ada")
-    page.locator("[name=password]").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-
-
-def _ask(page: Page, question: str) -> None:
-    box = page.get_by_label("Your question")
-    box.fill(question)
-    box.press("Enter")
 
 
 def _finished(page: Page) -> Locator:
@@ -95,18 +84,18 @@ def test_a_starter_and_an_edit_search_where_the_picker_says(
 def test_who_is_signed_out_keeps_the_question_and_comes_back_to_the_chat(
     site: RunningSite, guest: Page
 ) -> None:
-    _ask(guest, UNKNOWN)
+    ask(guest, UNKNOWN)
     _finished(guest)
     chat = guest.url
     guest.context.clear_cookies(name="plumbline_session")
-    _ask(guest, "What does a mooring cost?")
+    ask(guest, "What does a mooring cost?")
     told = guest.locator("#composer-error")
     expect(told).to_contain_text("You are signed out.")
     box = guest.get_by_label("Your question")
     expect(box).to_have_value("What does a mooring cost?")
     expect(guest.locator(".turn")).to_have_count(1)
     told.get_by_role("link", name="Sign in to go on").click()
-    _sign_in(guest)
+    sign_in(guest)
     expect(guest).to_have_url(chat)
     expect(box).to_have_value("What does a mooring cost?")
 
@@ -128,7 +117,7 @@ def test_an_answer_that_cannot_be_followed_ends_with_the_reason(
         route.fulfill(status=status, content_type="text/html", body=body)
 
     guest.route(re.compile(r"/answers/[0-9a-f-]+/$"), gone)
-    _ask(guest, UNKNOWN)
+    ask(guest, UNKNOWN)
     turn = guest.locator(".turn").last
     expect(turn.get_by_role("alert")).to_have_text(words)
     expect(turn.locator("[data-phase]")).to_have_count(0)
@@ -145,7 +134,7 @@ def test_what_is_wrong_can_be_said_of_the_first_answer(
     """Its menu opened above the page and beside it, where nobody can scroll to."""
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.goto(site.url)
-    _ask(page, "What does a mooring cost?")
+    ask(page, "What does a mooring cost?")
     turn = _finished(page)
     page.evaluate("scrollTo(0, 0)")
     turn.get_by_label("Not helpful").click()
@@ -168,7 +157,7 @@ def test_a_refusal_is_spoken_and_copied_without_a_clipboard(
         "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
     )
     page.goto(site.url)
-    _ask(page, UNKNOWN)
+    ask(page, UNKNOWN)
     turn = _finished(page)
     expect(page.locator("#spoken")).to_contain_text(
         re.compile(

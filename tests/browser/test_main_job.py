@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests import samples
-from tests.running_site import PASSWORD, RunningSite
+from tests.browser.steps import ask, sign_in
+from tests.running_site import RunningSite
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -56,12 +57,6 @@ def library(
     page.close()
 
 
-def _ask(page: Page, question: str) -> None:
-    box = page.get_by_label("Your question")
-    box.fill(question)
-    box.press("Enter")
-
-
 def _wait_until_finished(page: Page) -> None:
     expect(page.get_by_role("button", name="Stop")).to_be_hidden(timeout=ANSWER_MS)
     expect(page.locator(".turn").last.locator("[data-copy]")).to_be_visible(
@@ -81,12 +76,9 @@ def test_a_wrong_password_is_refused_and_the_right_one_is_not(
     page = context.new_page()
     page.goto(f"{site.url}/documents")
     expect(page).to_have_url(re.compile("/sign-in"))
-    page.locator("[name=username]").fill("ada")
-    page.locator("[name=password]").fill("not-this-one-at-all")
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, "not-this-one-at-all")
     expect(page).to_have_url(re.compile("/sign-in"))
-    page.locator("[name=password]").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page)
     expect(page).to_have_url(re.compile("/documents"))
     context.close()
 
@@ -106,7 +98,7 @@ def test_an_answer_comes_token_by_token(site: RunningSite, page: Page) -> None:
 def _lengths_seen(site: RunningSite, page: Page, question: str) -> set[int]:
     """Return the lengths above 0 that the answer had while it was written."""
     page.goto(site.url)
-    _ask(page, question)
+    ask(page, question)
     live = page.locator("[data-live] [data-text]")
     lengths: set[int] = set()
     deadline = time.monotonic() + ANSWER_MS / 1000
@@ -124,7 +116,7 @@ def test_a_citation_opens_the_highlighted_passage(
     site: RunningSite, page: Page
 ) -> None:
     page.goto(site.url)
-    _ask(page, "How many days of paid leave does every employee have?")
+    ask(page, "How many days of paid leave does every employee have?")
     _wait_until_finished(page)
     assert "27" in _last_answer(page)
     mark = page.locator(".turn").last.locator("a.mark").first
@@ -147,12 +139,12 @@ def test_a_conversation_is_there_after_a_reload_and_understands_a_follow_up(
     site: RunningSite, page: Page
 ) -> None:
     page.goto(site.url)
-    _ask(page, "How long does parental leave last?")
+    ask(page, "How long does parental leave last?")
     _wait_until_finished(page)
     assert "16" in _last_answer(page)
     page.reload()
     assert "16" in _last_answer(page)
-    _ask(page, "When must it be taken?")
+    ask(page, "When must it be taken?")
     expect(page.locator(".turn")).to_have_count(2)
     _wait_until_finished(page)
     expect(page.locator("#sources")).to_contain_text(
@@ -163,7 +155,7 @@ def test_a_conversation_is_there_after_a_reload_and_understands_a_follow_up(
 @pytest.mark.usefixtures("library")
 def test_stop_stops(site: RunningSite, page: Page) -> None:
     page.goto(site.url)
-    _ask(page, "Tell me everything about the leave policy and the travel rules.")
+    ask(page, "Tell me everything about the leave policy and the travel rules.")
     stop = page.get_by_role("button", name="Stop")
     expect(stop).to_be_visible(timeout=ANSWER_MS)
     stop.click()
@@ -176,7 +168,7 @@ def test_stop_stops(site: RunningSite, page: Page) -> None:
 @pytest.mark.usefixtures("library")
 def test_what_the_documents_do_not_hold_is_said(site: RunningSite, page: Page) -> None:
     page.goto(site.url)
-    _ask(page, "Which volcano erupted in Iceland in 2010?")
+    ask(page, "Which volcano erupted in Iceland in 2010?")
     expect(page.locator(".turn").last).to_contain_text(
         "Not in your documents", timeout=ANSWER_MS
     )

@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.steps import sign_in
 from tests.running_site import PASSWORD, RunningSite
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
@@ -123,8 +124,6 @@ def test_a_wrong_password_is_said_without_script(
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{site.url}/sign-in")
-    page.locator("[name=username]").fill("ada")
-    page.locator("[name=password]").fill(f"{PASSWORD}-not")
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, f"{PASSWORD}-not")
     expect(page.get_by_role("alert")).to_contain_text("do not match")
     context.close()

@@ -103,6 +103,11 @@ def test_what_cannot_be_stored_or_read_is_refused(odd: dict[str, Any]) -> None:
         checked_schema({**PUMP, **odd})
 
 
+def test_words_about_nul_are_no_nul() -> None:
+    told = {**PUMP, "description": r"written as \u0000"}
+    assert checked_schema(told) == told
+
+
 def test_a_form_is_validated_against_the_whole_schema() -> None:
     good = '{"litres": 40, "fluid": "oil", "risk": "low"}'
     assert read_form(good, PUMP) == (json.loads(good), "")

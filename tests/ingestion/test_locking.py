@@ -28,6 +28,12 @@ def ingest(document: Document) -> None:
     pipeline.ingest(document.pk, embedder=HashEmbedder(), tokenizer=word_tokenizer())
 
 
+def speak_german(document: Document) -> None:
+    services.update_collection(
+        asker(alice()), document.collection_id, language="german"
+    )
+
+
 class Deed(threading.Thread):
     """Something done from another connection; ``problem`` is what it raised."""
 
@@ -94,12 +100,7 @@ def test_masking_turned_on_while_a_document_is_stored(
 def test_a_language_chosen_while_a_document_is_stored(
     document: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def choose() -> None:
-        services.update_collection(
-            asker(alice()), document.collection_id, language="german"
-        )
-
-    with while_storing(monkeypatch, choose) as deed:
+    with while_storing(monkeypatch, lambda: speak_german(document)) as deed:
         ingest(document)
     assert deed.problem is None
     assert Chunk.objects.get().language == "german"
@@ -111,9 +112,7 @@ def test_a_language_chosen_while_a_document_is_read(
     store = pipeline.store
 
     def choose_first(*args: Any) -> None:
-        services.update_collection(
-            asker(alice()), document.collection_id, language="german"
-        )
+        speak_german(document)
         store(*args)
 
     monkeypatch.setattr(pipeline, "store", choose_first)

@@ -34,8 +34,12 @@ TEXT = (
 def read(masking: str, content: bytes = TEXT) -> Document:
     made = make_document(make_collection(), name="pump.md", content=content)
     made.versions.update(media_type="text/markdown")
-    services.update_collection(asker(alice()), made.collection_id, masking=masking)
+    set_masking(made, masking)
     return ingest(made)
+
+
+def set_masking(document: Document, masking: str) -> None:
+    services.update_collection(asker(alice()), document.collection_id, masking=masking)
 
 
 def ingest(made: Document) -> Document:
@@ -93,9 +97,7 @@ def test_turning_it_on_reads_again_and_forgets_pages_of_older_versions() -> None
         number=0, digest="f" * 64, size_bytes=1, media_type="text/plain"
     )
     Page.objects.create(version=old, number=1, start=0, text=f"Old: {MAIL}")
-    services.update_collection(
-        asker(alice()), document.collection_id, masking=Masking.DOCUMENTS
-    )
+    set_masking(document, Masking.DOCUMENTS)
     document.refresh_from_db()
     assert document.state == Document.State.QUEUED
     # Before it is read again: it may never be.
@@ -113,9 +115,7 @@ def test_who_was_reading_when_it_was_turned_on_keeps_nothing() -> None:
     journal = checkpoints.open_journal(claimed)
     journal.add_page(PageText(number=1, text=MAIL))
     journal.write()
-    services.update_collection(
-        asker(alice()), made.collection_id, masking=Masking.DOCUMENTS
-    )
+    set_masking(made, Masking.DOCUMENTS)
     assert not Checkpoint.objects.exists()
     with pytest.raises(LeaseLost):
         journal.write()
@@ -127,9 +127,7 @@ def test_who_was_reading_when_it_was_turned_on_keeps_nothing() -> None:
 
 def test_turning_it_off_leaves_what_is_searchable_until_it_is_read_again() -> None:
     document = read(Masking.DOCUMENTS)
-    services.update_collection(
-        asker(alice()), document.collection_id, masking=Masking.OFF
-    )
+    set_masking(document, Masking.OFF)
     document.refresh_from_db()
     assert document.state == Document.State.QUEUED
     assert document.current_version is not None
@@ -138,9 +136,7 @@ def test_turning_it_off_leaves_what_is_searchable_until_it_is_read_again() -> No
 
 def test_masking_of_answers_alone_reads_nothing_again() -> None:
     document = read(Masking.OFF)
-    services.update_collection(
-        asker(alice()), document.collection_id, masking=Masking.ANSWERS
-    )
+    set_masking(document, Masking.ANSWERS)
     document.refresh_from_db()
     assert document.state == Document.State.READY
     assert masks_of(Collection.objects.all())

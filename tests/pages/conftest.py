@@ -13,6 +13,7 @@ from tests.gateway_fixtures import (  # noqa: F401 - pytest finds them here
     _quick_passwords,
     model,
 )
+from tests.pages.scenes import Scene, make_scene
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,3 +32,8 @@ def client_of(db: None) -> Callable[[User], Client]:
         return client
 
     return signed_in
+
+
+@pytest.fixture
+def scene(db: None) -> Scene:
+    return make_scene()

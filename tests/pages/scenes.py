@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from generation.curating_models import AnswerRun, RunAnswer
@@ -128,3 +129,13 @@ def _source(answer: Answer, document: Document, **fields: object) -> Source:
     return Source.objects.create(
         answer=answer, version=document.current_version, page=1, score=0.5, **fields
     )
+
+
+async def settled(answer: Answer) -> None:
+    """Wait until the answer has ended, 10 s at most."""
+    for _ in range(200):
+        await answer.arefresh_from_db()
+        if answer.state in Answer.SETTLED:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"still {answer.state}")

@@ -10,14 +10,9 @@ from django.test import Client
 
 from rag_site.models import User
 from tests import factories
-from tests.pages.scenes import Scene, make_scene
+from tests.pages.scenes import Scene
 
 ClientOf = Callable[[User], Client]
-
-
-@pytest.fixture
-def scene(db: None) -> Scene:
-    return make_scene()
 
 
 def _addresses(scene: Scene) -> dict[str, str]:

@@ -21,15 +21,10 @@ from ingestion.fetching import Fetched
 from ingestion.models import Document, Membership, Role
 from rag_site.models import AuditEvent, User
 from tests import factories, samples
-from tests.pages.scenes import Scene, make_scene
+from tests.pages.scenes import Scene
 
 ClientOf = Callable[[User], Client]
 HTMX = {"HTTP_HX_REQUEST": "true"}
-
-
-@pytest.fixture
-def scene(db: None) -> Scene:
-    return make_scene()
 
 
 @pytest.fixture

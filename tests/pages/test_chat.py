@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 from collections.abc import Callable
 from datetime import timedelta
-from html import unescape
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -20,15 +17,10 @@ from ingestion.models import Document
 from rag_site.models import User
 from tests import factories
 from tests.fakes_llm import ScriptedLLM
-from tests.pages.scenes import Scene, make_scene
+from tests.pages.scenes import Scene, make_scene, settled
 
 ClientOf = Callable[[User], Client]
 HTMX = {"HTTP_HX_REQUEST": "true"}
-
-
-@pytest.fixture
-def scene(db: None) -> Scene:
-    return make_scene()
 
 
 def test_a_chat_shows_question_answer_and_sources(
@@ -56,23 +48,6 @@ def test_a_refusal_shows_the_closest_passages(
     assert shown.count("Not in your documents") == 1
     assert "The closest passages are" in html
     assert "It weighs 12 kilograms." in html
-
-
-def _plain(client: Client, answer: Answer) -> str:
-    page = client.get(f"/answers/{answer.pk}/").content.decode()
-    return unescape(page.split("data-plain>")[1].split("</pre>")[0])
-
-
-def test_an_answer_is_copied_with_its_sources_and_a_refusal_with_the_closest(
-    scene: Scene, client_of: ClientOf
-) -> None:
-    client = client_of(factories.alice())
-    said = "It holds 40 litres [1]. It is very popular."
-    assert _plain(client, scene.answer) == f"{said}\n\n[1] Pump manual.txt, page 1"
-    assert _plain(client, scene.refusal) == (
-        "Not in your documents.\n\n"
-        "The closest passages are:\n[1] Pump manual.txt, page 1"
-    )
 
 
 def test_sources_withdrawn_later_show_no_quote(
@@ -143,7 +118,7 @@ async def test_a_question_is_echoed_and_answered(model: ScriptedLLM) -> None:
         .aget()
     )
     assert response["HX-Push-Url"] == f"/c/{answer.conversation_id}"
-    await _settled(answer)
+    await settled(answer)
     assert answer.state == Answer.State.DONE
     finished = (await client.get(f"/answers/{answer.pk}/")).content.decode()
     assert "40 litres" in finished
@@ -175,7 +150,7 @@ async def test_filters_chosen_beside_a_question_hold_and_are_shown(
     assert "<span>type:pdf or docx</span>" in html
     assert "<span>before:2031-05-06</span>" in html
     answer = await Answer.objects.exclude(conversation=scene.conversation).aget()
-    await _settled(answer)
+    await settled(answer)
     # The manual is plain text: nothing was left to read, and no model was asked.
     assert answer.outcome == Answer.Outcome.NOT_IN_DOCUMENTS
     assert not await answer.sources.aexists()
@@ -214,15 +189,6 @@ def test_a_filter_that_is_none_is_explained_and_the_question_kept(
     assert "How many litres?" in html
 
 
-async def _settled(answer: Answer) -> None:
-    for _ in range(200):
-        await answer.arefresh_from_db()
-        if answer.state in Answer.SETTLED:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"still {answer.state}")
-
-
 @pytest.mark.parametrize(
     ("question", "status", "words"),
     [
@@ -259,56 +225,6 @@ def test_without_documents_one_is_told_to_add_some(
     response = client.post("/ask", {"question": "Anything?"}, **HTMX)
     assert response.status_code == 409
     assert "Add documents" in response.content.decode()
-
-
-def _ticked(html: str) -> list[str]:
-    return re.findall(r'name="collections" value="([^"]+)" checked', html)
-
-
-@pytest.mark.django_db(transaction=True)
-async def test_an_edited_question_is_asked_where_it_was(model: ScriptedLLM) -> None:
-    scene = await sync_to_async(make_scene)()
-    alice = await sync_to_async(factories.alice)()
-    await sync_to_async(factories.make_collection)(name="Other")
-    pk = str(scene.collection.pk)
-    await Answer.objects.filter(pk=scene.answer.pk).aupdate(collections=[pk])
-    client = AsyncClient()
-    await client.aforce_login(alice, backend="rag_site.sign_in.LimitedBackend")
-    page = (await client.get(f"/c/{scene.conversation.pk}")).content.decode()
-    edit = page.split('class="edit"')[1].split("</form>")[0]
-    assert _ticked(edit) == [pk]
-    assert "1 of 2 collections" in edit
-    assert "> Other</label>" in edit
-    # The last question was over all, and the box below says so.
-    assert _ticked(page.split('id="composer"')[1]) == []
-    response = await client.post(
-        "/ask",
-        {"question": "How heavy is it?", "picker": "on", "collections": pk},
-        headers={"HX-Request": "true"},
-    )
-    turn = response.content.decode()
-    assert _ticked(turn) == [pk]
-    again = await Answer.objects.aget(question="How heavy is it?")
-    await _settled(again)
-    assert again.collections == [pk]
-
-
-def test_a_collection_that_was_withdrawn_stays_ticked(
-    scene: Scene, client_of: ClientOf
-) -> None:
-    """With nothing ticked the next question would search all instead."""
-    pk = str(scene.collection.pk)
-    Answer.objects.update(collections=[pk])
-    Conversation.objects.update(user=factories.bob())
-    scene.collection.memberships.all().delete()
-    factories.make_ready_document(factories.make_collection(factories.bob(), "Mine"))
-    client = client_of(factories.bob())
-    page = client.get(f"/c/{scene.conversation.pk}").content.decode()
-    assert _ticked(page) == [pk, pk, pk]
-    assert page.count("checked> No longer available") == 3
-    assert "Manuals" not in page
-    asked = {"question": "Anything?", "picker": "on", "collections": pk}
-    assert client.post("/ask", asked, **HTMX).status_code == 404
 
 
 def test_starters_come_from_documents_one_may_read(

@@ -14,15 +14,10 @@ from ingestion import filing, services
 from ingestion.models import Collection, Document, Membership
 from rag_site.models import User
 from tests import factories, samples
-from tests.pages.scenes import Scene, make_scene
+from tests.pages.scenes import Scene
 
 ClientOf = Callable[[User], Client]
 HTMX = {"HTTP_HX_REQUEST": "true"}
-
-
-@pytest.fixture
-def scene(db: None) -> Scene:
-    return make_scene()
 
 
 @pytest.fixture
