@@ -31,11 +31,16 @@ _FENCE = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)
 _SPECIAL = re.compile(r"<(?=[|｜]|/?s>|(?:start|end)_of_turn>)|\[(?=/?INST\])")
 
 
-# Questions that a few words cannot answer.
+# Questions that a few words cannot answer. An order begins its sentence: "the term used
+# to describe it", "who described it" and "compared to whom" ask for a fact.
+_ORDERS = (
+    r"(?:^|[.?!,;:]\s*|\b(?:please|you|you to|and|me|then)\s+)(?:\w+ly\s+)?"
+    r"(?:explain|describe|summari[sz]e|outline|compare|list|discuss)\b"
+)
 _EXPLAIN = re.compile(
-    r"\b(?:explain|describe|summari[sz]e|summary|overview|outline|compare|list|discuss|"
-    r"why|how (?:do|does|can|could|should|would|to)|steps?|differences?|tell me|about\?|"
-    r"what (?:do|does|did) .+ say about)",
+    rf"{_ORDERS}|\b(?:summary|overview|why|how (?:do|does|can|could|should|would|to)|"
+    r"steps?|differences?|tell me|what (?:do|does|did) .+ say about)\b|"
+    r"^what(?:'s| is| are) (?:the|this|that|these|those|an?|my|our|your)\b.+\babout\W*$",
     re.IGNORECASE,
 )
 # "Yes" alone cannot be held to a source; "a or b?" is answered by one of them.

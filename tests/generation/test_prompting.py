@@ -172,6 +172,17 @@ def test_a_question_that_leaves_no_room_is_refused() -> None:
         ("How do I change the oil?", True),
         ("Summarise the warranty.", True),
         ("What is the manual about?", True),
+        ("Could you briefly describe the pump?", True),
+        ("What is a lease? Explain it in two sentences.", True),
+        ("Which plans are there, and compare them.", True),
+        ("What are the steps of the repair?", True),
+        # The word of an order is part of many a question of fact.
+        ("Who first described dynamic equilibrium?", False),
+        ("What is the term used to describe a failed valve?", False),
+        ("Compared to the old pump, how much oil does it use?", False),
+        ("For what railway did Stephenson build a locomotive?", False),
+        ("What is on the list of exports?", False),
+        ("What were the owners worried about?", False),
         # A bare "Yes" can be held to nothing.
         ("Can I carry leave over to next year?", True),
         ("is the pump heavy", True),
