@@ -97,7 +97,7 @@ def summarise(
 def curve(
     outcomes: Sequence[Outcome], *, in_force: float | None = None
 ) -> list[dict[str, Any]]:
-    """Return what refusing below each threshold gives, from 0.1 to 0.9.
+    """Return what refusing below each threshold gives, from 0.1 to 0.9 by 0.05.
 
     ``answered`` is the share of answerable questions that are still answered.
     A refusal for another reason than confidence is one at every threshold. ``f1``
@@ -107,7 +107,7 @@ def curve(
     Args:
         in_force: the threshold that they were answered with; it has a row too.
     """
-    steps = {step / 10 for step in range(1, 10)}
+    steps = {step / 20 for step in range(2, 19)}
     if in_force is not None:
         steps.add(in_force)
     return [_at(outcomes, threshold, in_force) for threshold in sorted(steps)]

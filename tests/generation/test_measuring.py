@@ -89,9 +89,9 @@ def test_the_curve_does_not_invent_answers_that_were_not_written() -> None:
         # The model's own word, whatever it was sure of before.
         outcome(confidence=0.9, gold=(), **REFUSED),
     ]
-    rows = {row["threshold"]: row for row in curve(outcomes, in_force=0.45)}
-    assert list(rows) == sorted([*(n / 10 for n in range(1, 10)), 0.45])
-    assert (rows[0.45]["f1"], rows[0.45]["answered"]) == (0.5, 0.5)
+    rows = {row["threshold"]: row for row in curve(outcomes, in_force=0.47)}
+    assert list(rows) == sorted([*(n / 20 for n in range(2, 19)), 0.47])
+    assert (rows[0.47]["f1"], rows[0.47]["answered"]) == (0.5, 0.5)
     assert (rows[0.2]["f1"], rows[0.2]["answered"]) == (None, 1.0)
     assert (rows[0.9]["f1"], rows[0.9]["answered"]) == (0.0, 0.0)
     assert all(row["recall"] == 1.0 for row in rows.values())
