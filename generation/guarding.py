@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from generation import refusing
 from generation.words import claim_of, fold, question_terms
 from retrieval.types import Hit
 
@@ -15,8 +16,8 @@ NOT_IN_DOCUMENTS = "Not in your documents."
 _MARKS = re.compile(r"\[[\d,\s]*(?:\]|$)")
 # A word behind it makes it part of an answer: "Not in documents older than 2010".
 _MARKER = re.compile(
-    r"not_?\s?in_?\s?(?:your_?\s?|the_?\s?)?documents?(?: (?:provided|given))?"
-    r"[ \t]*(?:[^\w \t,]|_|$)",
+    r"(?:not_?\s?in_?\s?(?:your_?\s?|the_?\s?)?documents?(?: (?:provided|given))?"
+    rf"|{'|'.join(refusing.MARKERS)})[ \t]*(?:[^\w \t,]|_|$)",
     re.IGNORECASE,
 )
 # What was read, not what an answer may be about: "travel documents".
@@ -93,7 +94,9 @@ def is_refusal(text: str) -> bool:
         return True
     plain = _plain(text)
     # Longer texts explain something besides; a sentence of them may refuse a part.
-    return len(plain) < 240 and bool(_REFUSALS.search(plain))
+    return len(plain) < 240 and bool(
+        _REFUSALS.search(plain) or refusing.REFUSALS.search(plain)
+    )
 
 
 def may_become_refusal(text: str) -> bool:
@@ -102,8 +105,7 @@ def may_become_refusal(text: str) -> bool:
     Such a beginning is held back, so that no reader sees half a marker.
     """
     plain = _letters(_MARKS.sub("", text))
-    markers = (_letters(NOT_IN_DOCUMENTS), "notindocuments")
-    return any(m.startswith(plain) for m in markers) or _is_marker(text)
+    return any(m.startswith(plain) for m in _BEGINNINGS) or _is_marker(text)
 
 
 def _is_marker(text: str) -> bool:
@@ -116,3 +118,9 @@ def _plain(text: str) -> str:
 
 def _letters(text: str) -> str:
     return re.sub(r"[\W_]+", "", fold(text))
+
+
+_BEGINNINGS = tuple(
+    _letters(marker)
+    for marker in (NOT_IN_DOCUMENTS, "not in documents", *refusing.MARKERS)
+)

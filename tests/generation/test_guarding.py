@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 import pytest
@@ -107,6 +108,144 @@ def test_refusals_are_recognised(text: str) -> None:
 )
 def test_answers_are_not_refusals(text: str) -> None:
     assert not is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nicht in Ihren Dokumenten.",
+        "Nicht in den Dokumenten enthalten.",
+        "Die Passagen enthalten diese Information nicht.",
+        "Die bereitgestellten Textpassagen beantworten die Frage nicht [1].",
+        "Der Text enthält keine Angaben dazu.",
+        "Die Dokumente geben darüber keine Auskunft.",
+        "Dazu enthalten die Passagen keine Informationen.",
+        "In den Passagen wird nicht erwähnt, wer es gebaut hat.",
+        "Das Datum wird in den Dokumenten nicht genannt [2].",
+        "Es gibt keine Informationen in den Passagen.",
+        "Dazu steht nichts in den Unterlagen.",
+        "Diese Information ist nicht verfügbar.",
+        "Ich kann diese Frage nicht beantworten.",
+        "Pas dans vos documents.",
+        "Les passages ne répondent pas à cette question.",
+        "Les documents fournis ne contiennent aucune information à ce sujet.",
+        "Le texte n’indique pas la date [1].",
+        "La date n'est pas mentionnée dans les passages.",
+        "Aucune information dans les documents.",
+        "Dans les passages, il n'est pas précisé qui l'a construit.",
+        "Cette information n'est pas disponible.",
+        "Je ne peux pas répondre à cette question.",
+        "No está en sus documentos.",
+        "Los pasajes no contienen esa información.",
+        "El texto no proporciona información sobre eso.",
+        "No se menciona en los documentos.",
+        "No hay información en los pasajes.",
+        "En los documentos no se indica la fecha.",
+        "No puedo responder a esta pregunta.",
+        "Non nei suoi documenti.",
+        "I passaggi non rispondono a questa domanda.",
+        "I documenti forniti non contengono questa informazione.",
+        "Non è menzionato nei documenti.",
+        "Nei testi non è indicata la data.",
+        "Questa informazione non è disponibile.",
+        "Não consta nos seus documentos.",
+        "As passagens não respondem à pergunta.",
+        "Os documentos não contêm essa informação.",
+        "O texto não fornece informações sobre isso.",
+        "Não é mencionado nos documentos.",
+        "Esta informação não está disponível.",
+        "Niet in uw documenten.",
+        "De passages beantwoorden deze vraag niet.",
+        "De documenten bevatten geen informatie daarover.",
+        "Het wordt niet vermeld in de documenten.",
+        "In de tekst wordt de datum niet genoemd.",
+        "Ik kan deze vraag niet beantwoorden.",
+    ],
+)
+def test_refusals_in_other_languages_are_recognised(text: str) -> None:
+    assert is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Die Garantie ist nicht im Preis enthalten [1].",
+        "Reisedokumente werden nicht gestellt [1].",
+        "Die Quelle enthält kein Chlor [1].",
+        "In den Unterlagen nicht genannte Preise gelten nicht [1].",
+        "Keine Informationen an Dritte geben [1].",
+        "Reisedokumente enthalten kein Visum [1].",
+        "Der Text auf dem Etikett ist nicht im Preis enthalten [1].",
+        "Die Unterlagen geben wir nicht an Dritte weiter [1].",
+        "Die Quellen nennen wir nicht [1].",
+        "Im Text steht, dass die Garantie nicht enthalten ist [1].",
+        "Die Dokumente enthalten die Adresse, aber nicht die Nummer [1].",
+        "Die Dokumente enthalten nicht nur Preise [1].",
+        "Nicht in Dokumenten vor 2010, aber im Handbuch [1].",
+        "Nicht in den Dokumenten von 2010, aber im Handbuch [1].",
+        "Ja, Kinder dürfen nicht hinein [1].",
+        "La garantie n'est pas incluse dans le prix [1].",
+        "Les documents de voyage ne contiennent pas de visa [1].",
+        "Les documents ne sont pas fournis [1].",
+        "Les documents ne mentionnent que la date [1].",
+        "Les documents ne donnent pas droit à un visa [1].",
+        "Dans le document, il est précisé que la garantie n'est pas incluse [1].",
+        "La garantía no está incluida en el precio [1].",
+        "Los documentos de viaje no incluyen el visado [1].",
+        "Los documentos no se proporcionan [1].",
+        "La fuente no contiene agua potable [1].",
+        "La garanzia non è inclusa nel prezzo [1].",
+        "I documenti di viaggio non contengono il visto [1].",
+        "A garantia não está incluída no preço [1].",
+        "Os documentos de viagem não contêm o visto [1].",
+        "De garantie is niet bij de prijs inbegrepen [1].",
+        "Reisdocumenten worden niet verstrekt [1].",
+        "De bronnen noemen wij niet [1].",
+    ],
+)
+def test_answers_in_other_languages_are_not_refusals(text: str) -> None:
+    assert not is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        "Nicht in Ihren Dokumenten.",
+        "Pas dans vos documents.",
+        "No está en sus documentos.",
+        "Non nei suoi documenti.",
+        "Não consta nos seus documentos.",
+        "Niet in uw documenten.",
+    ],
+)
+def test_a_marker_in_another_language_is_held_back_too(marker: str) -> None:
+    assert all(may_become_refusal(marker[:length]) for length in range(len(marker)))
+    assert may_become_refusal(f"{marker} ")
+    assert is_refusal(marker)
+    assert not may_become_refusal(f"{marker[:-1]} 2010")
+
+
+def test_an_answer_in_another_language_is_not_held_back() -> None:
+    for begun in (
+        "Nicht im",
+        "Pas de",
+        "No, la",
+        "Non, il",
+        "Não, o",
+        "Niet na",
+        "Die",
+    ):
+        assert not may_become_refusal(begun)
+
+
+@pytest.mark.parametrize(
+    "part", ["die passagen ", "no en los textos ", "pas ", "nicht "]
+)
+def test_a_hostile_answer_is_judged_at_once(part: str) -> None:
+    started = time.process_time()
+    for _ in range(20):
+        assert not is_refusal((part * 240)[:239] + "x")
+    assert time.process_time() - started < 1
 
 
 def test_the_marker_is_held_back_at_every_length() -> None:
