@@ -10,12 +10,13 @@ logistic rule and is held against one threshold.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from generation.types import CitationFound, SourceRef
-from generation.words import claim_of, fold, name_spans
+from generation.words import claim_of, fold, name_spans, terms_in
 
 Outcome = Literal["answered", "partly", "not_in_documents"]
 
@@ -87,13 +88,21 @@ def missing_from(question: str, sources: Sequence[SourceRef]) -> tuple[str, ...]
     ]
     held = frozenset[str]().union(*(claim.terms for claim in claims))
     wanted = [name for name in name_spans(question) if not question.startswith(name)]
-    numbers = [
-        word
-        for word in question.replace("?", " ").split()
-        if claim_of(word).numbers and fold(word)[0].isdigit()
-    ]
-    lacking = [part for part in (*wanted, *numbers) if claim_of(part).terms - held]
-    return tuple(dict.fromkeys(lacking))
+    lacking = [name for name in wanted if claim_of(name).terms - held]
+    return tuple(dict.fromkeys((*lacking, *_numbers_beyond(held, question))))
+
+
+def _numbers_beyond(held: frozenset[str], question: str) -> Iterator[str]:
+    """Yield the words of ``question`` that begin with a number and are not all held.
+
+    "5 million" is one of them.
+    """
+    terms = terms_in(question)
+    for word in re.finditer(r"[^\s?]+", question):
+        own = [term for term in terms if word.start() <= term.start < word.end()]
+        is_number = fold(word[0])[:1].isdigit() and own
+        if is_number and any(term.term not in held for term in own):
+            yield question[word.start() : max(word.end(), own[-1].end)]
 
 
 def outcome_of(citations: Sequence[CitationFound], missing: Sequence[str]) -> Outcome:

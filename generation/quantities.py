@@ -1,9 +1,10 @@
 """What a number counts: sign, currency, scale, bound and order, so far as it is said. Pure.
 
 Numbers are compared as terms first (`words`). Two of the same digits still say different
-things where both tell and tell otherwise: $5 and €5, 5 million and 5 billion, at least 5
-and at most 5, 03/04 and 04/03. What only one of them tells is no difference: a range
-names its unit once. A missing minus is one, for nobody leaves it out.
+things where both tell and tell otherwise: $5 and €5, at least 5 and at most 5, 03/04 and
+04/03. What only one of them tells is no difference: a range names its unit once. A missing
+minus is one, for nobody leaves it out. A million is part of its number: 5 million are
+5,000,000, not 5.
 """
 
 from __future__ import annotations
@@ -21,28 +22,49 @@ NUMBER_WORDS = {
 }
 # Thousands, and what follows another separator.
 _GROUPED = re.compile(r"([1-9]\d{0,2}(?:([.,])\d{3})(?:\2\d{3})*)(?:(?!\2)[.,](\d+))?")
-_CURRENCIES = {
+CURRENCIES = {
     **dict.fromkeys(("$", "us$", "usd", "dollar", "dollars"), "$"),
+    **dict.fromkeys(("us dollar", "us dollars", "u.s. dollar", "u.s. dollars"), "$"),
     **dict.fromkeys(("€", "eur", "euro", "euros"), "€"),
-    **dict.fromkeys(("£", "gbp"), "£"),
+    **dict.fromkeys(("£", "gbp", "pound", "pounds"), "£"),
     **dict.fromkeys(("¥", "jpy", "yen"), "¥"),
     "chf": "chf",
 }
-# Powers of ten. A German Billion is 12, but spelled so in the plural only.
+# Powers of ten, and the mark of decimals where the word is at home: "1.125 million" and
+# "1,125 Mio." are a little more than one. A German Billion is 12, but spelled so in the
+# plural only.
 _SCALES = {
-    **dict.fromkeys(("thousand", "tausend", "tsd"), 3),
-    **dict.fromkeys(("million", "millions", "millionen", "mio"), 6),
-    **dict.fromkeys(("billion", "billions", "bn", "milliarde", "milliarden", "mrd"), 9),
-    **dict.fromkeys(("trillion", "trillions", "billionen"), 12),
+    "thousand": (3, "."),
+    **dict.fromkeys(("tausend", "tsd"), (3, ",")),
+    **dict.fromkeys(("million", "millions"), (6, ".")),
+    **dict.fromkeys(("millionen", "mio"), (6, ",")),
+    **dict.fromkeys(("billion", "billions", "bn"), (9, ".")),
+    **dict.fromkeys(("milliarde", "milliarden", "mrd"), (9, ",")),
+    **dict.fromkeys(("trillion", "trillions"), (12, ".")),
+    "billionen": (12, ","),
 }
+_SCALE = rf"(?:[^\S\n]|-)?(?P<%s>{'|'.join(_SCALES)})\b(?:(?<=tsd|mio|mrd)\.)?"
+# Their first letters spare other words twenty comparisons.
+_NUMBER = rf"(?:\d++(?:[.,]\d++)*+|(?=[efnostz])\b(?:{'|'.join(NUMBER_WORDS)})\b)"
+# A number with its scale, which in "5 to 6 million" stands behind the second one.
+AMOUNT = (
+    rf"(?i:(?P<number>{_NUMBER})(?:{_SCALE % 'scale'}"
+    r"|(?=(?:[^\S\n]?[-–—][^\S\n]?| (?:to|or|bis|oder|(?P<and>and|und)) )[$€£¥]?"
+    rf"{_NUMBER}{_SCALE % 'shared'}))?)"
+)
+_BETWEEN = re.compile(r"\b(?:between|zwischen) [$€£¥]?$", re.IGNORECASE)
 _BEFORE = r"(?:US)?\$|[€£¥]|\b(?:USD|EUR|GBP|JPY|CHF)\b"
-_AFTER = r"[$€£¥]|(?:US )?(?:dollars?|euros?|yen|USD|EUR|GBP|JPY|CHF)\b"
+_AFTER = r"[$€£¥]|(?:US |U\.S\. )?(?:dollars?|euros?|pounds?|yen|USD|EUR|GBP|JPY|CHF)\b"
+# What stands for a currency and is not one plain word; no variable or formula.
+CURRENCY_SIGN = (
+    r"(?=[$€£¥U])(?:\bUS\$|(?<![^\W\d_])\$(?![^\W\d_]|[({])|[€£¥]"
+    r"|\b(?:US|U\.S\.) [dD]ollars?\b)"
+)
 _QUANTITY = re.compile(
     # Not the dash of a range or of a compound.
     r"(?P<sign>\bminus |(?<![\w.,)\]])(?<!\d )[-−–])?"
-    rf"(?:(?P<before>{_BEFORE})[^\S\n]?)?"
-    rf"(?P<number>\d+(?:[.,]\d+)*|\b(?:{'|'.join(NUMBER_WORDS)})\b)"
-    rf"(?:[^\S\n]?(?P<scale>{'|'.join(_SCALES)})\b\.?)?(?:[^\S\n]?(?P<after>{_AFTER}))?",
+    rf"(?:(?P<before>{_BEFORE})[^\S\n]?)?{AMOUNT}"
+    rf"(?:(?:[^\S\n]|-)?(?P<after>{_AFTER}))?",
     re.IGNORECASE,
 )
 _AT_LEAST = (
@@ -62,19 +84,33 @@ _BOUND = re.compile(
 _BOUND_BEHIND = re.compile(r" (?:or|oder) (?:(?P<up>more|mehr)|less|fewer|weniger)\b")
 # Characters before a number in which its bound is looked for.
 _NEAR = 48
-# A name or such a word before 3.10: there it is not 3.1.
+# A name or such a word before 3.10: there it is not 3.1, but with a unit behind it is.
 _VERSION = re.compile(
     r"(?:\b[A-Z]\w+|§|\b(?:version|release|section|chapter|table|figure|part)) ?v?$"
+)
+# Capitalised where a sentence begins, and no names.
+_NO_NAME = re.compile(
+    r"\b(?:about|above|after|almost|around|approximately|at|below|between|by|circa|"
+    r"exactly|for|from|in|just|nearly|of|only|over|roughly|some|the|to|under|up|with|"
+    r"ab|bei|bis|circa|etwa|genau|knapp|mit|nur|rund|über|um|unter|ungefähr|von) $",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(
+    r"\s?[%‰°]|(?:\s|-)?(?:[kcmµ]?m[²³]?|[km]?g|[mc]?l|[kMG]?W|[kMGT]B|kWh|[kM]?Hz|[kmM]?V|"
+    r"kilo\w+|centi\w+|milli(?!on)\w+|met(?:re|er)s?|lit(?:re|er)s?|gram(?:me)?s?|tons?|"
+    r"tonnes?|miles?|inch(?:es)?|feet|per ?cent|seconds?|minutes?|hours?|days?|weeks?|"
+    r"months?|years?|Meter|Liter|Gramm|Tonnen|Prozent|Sekunden|Minuten|Stunden|Tagen?|"
+    r"Wochen|Monaten?|Jahren?)(?!\w)"
 )
 _ORDERED = re.compile(r"(?<![\w/-])\d{1,4}(?:[/-]\d{1,4}){1,2}(?![\w/-])")
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number with what is said of it; "" and 0 are not said.
+    """A number with what is said of it; "" is not said.
 
     Attributes:
-        scale: power of ten.
+        digits: as they stand before "million" or the like, which ``value`` is times.
         bound: "up" from the number on, "down" to it.
         version: as written, of a decimal that names a version or a part.
         order: the parts of a date, whose ``value`` has them sorted.
@@ -83,24 +119,32 @@ class Quantity:
     value: str
     is_negative: bool = False
     currency: str = ""
-    scale: int = 0
+    digits: str = ""
     bound: str = ""
     version: str = ""
     order: str = ""
 
     def fits(self, other: Quantity) -> bool:
         """Whether two numbers of the same digits may be the same."""
-        mine = (self.currency, self.scale, self.bound, self.version, self.order)
-        others = (other.currency, other.scale, other.bound, other.version, other.order)
-        return self.is_negative == other.is_negative and all(
-            not (a and b) or a == b for a, b in zip(mine, others, strict=True)
-        )
+        mine = (self.currency, self.bound, self.version, self.order)
+        others = (other.currency, other.bound, other.version, other.order)
+        return (self.value, self.is_negative) == (
+            other.value,
+            other.is_negative,
+        ) and all(not (a and b) or a == b for a, b in zip(mine, others, strict=True))
 
 
 def agree(said: frozenset[Quantity], held: frozenset[Quantity]) -> bool:
-    """Whether each number of ``said`` that ``held`` has too may be the same one there."""
+    """Whether each number of ``said`` that ``held`` has too may be the same one there.
+
+    So has it 5 billion where 5 million are said.
+    """
     for one in said:
-        same = [other for other in held if other.value == one.value]
+        same = [
+            other
+            for other in held
+            if other.value == one.value or (one.digits and other.digits == one.digits)
+        ]
         if same and not any(one.fits(other) for other in same):
             return False
     return True
@@ -115,10 +159,44 @@ def number(raw: str) -> str:
         )
     else:
         plain = raw.replace(",", ".")
+    return _shortest(plain)
+
+
+def _shortest(plain: str) -> str:
+    """Return ``plain`` without zeros that say nothing."""
     if plain.count(".") == 1:
         plain = plain.rstrip("0").rstrip(".")
     plain = plain.lstrip("0") or "0"
     return f"0{plain}" if plain[0] == "." else plain
+
+
+def value_of(match: re.Match[str]) -> str:
+    """Return the number of a match of ``AMOUNT`` in one form, times its scale."""
+    plain, scale = _unscaled(match), _scale(match)
+    if not scale:
+        return plain
+    raw, (power, mark) = match["number"], _SCALES[scale]
+    if raw.count(mark) == 1 and len(re.findall(r"[.,]", raw)) == 1:
+        plain = raw.replace(",", ".")
+    whole, _, part = plain.partition(".")
+    if "." in part:
+        return plain
+    part = part.ljust(power, "0")
+    return _shortest(f"{whole}{part[:power]}.{part[power:]}")
+
+
+def _unscaled(match: re.Match[str]) -> str:
+    return NUMBER_WORDS.get(match["number"].lower()) or number(match["number"])
+
+
+def _scale(match: re.Match[str]) -> str:
+    """Return the key of ``_SCALES`` that a number is to be read with, "" if none is."""
+    if match["scale"]:
+        return match["scale"].lower()
+    is_small = len(_unscaled(match).partition(".")[0]) <= len("999")
+    head = match.string[max(0, match.start() - _NEAR) : match.start()]
+    is_range = is_small and (not match["and"] or _BETWEEN.search(head))
+    return match["shared"].lower() if match["shared"] and is_range else ""
 
 
 def quantities_of(text: str) -> frozenset[Quantity]:
@@ -128,15 +206,20 @@ def quantities_of(text: str) -> frozenset[Quantity]:
 def _quantities(text: str) -> Iterator[Quantity]:
     for match in _QUANTITY.finditer(text):
         raw = match["number"]
-        currency = (match["before"] or match["after"] or "").lower().removeprefix("us ")
+        currency = (match["before"] or match["after"] or "").lower()
         head = text[max(0, match.start() - _NEAR) : match.start()]
         is_decimal = raw.count(".") == 1 and "," not in raw
-        is_version = is_decimal and not currency and _VERSION.search(head)
+        is_version = (
+            is_decimal
+            and not currency
+            and _VERSION.search(head)
+            and not (_UNIT.match(text, match.end()) or _NO_NAME.search(head))
+        )
         yield Quantity(
-            value=NUMBER_WORDS.get(raw.lower()) or number(raw),
+            value=value_of(match),
             is_negative=bool(match["sign"]),
-            currency=_CURRENCIES.get(currency, ""),
-            scale=_SCALES.get((match["scale"] or "").lower(), 0),
+            currency=CURRENCIES.get(currency, ""),
+            digits=_unscaled(match) if _scale(match) else "",
             bound=_bound(head, text[match.end() : match.end() + _NEAR]),
             version=raw if is_version else "",
         )

@@ -10,7 +10,14 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from generation.quantities import NUMBER_WORDS, Quantity, number, quantities_of
+from generation.quantities import (
+    AMOUNT,
+    CURRENCIES,
+    CURRENCY_SIGN,
+    Quantity,
+    quantities_of,
+    value_of,
+)
 
 # Words that carry no claim of their own.
 STOP_WORDS = frozenset(
@@ -36,7 +43,8 @@ PRONOUNS = frozenset(
     who which whose""".split()  # noqa: SIM905
 )
 _WORD = re.compile(
-    r"\bU\.S\.(?:A\.)?|\bUnited States\b|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?"
+    rf"(?P<sign>{CURRENCY_SIGN})|\bU\.S\.(?:A\.)?|\bUnited States\b|{AMOUNT}"
+    r"|[^\W\d_]+(?:['’][^\W\d_]+)?"
 )
 # Names that are spelled like words without a claim: the month inside a sentence, before a
 # number or at an end, and names of capitals.
@@ -107,8 +115,8 @@ def claim_of(text: str) -> Claim:
     is_negated = is_denying = points_back = False
     is_first = True
     for count, (raw, word, _, end) in enumerate(_words(text)):
-        term = _term(raw, word)
-        if term and (raw[0].isdigit() or word in NUMBER_WORDS):
+        term = _term(word)
+        if term[:1].isdigit():
             numbers.add(term)
         elif word in NEGATIONS or "n't" in word:
             is_negated = is_denying = True
@@ -117,7 +125,8 @@ def claim_of(text: str) -> Claim:
             # The first word of a sentence is capitalised whatever it is.
             if raw[0].isupper() and not is_first:
                 names.add(term)
-        if term and is_denying and word not in NEGATIONS and "n't" not in word:
+        is_sign = raw in "$€£¥"
+        if term and is_denying and not (is_sign or word in NEGATIONS or "n't" in word):
             denied.add(term)
             is_denying = False
         points_back = points_back or (count < _OPENING and word in PRONOUNS)
@@ -136,18 +145,25 @@ def claim_of(text: str) -> Claim:
 def terms_in(text: str) -> list[Term]:
     """Return the terms of ``text`` in their order, with their places."""
     found = []
-    for raw, word, start, end in _words(text):
-        term = _term(raw, word)
+    for _, word, start, end in _words(text):
+        term = _term(word)
         if term:
             found.append(Term(term=term, start=start, end=end))
     return found
 
 
 def _words(text: str) -> Iterator[tuple[str, str, int, int]]:
-    """Yield the words of ``text``: as written, as compared, start and end."""
+    """Yield the words of ``text``: as written, in one form, start and end.
+
+    A number has its "million" with it.
+    """
     named = {match.start() for match in _NAMED.finditer(text)}
     for match in _WORD.finditer(text):
         raw, start = match[0], match.start()
+        if match["number"] or match["sign"]:
+            word = value_of(match) if match["number"] else raw.lower()
+            yield raw, word, start, match.end()
+            continue
         if not _UNSPACED.search(raw):
             word = _plain(raw)
             if start in named:
@@ -164,12 +180,12 @@ def _plain(raw: str) -> str:
     return re.sub(r"['’]s$", "", fold(raw))
 
 
-def _term(raw: str, word: str) -> str:
+def _term(word: str) -> str:
     """Return what a word is compared by, "" if it says nothing of its own."""
-    if raw[0].isdigit():
-        return number(raw)
-    if word in NUMBER_WORDS:
-        return NUMBER_WORDS[word]
+    if word[:1].isdigit():
+        return word
+    if word in CURRENCIES:
+        return CURRENCIES[word]
     return stem(word) if word not in STOP_WORDS and len(word) > 1 else ""
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -58,6 +59,10 @@ def test_names_and_numbers_that_no_passage_holds_are_missing() -> None:
     assert missing_from("When did Rollo come to France?", [source]) == ()
     asked = "Did Rollo meet Karl Berg in 1066?"
     assert missing_from(asked, [source]) == ("Karl Berg", "1066")
+    asked = "Had Rollo 5 million crowns in 911?"
+    assert missing_from(asked, [source]) == ("5 million",)
+    rich = replace(source, quote="In 911 Rollo had 5,000,000 crowns.")
+    assert missing_from(asked, [rich]) == ()
 
 
 def test_an_answer_is_partial_if_a_sentence_or_a_name_is_not_borne() -> None:
