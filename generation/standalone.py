@@ -45,6 +45,31 @@ _THE_THING = re.compile(r"\bthe [^\W\d_]", re.IGNORECASE)
 _PLURAL = re.compile(
     r"(?<!\bwhat )(?<!\bwho )\b[^\W\d_]{2,}[^\W\d_sui]s\b", re.IGNORECASE
 )
+# "The king" of a question, without words of its own that tell which. That "the head" of
+# "the head office" is none, only an end, "'s" or what must be a verb may stand behind.
+_LINK = (
+    r"(?:in|on|at|from|to|into|for|with|by|after|before|under|during|last|first|again)"
+)
+_HELPING = r"(?:did|does|do|has|have|had|can|could|will|would|should|must|may)"
+_BE = r"(?:is|are|was|were)"
+_PAST = r"(?:[^\W\d_]+[^\W\d_e]ed|born|built|made|held|sold|found|written)"
+_DEFINITE = re.compile(
+    rf"(?:\b{_HELPING}|^{_BE}) (?P<doer>the [^\W\d_]+)(?= [^\W\d_]+\W*$)"
+    rf"|\b{_BE} (?P<done>the [^\W\d_]+)(?= {_PAST}(?:\W*$| {_LINK}\b))"
+    r"|\b(?P<rest>the [^\W\d_]+)(?=['’]s |\W*$)",
+    re.IGNORECASE,
+)
+# The thing itself is asked for; there is nothing to put in its place.
+_ASKS_WHICH = re.compile(
+    rf"(?:who|what|which)(?:['’]s| {_BE}) the [^\W\d_]+\W*$", re.IGNORECASE
+)
+# What a question asks for by its kind: "Who was king of", "Which pump is".
+_ASKED_KIND = re.compile(
+    rf"(?:who|what) {_BE} (?:(?:the|an?) )?(?:[^\W\d_]+ ){{0,2}}?(?P<is>[^\W\d_]+)"
+    rf"(?= (?:of|{_LINK}|when|that|who)\b|\W*$)"
+    rf"|(?:which|what) (?P<which>[^\W\d_]+) (?:{_AUXILIARY}|{_PAST})\b",
+    re.IGNORECASE,
+)
 # An answer of at most this many words names a thing; a longer one tells about it.
 _NAME_WORDS = 6
 # Fewer terms of its own than this, and a question leans on the one before.
@@ -64,7 +89,12 @@ class Turn:
 
 def make_standalone(question: str, previous: Turn | None) -> str:
     """Return ``question``, completed from the turn before where it leans on it."""
-    if previous is None or not leans(question):
+    if previous is None:
+        return question
+    named = _with_the_thing(_LEADING.sub("", question.strip()), previous)
+    if named:
+        return named
+    if not leans(question):
         return question
     about = _WHAT_ABOUT.match(question.strip())
     if about:
@@ -149,6 +179,36 @@ def _put_into(topic: str, previous: Turn) -> str:
     return f"{topic}: {before}"
 
 
+def _with_the_thing(question: str, previous: Turn) -> str:
+    """Return ``question`` with what "the king" of it means, "" where that is not plain.
+
+    It must be what the turn before asked for, by this word, and was told by name, or
+    what it named there in full: "the contract with Siemens".
+    """
+    match = _DEFINITE.search(question)
+    is_plain = match and not (
+        _PRONOUNS.search(_without_expletive(question))
+        or _names_inside(question)
+        or re.search(r"\d", question)
+        or _ASKS_WHICH.match(question)
+    )
+    if match is None or not is_plain:
+        return ""
+    start, end = match.span(match.lastgroup or 0)
+    noun = fold(question[start:end].split()[1])
+    asked = _ASKED_KIND.match(_LEADING.sub("", previous.question.strip()))
+    is_asked = asked and fold(asked["is"] or asked["which"]) == noun
+    thing = (is_asked and _told(previous)) or _in_full(noun, previous.question)
+    return f"{question[:start]}{thing}{question[end:]}" if thing else ""
+
+
+def _in_full(noun: str, question: str) -> str:
+    """Return ``noun`` with the names behind it in ``question``, "" if there are none."""
+    name = r"(?:of|with|for|from|in|at) (?:the )?(?:[A-Z][\w-]*(?: [A-Z][\w-]*)*|\d{4})"
+    found = re.search(rf"\b{re.escape(noun)}(?: {name})+(?![\w-])", question)
+    return f"the {found[0]}" if found else ""
+
+
 def _with_subject(question: str, previous: Turn) -> str:
     subject = subject_of(previous)
     pointing = _PRONOUNS.search(_without_expletive(question))
@@ -166,6 +226,12 @@ def _replace(question: str, pronoun: str, subject: str) -> str:
 def subject_of(turn: Turn) -> str:
     """Return what a pronoun after ``turn`` most likely points at, or ""."""
     in_question = _names_inside(turn.question)
+    return _told(turn) or (in_question[-1] if in_question else "")
+
+
+def _told(turn: Turn) -> str:
+    """Return the name that ``turn`` asked for and was told, or ""."""
+    in_question = _names_inside(turn.question)
     answer = "" if turn.is_refused else MARK.sub("", turn.answer).strip(" .\n")
     if _ASKS_FOR_THING.match(turn.question) and _is_name(answer):
         return answer
@@ -173,7 +239,7 @@ def subject_of(turn: Turn) -> str:
         in_answer = [n for n in name_spans(answer) if n not in in_question]
         if in_answer:
             return in_answer[0]
-    return in_question[-1] if in_question else ""
+    return ""
 
 
 def _names_inside(question: str) -> list[str]:

@@ -45,6 +45,75 @@ def test_a_follow_up_is_completed(question: str, previous: Turn, expected: str) 
     assert make_standalone(question, previous) == expected
 
 
+KING = Turn(
+    question="Who was king of France in 1610?",
+    answer="Louis XIII was king of France then [1].",
+)
+HEAD = Turn(question="Who is the head of sales?", answer="Maria Lopez [1].")
+PUMP = Turn(question="Which pump is used in hall 3?", answer="Norval Alpha [1].")
+CONTRACT = Turn(
+    question="What does the contract with Siemens of 2019 cost?", answer="5 € [1]."
+)
+VALVE = Turn(question="How much oil does the valve hold?", answer="2 litres [1].")
+
+
+@pytest.mark.parametrize(
+    ("question", "previous", "expected"),
+    [
+        ("And when did the king die?", KING, "when did Louis XIII die?"),
+        ("When did the king die?", KING, "When did Louis XIII die?"),
+        ("Where was the king buried?", KING, "Where was Louis XIII buried?"),
+        ("Who killed the king?", KING, "Who killed Louis XIII?"),
+        ("Who was the king's wife?", KING, "Who was Louis XIII's wife?"),
+        ("How old is the head?", HEAD, "How old is Maria Lopez?"),
+        ("Is the pump safe?", PUMP, "Is Norval Alpha safe?"),
+        ("How often has the pump failed?", PUMP, "How often has Norval Alpha failed?"),
+        (
+            "When does the contract end?",
+            CONTRACT,
+            "When does the contract with Siemens of 2019 end?",
+        ),
+    ],
+)
+def test_the_thing_of_the_turn_before_is_named(
+    question: str, previous: Turn, expected: str
+) -> None:
+    assert make_standalone(question, previous) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "previous"),
+    [
+        # Another king, another contract, another noun.
+        ("When did the king of Spain die?", KING),
+        ("When did the king of sweden die?", KING),
+        ("Who was the king in 1700?", KING),
+        ("When did the queen of hearts die?", KING),
+        ("When was the castle built?", KING),
+        ("When does the contract with Bosch end?", CONTRACT),
+        ("When does the new contract end?", CONTRACT),
+        # "The head" and "the pump" of a longer word.
+        ("Where is the head office?", HEAD),
+        ("When does the head office open?", HEAD),
+        ("Is the head office open?", HEAD),
+        ("How does the head office in town work?", HEAD),
+        ("When was the pump room painted?", PUMP),
+        ("How large is the pump room?", PUMP),
+        # As plain as it was in the question before.
+        ("Is the valve safe?", VALVE),
+        ("How heavy is the valve?", VALVE),
+    ],
+)
+def test_another_thing_stays_as_it_is(question: str, previous: Turn) -> None:
+    assert make_standalone(question, previous) == question
+
+
+def test_a_thing_that_was_not_told_is_named_as_it_was_asked_for() -> None:
+    refused = Turn(question=KING.question, answer="No.", is_refused=True)
+    expected = "When did the king of France in 1610 die?"
+    assert make_standalone("When did the king die?", refused) == expected
+
+
 @pytest.mark.parametrize(
     "question",
     [
