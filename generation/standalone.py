@@ -72,6 +72,12 @@ _ASKED_KIND = re.compile(
 )
 # An answer of at most this many words names a thing; a longer one tells about it.
 _NAME_WORDS = 6
+# Between a question and what it leans on. What is asked now comes first: of two questions
+# a small model answers the first one, of "How many days of leave are there – when is it
+# requested?" the days. In small letters, for a capital would begin a name.
+_ASKED_BEFORE = " (asked before: "
+# The end of what was asked before, across a chain of follow-ups.
+_BEFORE_CHARS = 300
 # Fewer terms of its own than this, and a question leans on the one before.
 _FEW_TERMS = 2
 _ASKS_FOR_PERSON = re.compile(r"who(?:se|m)?\b", re.IGNORECASE)
@@ -176,7 +182,7 @@ def _put_into(topic: str, previous: Turn) -> str:
     if names:
         at = before.rindex(names[-1])
         return before[:at] + topic + before[at + len(names[-1]) :]
-    return f"{topic}: {before}"
+    return _after(f"What about {topic}?", previous)
 
 
 def _with_the_thing(question: str, previous: Turn) -> str:
@@ -214,7 +220,22 @@ def _with_subject(question: str, previous: Turn) -> str:
     pointing = _PRONOUNS.search(_without_expletive(question))
     if subject and pointing:
         return _replace(question, pointing[0], subject)
-    return f"{previous.question.rstrip(' ?')} – {question}"
+    return _after(question, previous)
+
+
+def _after(question: str, previous: Turn) -> str:
+    """Return ``question`` with what was asked before it."""
+    last, _, earlier = previous.question.partition(_ASKED_BEFORE)
+    before = f"{earlier.removesuffix(')')} {_ended(last)}".strip()
+    if len(before) > _BEFORE_CHARS:
+        before = before[-_BEFORE_CHARS:].partition(" ")[2]
+    return f"{_ended(question)}{_ASKED_BEFORE}{before})"
+
+
+def _ended(question: str) -> str:
+    asked = question.strip()
+    asked = asked[:1].upper() + asked[1:]
+    return asked if asked.endswith(("?", ".", "!")) else f"{asked}?"
 
 
 def _replace(question: str, pronoun: str, subject: str) -> str:
@@ -243,8 +264,12 @@ def _told(turn: Turn) -> str:
 
 
 def _names_inside(question: str) -> list[str]:
-    """Names of a question; its first word is capitalised whatever it is."""
-    return [name for name in name_spans(question) if not question.startswith(name)]
+    """Names of a question; the first word of each is capitalised whatever it is."""
+    firsts = re.split(rf"{re.escape(_ASKED_BEFORE)}|[?.!] ", question)
+    names = name_spans(question)
+    return [
+        name for name in names if not any(first.startswith(name) for first in firsts)
+    ]
 
 
 def _is_name(answer: str) -> bool:

@@ -24,12 +24,12 @@ NOTICE = Turn(
         (
             "And for landlords?",
             NOTICE,
-            "What is the notice period for tenants – for landlords?",
+            "For landlords? (asked before: What is the notice period for tenants?)",
         ),
         (
             "How long is it?",
             NOTICE,
-            "What is the notice period for tenants – How long is it?",
+            "How long is it? (asked before: What is the notice period for tenants?)",
         ),
         ("And when did she die?", ROLLO, "when did Rollo die?"),
         ("When in Norway did he die?", ROLLO, "When in Norway did Rollo die?"),
@@ -38,11 +38,40 @@ NOTICE = Turn(
         ("What is the name of her husband?", ROLLO, "What is the name of Rollo's husband?"),
         ("What happens when they arrive?", ROLLO, "What happens when Rollo arrive?"),
         ("Does the manual say how to clean it?", OSLO, "Does the manual say how to clean Oslo?"),
-        ("Why?", ROLLO, "Who founded Normandy – Why?"),
+        ("Why?", ROLLO, "Why? (asked before: Who founded Normandy?)"),
     ],
 )  # fmt: skip
 def test_a_follow_up_is_completed(question: str, previous: Turn, expected: str) -> None:
     assert make_standalone(question, previous) == expected
+
+
+LEAVE = Turn(question="How many days of leave are there?", answer="27 [1]")
+
+
+def test_what_is_asked_now_comes_first() -> None:
+    """Of two questions a small model answers the first one."""
+    asked = make_standalone("and when is leave requested", LEAVE)
+    before = "(asked before: How many days of leave are there?)"
+    assert asked == f"When is leave requested? {before}"
+    assert (
+        make_standalone("What about interns?", LEAVE) == f"What about interns? {before}"
+    )
+
+
+def test_a_chain_of_follow_ups_keeps_its_order_and_its_end() -> None:
+    asked = make_standalone("for landlords?", NOTICE)
+    chain = make_standalone("Why?", Turn(question=asked))
+    assert chain == (
+        "Why? (asked before: What is the notice period for tenants? For landlords?)"
+    )
+    # No word becomes a name by standing first.
+    assert make_standalone("How long is it?", Turn(question=chain)).startswith(
+        "How long is it?"
+    )
+    long = Turn(question=f"Explain {'the notice ' * 60}period. For tenants?")
+    asked = make_standalone("Why?", long)
+    assert asked.endswith("notice period. For tenants?)")
+    assert len(asked) < 350
 
 
 KING = Turn(
