@@ -101,6 +101,40 @@ def test_who_is_signed_out_keeps_the_question_and_comes_back_to_the_chat(
 
 
 @pytest.mark.usefixtures("library")
+def test_stop_tells_who_is_signed_out(site: RunningSite, guest: Page) -> None:
+    """Also to somebody who typed the next question meanwhile, which is kept."""
+    guest.route("**/api/v1/answers/*/events", lambda route: None)
+    ask(guest, "What does a mooring cost?")
+    stop = guest.get_by_role("button", name="Stop")
+    expect(stop).to_be_visible()
+    chat = guest.url
+    box = guest.get_by_label("Your question")
+    box.fill("And for a week?")
+    guest.context.clear_cookies(name="plumbline_session")
+    with guest.expect_request("**/stop") as sent:
+        stop.click()
+    assert not sent.value.post_data
+    told = guest.locator("#toasts")
+    expect(told).to_contain_text("You are signed out.")
+    expect(stop).to_be_enabled()
+    told.get_by_role("link", name="Sign in to go on").click()
+    sign_in(guest)
+    expect(guest).to_have_url(chat)
+    expect(box).to_have_value("And for a week?")
+
+
+@pytest.mark.usefixtures("library")
+def test_stop_tells_that_the_site_is_out_of_reach(guest: Page) -> None:
+    guest.route("**/api/v1/answers/*/events", lambda route: None)
+    guest.route("**/stop", lambda route: route.abort())
+    ask(guest, "What does a mooring cost?")
+    stop = guest.get_by_role("button", name="Stop")
+    stop.click()
+    expect(guest.locator("#toasts")).to_contain_text("The site cannot be reached.")
+    expect(stop).to_be_enabled()
+
+
+@pytest.mark.usefixtures("library")
 @pytest.mark.parametrize(
     ("status", "words"), [(404, "Nothing here that you may see"), (401, "signed out")]
 )

@@ -111,7 +111,9 @@ input.addEventListener("input", () => {
 stop.addEventListener("click", () => {
   if (!stopUrl) return;
   stop.disabled = true;
-  fetch(stopUrl, { method: "POST", headers: { "X-CSRFToken": document.body.dataset.csrf, "HX-Request": "true" } })
+  // By htmx, so that page.js says what went wrong: signed out, gone, out of reach.
+  htmx.ajax("POST", stopUrl, { source: stop, swap: "none" })
+    .catch(() => {})
     .finally(() => { stop.disabled = false; });
 });
 document.addEventListener("plumbline:escape", () => {
