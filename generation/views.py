@@ -45,7 +45,6 @@ def new_chat(request: HttpRequest) -> HttpResponse:
     picked = request.GET.getlist("collection")
     context = _chat_context(asker, None, picked) | {
         "question": request.GET.get("q", "")[: settings.MAX_QUESTION_CHARS],
-        "starters": starters_for(asker),
         "undo": _deleted(asker, request.GET.get("deleted", "")),
     }
     return render(request, "generation/chat.html", context)
@@ -170,12 +169,17 @@ def _new_answer(request: HttpRequest) -> tuple[Asker, Answer]:
     wanted = _uuids(request.POST.getlist("collections"))
     return asker, services.ask(
         asker,
-        question=request.POST.get("question", ""),
+        question=_question(request),
         conversation_id=_uuid(request.POST.get("conversation", "")),
         collections=wanted if has_picker else None,
         filters=FilterForm(request.POST).filters(),
         via="web",
     )
+
+
+def _question(request: HttpRequest) -> str:
+    """Return the starter that was pressed, else what was typed."""
+    return request.POST.get("starter") or request.POST.get("question", "")
 
 
 def _uuid(text: str) -> UUID | None:
@@ -217,9 +221,7 @@ def _refused(
     has_picker = "picker" in request.POST
     picked = request.POST.getlist("collections") if has_picker else None
     context |= _chat_context(asker, conversation, picked)
-    context["question"] = request.POST.get("question", "")[
-        : settings.MAX_QUESTION_CHARS
-    ]
+    context["question"] = _question(request)[: settings.MAX_QUESTION_CHARS]
     return render(request, "generation/chat.html", context, status=problem.http_status)
 
 
@@ -270,6 +272,7 @@ def _chat_context(
         "current": conversation.pk if conversation else None,
         "turns": turns,
         "turn": turns[-1] if turns else None,
+        "starters": [] if turns else starters_for(asker),
         "is_running": any(not turn.is_settled for turn in turns),
         "days": by_day(conversations_of(asker)[:SIDEBAR_CHATS]),
         "choices": choices_of(collections, picked),

@@ -67,6 +67,17 @@ def signed_in(site: RunningSite, browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
+@pytest.fixture(scope="module")
+def without_script(
+    site: RunningSite, browser: Browser, signed_in: BrowserContext
+) -> Iterator[Page]:
+    context = browser.new_context(java_script_enabled=False)
+    context.add_cookies(signed_in.cookies())  # type: ignore[arg-type]  # same shape
+    page = context.new_page()
+    yield page
+    context.close()
+
+
 @pytest.fixture
 def page(signed_in: BrowserContext) -> Iterator[Page]:
     """A page that fails its test on any script error or refused resource."""

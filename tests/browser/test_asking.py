@@ -81,6 +81,38 @@ def test_a_starter_and_an_edit_search_where_the_picker_says(
 
 
 @pytest.mark.usefixtures("library")
+def test_a_starter_searches_where_the_picker_says_without_script(
+    site: RunningSite, without_script: Page
+) -> None:
+    page = without_script
+    page.goto(site.url)
+    page.locator("#composer .picker summary").click()
+    page.get_by_label("Oddevik").check()
+    page.get_by_label("Your question").fill("Half a thou")
+    page.locator(".starter").first.click()
+    page.wait_for_url(re.compile(r"/c/[0-9a-f-]+#a-"))
+    expect(page.locator(".question-text")).to_contain_text("about")
+    expect(page.locator("#composer [data-picked]")).to_have_text(re.compile("^1 of"))
+    expect(page.locator("#composer").get_by_label("Oddevik")).to_be_checked()
+
+
+@pytest.mark.usefixtures("library")
+def test_enter_in_a_filter_presses_no_starter(
+    site: RunningSite, page: Page, without_script: Page
+) -> None:
+    for either in (page, without_script):
+        either.goto(site.url)
+        expect(either.locator(".starter").first).to_be_visible()
+        either.locator(".narrow summary").click()
+        either.locator("[name=only-file]").press("Enter")
+    expect(page.get_by_label("Your question")).to_be_focused()
+    expect(page.locator(".turn")).to_have_count(0)
+    told = without_script.get_by_role("alert")
+    expect(told).to_contain_text("Type a question first")
+    expect(without_script.locator(".starter").first).to_be_visible()
+
+
+@pytest.mark.usefixtures("library")
 def test_who_is_signed_out_keeps_the_question_and_comes_back_to_the_chat(
     site: RunningSite, guest: Page
 ) -> None:

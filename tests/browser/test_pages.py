@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -14,17 +12,6 @@ from tests.running_site import PASSWORD, RunningSite
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 PAGES = ("/", "/documents", "/collections/new", "/account", "/account/keys", "/health")
-
-
-@pytest.fixture(scope="module")
-def without_script(
-    site: RunningSite, browser: Browser, signed_in: BrowserContext
-) -> Iterator[Page]:
-    context = browser.new_context(java_script_enabled=False)
-    context.add_cookies(signed_in.cookies())  # type: ignore[arg-type]  # same shape
-    page = context.new_page()
-    yield page
-    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -207,6 +207,18 @@ def test_a_question_that_cannot_be_asked_is_explained_and_kept(
     assert Answer.objects.count() == 2
 
 
+def test_a_starter_is_asked_whatever_was_typed_beside_it(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    """Both come in one form, that of the picker. Refused, it stands in the box."""
+    client = client_of(factories.alice())
+    assert 'form="composer" name="starter"' in client.get("/").content.decode()
+    sent = {"starter": "What is it about?", "question": "Half a", "only-after": "soon"}
+    html = client.post("/ask", sent).content.decode()
+    assert ">What is it about?</textarea>" in html
+    assert 'name="starter"' in html
+
+
 def test_a_question_over_a_foreign_collection_finds_nothing(
     scene: Scene, client_of: ClientOf
 ) -> None:

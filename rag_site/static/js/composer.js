@@ -52,13 +52,22 @@ function dispatch(source, data, done) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const question = input.value.trim();
   if (stopUrl) return;
+  const data = new FormData(form);
+  if (event.submitter?.name === "starter") {
+    // What was typed stays in the box.
+    const starter = event.submitter.value;
+    data.set("question", starter);
+    dispatch(form, data, (isTaken) => {
+      if (!isTaken && !input.value) setText(starter);
+    });
+    return;
+  }
+  const question = input.value.trim();
   if (!question || input.value.length > max) {
     input.focus();
     return;
   }
-  const data = new FormData(form);
   remember.call(null);
   try {
     localStorage.removeItem(draftKey());
@@ -73,18 +82,13 @@ form.addEventListener("submit", (event) => {
   });
 });
 
-// Starters, retry and an edited question go the same way.
+// Retry and an edited question go the same way.
 document.addEventListener("submit", (event) => {
   const other = event.target;
-  if (!other.matches("[data-starters], [data-ask]")) return;
+  if (!other.matches("[data-ask]")) return;
   event.preventDefault();
   if (stopUrl) return;
   const data = new FormData(other, event.submitter);
-  if (other.matches("[data-starters]")) {
-    for (const [name, value] of new FormData(form)) {
-      if (/^(picker|collections|only-.*)$/.test(name)) data.append(name, value);
-    }
-  }
   other.closest("details")?.removeAttribute("open");
   dispatch(other, data, (isTaken) => {
     if (!isTaken && !input.value && data.has("question")) setText(data.get("question"));
