@@ -69,7 +69,6 @@ class Turn:
         closest: nearest passages of a refusal.
         contested: sources that disagree, each with its words.
         filters: those that were given beside the question, by name.
-        choices: where the question, edited, can be asked.
     """
 
     answer: Answer
@@ -81,7 +80,6 @@ class Turn:
     feedback: Feedback | None = None
     unsupported: int = 0
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    choices: Sequence[Choice] = ()
     # The reader looks after a collection that was asked.
     is_curated: bool = False
 
@@ -111,10 +109,7 @@ class Starter:
     document: str
 
 
-def turn_of(
-    answer: Answer, asker: Asker, collections: Sequence[Collection] = ()
-) -> Turn:
-    """Return the turn; ``collections`` are those to choose from when it is edited."""
+def turn_of(answer: Answer, asker: Asker) -> Turn:
     sources = sources_of(answer, asker)
     citations = citations_of(answer, sources)
     sources = with_words(sources, citations)
@@ -134,7 +129,6 @@ def turn_of(
         feedback=Feedback.objects.filter(answer=answer).first(),
         unsupported=sum(c.verdict == "unsupported" for c in citations),
         filters=values_of(filters_of(answer)),
-        choices=choices_of(collections, answer.collections),
         is_curated=is_done and is_curated(answer, asker),
     )
 

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("filters/tags", views.filter_tags, name="filter_tags"),
     path("answers/<uuid:pk>/", views.answer, name="answer"),
     path("answers/<uuid:pk>/sources", views.sources, name="answer_sources"),
+    path("answers/<uuid:pk>/edit", views.edit, name="edit_question"),
     path("answers/<uuid:pk>/stop", views.stop, name="stop_answer"),
     path("answers/<uuid:pk>/retry", views.retry, name="retry_answer"),
     path("answers/<uuid:pk>/feedback", views.feedback, name="answer_feedback"),

@@ -31,7 +31,7 @@ from rag_site.asking import Asker, asker_of_request
 from rag_site.errors import Conflict, InvalidInput, RateLimited, ValidationFailed
 from rag_site.limits import check_questions
 from rag_site.logs import current_reference
-from retrieval.filters import NO_FILTERS
+from retrieval.filters import NO_FILTERS, values_of
 from retrieval.forms import FilterForm
 
 SIDEBAR_CHATS = 100
@@ -52,9 +52,12 @@ def new_chat(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def chat(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show the conversation; ``edit`` names the answer whose question is edited."""
     asker = asker_of_request(request)
-    conversation = get_conversation_for(asker, pk)
-    return render(request, "generation/chat.html", _chat_context(asker, conversation))
+    context = _chat_context(asker, get_conversation_for(asker, pk))
+    if edited := _uuid(request.GET.get("edit", "")):
+        context |= _edit_context(asker, edited)
+    return render(request, "generation/chat.html", context)
 
 
 @require_GET
@@ -94,6 +97,13 @@ def sources(request: HttpRequest, pk: UUID) -> HttpResponse:
     asker = asker_of_request(request)
     turn = turn_of(get_answer_for(asker, pk), asker)
     return render(request, "generation/_sources.html", {"turn": turn})
+
+
+@require_GET
+def edit(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Return the form of an edited question, for a page that stands already."""
+    context = _edit_context(asker_of_request(request), pk)
+    return render(request, "generation/_edit.html", context)
 
 
 @require_POST
@@ -196,7 +206,7 @@ def _uuids(texts: list[str]) -> list[UUID]:
 def _asked(request: HttpRequest, asker: Asker, answer: Answer) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]  # set by django-htmx
         return _back_to(request, answer)
-    turn = turn_of(answer, asker, list(collections_visible_to(asker)))
+    turn = turn_of(answer, asker)
     response = render(request, "generation/_turn.html", {"turn": turn})
     response["HX-Push-Url"] = reverse("chat", args=[answer.conversation_id])
     response["X-Conversation"] = str(answer.conversation_id)
@@ -262,7 +272,7 @@ def _chat_context(
 ) -> dict[str, Any]:
     answers = list(conversation.answers.all()) if conversation else []
     collections = list(collections_visible_to(asker))
-    turns = [turn_of(answer, asker, collections) for answer in answers]
+    turns = [turn_of(answer, asker) for answer in answers]
     if picked is None:
         picked = answers[-1].collections if answers else []
     chosen = services.filters_of(answers[-1]) if answers else NO_FILTERS
@@ -283,6 +293,17 @@ def _chat_context(
         "model": settings.MODEL,
         "model_label": model_label(settings.MODEL),
         "max_chars": settings.MAX_QUESTION_CHARS,
+    }
+
+
+def _edit_context(asker: Asker, pk: UUID) -> dict[str, Any]:
+    """Only the turn that is edited has a picker, whatever a chat's length."""
+    answer = get_answer_for(asker, pk)
+    collections = collections_visible_to(asker)
+    return {
+        "edited": answer,
+        "edited_choices": choices_of(collections, answer.collections),
+        "edited_filters": values_of(services.filters_of(answer)),
     }
 
 

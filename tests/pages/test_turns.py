@@ -50,23 +50,52 @@ async def test_an_edited_question_is_asked_where_it_was(model: ScriptedLLM) -> N
     await Answer.objects.filter(pk=scene.answer.pk).aupdate(collections=[pk])
     client = AsyncClient()
     await client.aforce_login(alice, backend="rag_site.sign_in.LimitedBackend")
-    page = (await client.get(f"/c/{scene.conversation.pk}")).content.decode()
-    edit = page.split('class="edit"')[1].split("</form>")[0]
+    edit = (await client.get(f"/answers/{scene.answer.pk}/edit")).content.decode()
     assert _ticked(edit) == [pk]
     assert "1 of 2 collections" in edit
     assert "> Other</label>" in edit
     # The last question was over all, and the box below says so.
-    assert _ticked(page.split('id="composer"')[1]) == []
+    page = (await client.get(f"/c/{scene.conversation.pk}")).content.decode()
+    assert _ticked(page) == []
     response = await client.post(
         "/ask",
         {"question": "How heavy is it?", "picker": "on", "collections": pk},
         headers={"HX-Request": "true"},
     )
-    turn = response.content.decode()
-    assert _ticked(turn) == [pk]
+    assert response.status_code == 200
     again = await Answer.objects.aget(question="How heavy is it?")
     await settled(again)
     assert again.collections == [pk]
+
+
+def test_without_script_a_question_is_edited_in_its_chat(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    """The one turn has a form, and the page no longer reloads itself while one types."""
+    Answer.objects.filter(pk=scene.refusal.pk).update(state=Answer.State.WRITING)
+    client, chat = client_of(factories.alice()), f"/c/{scene.conversation.pk}"
+    page = client.get(chat).content.decode()
+    link = re.findall(r'href="([^"]+\?edit=[^"]+)"', page)[0]
+    assert 'http-equiv="refresh"' in page
+    page = client.get(link).content.decode()
+    turn, other = page.split("</article>")[:2]
+    assert ">How much does it hold?</textarea>" in turn
+    assert f'href="{chat}#a-{scene.answer.pk}" data-close-edit' in turn
+    assert "<textarea" not in other
+    assert 'http-equiv="refresh"' not in page
+    for wrong, status in (("soon", 400), (scene.conversation.pk, 404)):
+        assert client.get(f"{chat}?edit={wrong}").status_code == status
+
+
+def test_a_chat_lists_the_collections_once_whatever_its_length(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    """One list for each turn made pages of turns times collections."""
+    factories.make_collection(name="Other")
+    client = client_of(factories.alice())
+    page = client.get(f"/c/{scene.conversation.pk}").content.decode()
+    assert page.count("<article") > 2
+    assert page.count('name="collections"') == 2
 
 
 def test_a_collection_that_was_withdrawn_stays_ticked(
@@ -79,9 +108,10 @@ def test_a_collection_that_was_withdrawn_stays_ticked(
     scene.collection.memberships.all().delete()
     factories.make_ready_document(factories.make_collection(factories.bob(), "Mine"))
     client = client_of(factories.bob())
-    page = client.get(f"/c/{scene.conversation.pk}").content.decode()
-    assert _ticked(page) == [pk, pk, pk]
-    assert page.count("checked> No longer available") == 3
-    assert "Manuals" not in page
+    for address in (f"/c/{scene.conversation.pk}", f"/answers/{scene.answer.pk}/edit"):
+        page = client.get(address).content.decode()
+        assert _ticked(page) == [pk]
+        assert page.count("checked> No longer available") == 1
+        assert "Manuals" not in page
     asked = {"question": "Anything?", "picker": "on", "collections": pk}
     assert client.post("/ask", asked, **HTMX).status_code == 404

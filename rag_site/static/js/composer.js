@@ -89,10 +89,25 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   if (stopUrl) return;
   const data = new FormData(other, event.submitter);
-  other.closest("details")?.removeAttribute("open");
+  const edit = closeEdit(other);
   dispatch(other, data, (isTaken) => {
-    if (!isTaken && !input.value && data.has("question")) setText(data.get("question"));
+    if (isTaken || !edit) return;
+    if (input.value) edit.replaceChildren(other);
+    else setText(data.get("question"));
   });
+});
+
+function closeEdit(within) {
+  const edit = within.closest(".edit");
+  edit?.replaceChildren();
+  edit?.parentElement.querySelector(".edit-open").focus({ preventScroll: true });
+  return edit;
+}
+
+document.addEventListener("click", (event) => {
+  if (!event.target.matches("[data-close-edit]")) return;
+  event.preventDefault();
+  closeEdit(event.target);
 });
 
 input.addEventListener("keydown", (event) => {
@@ -162,6 +177,6 @@ form.querySelector("[data-widen]")?.addEventListener("click", () => {
 if (!input.value) input.value = recall();
 fit();
 if (matchMedia("(pointer: fine)").matches) {
-  input.focus({ preventScroll: true });
+  (document.querySelector(".edit textarea") ?? input).focus({ preventScroll: true });
   input.setSelectionRange(input.value.length, input.value.length);
 }

@@ -219,7 +219,8 @@ document.addEventListener("htmx:responseError", (event) => {
   toast(html.body.textContent.trim().replace(/\s+/g, " ").slice(0, 300) || "That did not work. Try again.", true);
 });
 document.addEventListener("htmx:sendError", (event) => {
-  if (event.detail.requestConfig.verb !== "get") toast("The site cannot be reached. Check the network and try again.", true);
+  // What was pressed; a page that asks by itself asks again.
+  if (event.detail.requestConfig.verb !== "get" || event.detail.elt.matches("a")) toast("The site cannot be reached. Check the network and try again.", true);
 });
 
 for (const note of $$("[data-toast].note-good")) setTimeout(() => note.remove(), 6000);
