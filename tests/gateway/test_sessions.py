@@ -59,10 +59,27 @@ def test_the_cookies_are_closed_to_scripts_and_other_sites() -> None:
     assert session["samesite"] == "Lax"
 
 
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        ("http://testserver/c/1?q=a", "/c/1%3Fq%3Da"),
+        ("https://elsewhere.example/c/1", "/"),
+        ("http://testserver", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_form_is_sent_back_to_the_page_where_it_stood(
+    referer: str, back: str
+) -> None:
+    """Its own address answers no GET."""
+    answer = Client().post("/ask", headers={"Referer": referer})
+    assert answer["Location"] == f"/sign-in?next={back}"
+
+
 def test_a_page_is_sent_to_sign_in_and_a_script_is_told_the_way_back() -> None:
     """A script would take the page that a redirect leads to for what it asked for."""
-    answer = Client().post("/ask", {"question": "What?"})
-    assert answer["Location"] == "/sign-in?next=/ask"
+    answer = Client().get("/documents")
+    assert answer["Location"] == "/sign-in?next=/documents"
     headers = {
         "HX-Request": "true",
         "HX-Current-URL": "http://testserver/c/1?q=a&b=c",
