@@ -21,13 +21,17 @@ from generation.evidence import (
 )
 from generation.sentences import MARK, Sentence, split_answer, without_broken_mark
 from generation.verbatim import FENCE, outside_code
-from generation.words import Claim, claim_of
+from generation.words import Claim, claim_of, stem
 
 # Other ways in which models write a mark.
 _OTHER_MARKS = re.compile(
     r"[\[(【（](?:(?:passage|source|document|doc|see)s?\s*)?(?:id\s*=\s*)?#?\"?"
     r"(\d{1,3}(?:\s*(?:,|;|and|&)\s*\d{1,3})*)\"?[\])】）]",
     re.IGNORECASE,
+)
+# What "To change the oil, follow these steps:" says besides the question.
+_INTRODUCING = frozenset(
+    map(stem, ("follow", "following", "steps", "below", "here", "listed", "lists"))
 )
 # Behind a fence a mark would keep it from closing its code.
 _FENCE_AND_MARK = re.compile(
@@ -87,8 +91,17 @@ def check(
     asked = claim_of(question)
     mended = mend_marks(text, frozenset(sources))
     mended = _mend_sources(mended, held, asked)
-    cited = tuple(_cited(part, held, asked) for part in split_answer(mended))
+    parts = split_answer(mended)
+    told = [part for part in parts[:-1] if not _introduces(part, asked)] + parts[-1:]
+    cited = tuple(_cited(part, held, asked) for part in told)
     return Checked(text=mended, cited=cited)
+
+
+def _introduces(sentence: Sentence, asked: Claim) -> bool:
+    """Whether a sentence before a list says nothing that the question does not."""
+    claim = claim_of(sentence.words)
+    is_head = sentence.words.endswith(":") and not (sentence.marks or claim.is_negated)
+    return is_head and claim.terms <= asked.terms | _INTRODUCING
 
 
 def _cited(sentence: Sentence, held: Mapping[int, Passage], asked: Claim) -> Cited:

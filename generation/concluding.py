@@ -19,6 +19,7 @@ from generation.entailment import EntailmentUnavailable
 from generation.forming import Form
 from generation.guarding import (
     NOT_IN_DOCUMENTS,
+    holds_refusal,
     is_refusal,
 )
 from generation.obeying import rests_on_an_order
@@ -82,13 +83,15 @@ async def conclude(
     if not means.masks:
         draft.receipt["written"] = draft.raw
     is_empty = not (without_marks(text) or stopped)
-    if draft.is_doubted or is_refusal(text) or is_empty:
+    is_fact = not prompting.wants_explanation(question)
+    is_taken_back = is_refusal(text) or (is_fact and holds_refusal(text))
+    if draft.is_doubted or is_taken_back or is_empty:
         return [draft.done(NOT_IN_DOCUMENTS, refused=True, stopped=stopped)]
     if rests_on_an_order(text, question, [s.quote for s in prompt.sources]):
         draft.receipt["followed_an_order"] = True
         refusal = draft.done(NOT_IN_DOCUMENTS, refused=True, stopped=stopped)
         return [order_notice(), refusal]
-    if not prompting.wants_explanation(question):
+    if is_fact:
         text = shorten(text, question)
     checked, texts = await _checked(text, question, prompt, means, draft)
     cited = [citation_of(item, prompt.sources, texts) for item in checked.cited]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from generation import refusing
+from generation.sentences import split_answer
 from generation.words import claim_of, fold, question_terms
 from retrieval.types import Hit
 
@@ -97,6 +98,11 @@ def is_refusal(text: str) -> bool:
     return len(plain) < 240 and bool(
         _REFUSALS.search(plain) or refusing.REFUSALS.search(plain)
     )
+
+
+def holds_refusal(text: str) -> bool:
+    """Whether a sentence of an answer is the marker: it takes back what stands beside it."""
+    return any(_is_marker(sentence.words) for sentence in split_answer(text))
 
 
 def may_become_refusal(text: str) -> bool:

@@ -17,6 +17,7 @@ from string import Template
 from generation.errors import ContextTooLong
 from generation.guarding import NOT_IN_DOCUMENTS
 from generation.llm import Message, Role
+from generation.standalone import asked_now
 from generation.types import GenerationConfig, SourceRef
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -121,7 +122,7 @@ def fill(name: str, **values: str) -> str:
 
 def wants_explanation(question: str) -> bool:
     """Whether sentences are wanted, and not the few words of a fact."""
-    asked = question.strip()
+    asked = asked_now(question).strip()
     begins = _YES_OR_NO.match(asked) or _DEFINITION.match(asked)
     return bool(begins or _EXPLAIN.search(asked))
 

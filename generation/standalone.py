@@ -76,6 +76,11 @@ _NAME_WORDS = 6
 # a small model answers the first one, of "How many days of leave are there – when is it
 # requested?" the days. In small letters, for a capital would begin a name.
 _ASKED_BEFORE = " (asked before: "
+# "Who approves it?", not "For landlords?"
+_WHOLE = re.compile(
+    rf"who(?:se|m)?\b \w+|(?:(?:what|which|when|where|why|how)\b.*? )?{_AUXILIARY} \w+",
+    re.IGNORECASE,
+)
 # The end of what was asked before, across a chain of follow-ups.
 _BEFORE_CHARS = 300
 # Fewer terms of its own than this, and a question leans on the one before.
@@ -226,10 +231,21 @@ def _with_subject(question: str, previous: Turn) -> str:
 def _after(question: str, previous: Turn) -> str:
     """Return ``question`` with what was asked before it."""
     last, _, earlier = previous.question.partition(_ASKED_BEFORE)
+    if _WHOLE.match(last) and not _PRONOUNS.search(_without_expletive(last)):
+        earlier = ""
     before = f"{earlier.removesuffix(')')} {_ended(last)}".strip()
     if len(before) > _BEFORE_CHARS:
         before = before[-_BEFORE_CHARS:].partition(" ")[2]
     return f"{_ended(question)}{_ASKED_BEFORE}{before})"
+
+
+def asked_now(question: str) -> str:
+    """Return ``question`` without what was asked before it, if it can do without.
+
+    "For landlords?" cannot: what is asked stands in the question before.
+    """
+    own = question.partition(_ASKED_BEFORE)[0]
+    return own if _WHOLE.match(own) else question
 
 
 def _ended(question: str) -> str:

@@ -268,3 +268,19 @@ def test_a_mark_before_its_sentence_moves_behind_it() -> None:
     )
     assert checked.text == "Every employee has 27 days of leave [1]."
     assert [c.sources for c in checked.cited] == [(1,)]
+
+
+def test_what_leads_into_a_list_is_no_claim() -> None:
+    question = "How do I care for the pump?"
+    steps = "\n- The pump holds 40 litres of oil [2].\n- It must not run dry [2]."
+
+    def judged(first: str) -> list[str]:
+        cited = check(f"{first}{steps}", SOURCES, question=question).cited
+        return [item.verdict for item in cited]
+
+    assert judged("To care for the pump, follow these steps:") == ["supported"] * 2
+    assert judged("The steps below care for the pump of 1999:")[0] == "unsupported"
+    assert judged("To never care for the pump, follow these steps:")[0] == "unsupported"
+    assert judged("Bananas care for the pump:")[0] == "unsupported"
+    alone = check("To care for the pump:", SOURCES, question=question).cited
+    assert [item.verdict for item in alone] == ["unsupported"]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from generation.guarding import (
     NOT_IN_DOCUMENTS,
+    holds_refusal,
     is_refusal,
     may_become_refusal,
     weigh,
@@ -246,6 +247,13 @@ def test_a_hostile_answer_is_judged_at_once(part: str) -> None:
     for _ in range(20):
         assert not is_refusal((part * 240)[:239] + "x")
     assert time.process_time() - started < 1
+
+
+def test_a_few_words_with_the_marker_behind_them_are_taken_back() -> None:
+    assert holds_refusal("Korea borders Kublai's territory [1]. Not in your documents.")
+    assert holds_refusal("Not in your documents. Korea [1]")
+    assert not holds_refusal("Not in your documents, but in the annex, is Korea [1].")
+    assert not holds_refusal("It is not in your bag. It is in the car [1].")
 
 
 def test_the_marker_is_held_back_at_every_length() -> None:

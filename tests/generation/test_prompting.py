@@ -183,6 +183,10 @@ def test_a_question_that_leaves_no_room_is_refused() -> None:
         ("For what railway did Stephenson build a locomotive?", False),
         ("What is on the list of exports?", False),
         ("What were the owners worried about?", False),
+        # What was asked before does not decide, unless it is all that was asked.
+        ("How much oil does it need? (asked before: How do I change the oil?)", False),
+        ("Who approves it? (asked before: How do I request leave?)", False),
+        ("For landlords? (asked before: Why is the notice so long?)", True),
         # A bare "Yes" can be held to nothing.
         ("Can I carry leave over to next year?", True),
         ("is the pump heavy", True),

@@ -540,6 +540,15 @@ async def test_an_answer_that_the_model_doubts_is_refused_before_it_is_shown(
     assert (await in_thread(replay, answer.pk, model)).is_same
 
 
+async def test_a_few_words_that_the_marker_takes_back_are_refused(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.enqueue(["It holds 40 litres [1]. ", "Not in your documents."])
+    answer = await ask(alice)
+    row = await running.run_to_end(answer.pk, alice)
+    assert (row.is_refused, row.text) == (True, "Not in your documents.")
+
+
 async def test_an_answer_is_made_again_from_its_receipt(
     alice: Asker, model: ScriptedLLM
 ) -> None:

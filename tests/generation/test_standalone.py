@@ -68,6 +68,13 @@ def test_a_chain_of_follow_ups_keeps_its_order_and_its_end() -> None:
     assert make_standalone("How long is it?", Turn(question=chain)).startswith(
         "How long is it?"
     )
+    # A whole question without pronouns needs nothing of what was asked before it.
+    whole = make_standalone(
+        "And when does the lease of a flat end?", Turn(question=chain)
+    )
+    assert make_standalone("Why?", Turn(question=whole)) == (
+        "Why? (asked before: When does the lease of a flat end?)"
+    )
     long = Turn(question=f"Explain {'the notice ' * 60}period. For tenants?")
     asked = make_standalone("Why?", long)
     assert asked.endswith("notice period. For tenants?)")
