@@ -21,6 +21,7 @@ from generation.guarding import (
     NOT_IN_DOCUMENTS,
     holds_refusal,
     is_refusal,
+    without_marker,
 )
 from generation.obeying import rests_on_an_order
 from generation.outgoing import OutgoingGuard
@@ -91,8 +92,7 @@ async def conclude(
         draft.receipt["followed_an_order"] = True
         refusal = draft.done(NOT_IN_DOCUMENTS, refused=True, stopped=stopped)
         return [order_notice(), refusal]
-    if is_fact:
-        text = shorten(text, question)
+    text = shorten(text, question) if is_fact else without_marker(text)
     checked, texts = await _checked(text, question, prompt, means, draft)
     cited = [citation_of(item, prompt.sources, texts) for item in checked.cited]
     lacking = [*draft.lacking, *missing_from(question, prompt.sources)]

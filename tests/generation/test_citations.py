@@ -32,7 +32,7 @@ def verdicts(text: str, question: str = "") -> list[tuple[tuple[int, ...], str]]
         ("Service costs 1200 euros [3].", ((3,), "supported")),
         ("Bananas grow in warm places [2].", ((2,), "unsupported")),
         ("Rollo met Napoleon in Paris [1].", ((1,), "unsupported")),
-        ("Rollo did not swear fealty to Charles [1].", ((1,), "partly")),
+        ("Rollo did not swear fealty to Charles [1].", ((1,), "unsupported")),
         ("The pump must not run dry [2].", ((2,), "supported")),
         ("The moon is made of cheese.", ((), "unsupported")),
     ],
@@ -268,6 +268,30 @@ def test_a_mark_before_its_sentence_moves_behind_it() -> None:
     )
     assert checked.text == "Every employee has 27 days of leave [1]."
     assert [c.sources for c in checked.cited] == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        ("Yes, the warranty covers damage by running dry [1].", "unsupported"),
+        ("No, the warranty does not cover damage by running dry [1].", "supported"),
+        ("No, the warranty does not cover wearing parts [1].", "supported"),
+        ("Yes, laptops are backed up [2].", "unsupported"),
+        ("No, laptops are not backed up [2].", "supported"),
+        ("No, work is kept on the file server [2].", "supported"),
+    ],
+)
+def test_the_opposite_of_its_source_is_not_partly_borne(
+    answer: str, verdict: str
+) -> None:
+    sources = {
+        1: "It does not cover wearing parts, nor damage by running dry.",
+        2: "Laptops are not backed up: work is kept on the file server.",
+    }
+    question = "Does the warranty cover this, and are laptops backed up?"
+    headings = {1: "Warranty"}
+    cited = check(answer, sources, question=question, headings=headings).cited
+    assert [item.verdict for item in cited] == [verdict]
 
 
 def test_what_leads_into_a_list_is_no_claim() -> None:

@@ -13,6 +13,7 @@ from generation.guarding import (
     is_refusal,
     may_become_refusal,
     weigh,
+    without_marker,
 )
 from retrieval.types import Hit
 
@@ -254,6 +255,13 @@ def test_a_few_words_with_the_marker_behind_them_are_taken_back() -> None:
     assert holds_refusal("Not in your documents. Korea [1]")
     assert not holds_refusal("Not in your documents, but in the annex, is Korea [1].")
     assert not holds_refusal("It is not in your bag. It is in the car [1].")
+
+
+def test_an_explanation_loses_the_marker_behind_it() -> None:
+    told = "Trips are booked through the desk [1].\nTrains are preferred [1]."
+    assert without_marker(f"{told}\nNot in your documents.") == told
+    assert without_marker(told) == told
+    assert without_marker("Not in your documents.") == "Not in your documents."
 
 
 def test_the_marker_is_held_back_at_every_length() -> None:
