@@ -149,7 +149,7 @@ def test_a_starter_searches_where_the_picker_says_without_script(
     page = without_script
     page.goto(site.url)
     page.locator("#composer .picker summary").click()
-    page.get_by_label("Oddevik").check()
+    page.locator("#composer").get_by_label("Oddevik").check()
     page.get_by_label("Your question").fill("Half a thou")
     page.locator(".starter").first.click()
     page.wait_for_url(re.compile(r"/c/[0-9a-f-]+#a-"))
