@@ -121,7 +121,8 @@ def test_a_citation_opens_the_highlighted_passage(
     assert "27" in _last_answer(page)
     mark = page.locator(".turn").last.locator("a.mark").first
     mark.hover()
-    expect(page.get_by_text("27 days of paid leave").last).to_be_visible()
+    card = page.locator(".hover-card")
+    expect(card.locator("mark")).to_contain_text("27 days of paid leave")
     mark.click()
     expect(page).to_have_url(re.compile(r"/documents/[0-9a-f-]+\?"))
     expect(page.locator("mark").first).to_contain_text("27 days of paid leave")
@@ -132,6 +133,34 @@ def test_a_citation_opens_the_highlighted_passage(
         assert time.monotonic() < deadline, "the page picture did not load"
         page.wait_for_timeout(100)
     expect(page.locator("svg rect").first).to_be_visible()
+
+
+# A mark of another sentence of the same source, that other words bear.
+_OTHER_WORDS = """(mark) => {
+  const card = mark.closest(".answer").querySelector("[data-source-cards]").content
+    .querySelector(`[data-n="${mark.dataset.n}"]`);
+  const letters = [...card.querySelector(".quote").textContent];
+  const place = new URL(mark.href);
+  place.searchParams.set("start", Number(card.dataset.start) + letters.length - 9);
+  place.searchParams.set("end", Number(card.dataset.start) + letters.length);
+  mark.href = place.href;
+  return letters.slice(-9).join("");
+}"""
+
+
+@pytest.mark.usefixtures("library")
+def test_each_number_shows_the_words_of_its_own_sentence(
+    site: RunningSite, page: Page
+) -> None:
+    page.goto(site.url)
+    ask(page, "How many days of paid leave does every employee have?")
+    _wait_until_finished(page)
+    mark = page.locator(".turn").last.locator("a.mark").first
+    words = mark.evaluate(_OTHER_WORDS)
+    mark.hover()
+    shown = page.locator(".hover-card mark.borne")
+    expect(shown).to_have_text(words.strip())
+    assert shown.text_content() == words
 
 
 @pytest.mark.usefixtures("library")

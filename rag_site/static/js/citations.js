@@ -9,11 +9,29 @@ document.getElementById("content").append(card);
 let current = null;
 let hiding = 0;
 
+// Characters of the passage that are shown before the words that bear a sentence.
+const BEFORE = 120;
+
 function passageOf(mark) {
   const n = mark.dataset.n;
   const kept = mark.closest(".answer").querySelector("[data-source-cards]")?.content.querySelector(`[data-n="${CSS.escape(n)}"]`);
-  const source = kept ?? document.querySelector(`#sources [data-n="${CSS.escape(n)}"]`);
-  return source ? [...source.childNodes].map((node) => node.cloneNode(true)) : null;
+  return kept ?? document.querySelector(`#sources [data-n="${CSS.escape(n)}"]`);
+}
+
+// A passage comes with the words of the first sentence that names it; these bear this one.
+function point(source, mark) {
+  const quote = card.querySelector(".quote");
+  const letters = [...(quote?.textContent ?? "")];
+  const place = new URL(mark.href).searchParams;
+  const start = place.get("start") - source.dataset.start;
+  const end = place.get("end") - source.dataset.start;
+  const isHere = place.get("page") === source.dataset.page && start >= 0 && end > start && end <= letters.length;
+  if (!isHere) return;
+  const from = start > BEFORE ? Math.min(letters.indexOf(" ", start - BEFORE) + 1, start) : 0;
+  const words = document.createElement("mark");
+  words.className = "borne";
+  words.textContent = letters.slice(start, end).join("");
+  quote.replaceChildren(from ? "… " : "", letters.slice(from, start).join(""), words, letters.slice(end).join(""));
 }
 
 function place(mark) {
@@ -37,7 +55,8 @@ function show(mark) {
   const hint = document.createElement("p");
   hint.className = "hint";
   hint.textContent = "Click to open it in the document";
-  card.replaceChildren(...passage, hint);
+  card.replaceChildren(...[...passage.childNodes].map((node) => node.cloneNode(true)), hint);
+  point(passage, mark);
   card.hidden = false;
   place(mark);
   mark.setAttribute("aria-describedby", card.id);
