@@ -8,7 +8,8 @@ very end. Images are never shown; a link shows where it leads.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from urllib.parse import urlencode, urlsplit
 
 import nh3
@@ -43,15 +44,17 @@ def render_answer(
 ) -> SafeString:
     """Return HTML of ``text``; spans of ``citations`` are offsets into it.
 
-    [n] becomes ``<a class="mark" data-n="n">`` to the source, and a sentence that no
-    source bears is wrapped in ``<span class="unsupported">``.
+    [n] becomes ``<a class="mark" data-n="n">`` to the words of the source that bear its
+    sentence, and a sentence that no source bears is wrapped in
+    ``<span class="unsupported">``.
     """
     prepared = _PRIVATE.sub("\ufffd", text)
+    owners = iter(_owners(prepared, citations))
     prepared = _wrap_unsupported(prepared, citations)
     numbers = {source.n for source in sources}
-    prepared = outside_code(prepared, lambda part: _place_marks(part, numbers))
+    prepared = outside_code(prepared, lambda part: _place_marks(part, numbers, owners))
     html = _markdown().render(prepared)
-    html = _fill_marks(html, {source.n: source for source in sources})
+    html = _fill_marks(html, {source.n: source for source in sources}, citations)
     html = html.replace(_OPEN, '<span class="unsupported">').replace(_CLOSE, "</span>")
     # html5ever repairs nesting that a sentence across an emphasis may break.
     clean = nh3.clean(
@@ -76,17 +79,41 @@ def _wrap_unsupported(text: str, citations: Sequence[CitationFound]) -> str:
     return text
 
 
-def _place_marks(text: str, known: set[int]) -> str:
+def _owners(text: str, citations: Sequence[CitationFound]) -> Iterator[int]:
+    """Yield for each mark of ``text`` the index of the citation it stands in, -1 for none."""
+
+    def blank(match: re.Match[str]) -> str:
+        return _NUMBER + _NUMBER_END * (len(match[0]) - 1)
+
+    blanked = outside_code(text, lambda part: MARK.sub(blank, part))
+    for mark in re.finditer(_NUMBER, blanked):
+        inside = (
+            index
+            for index, citation in enumerate(citations)
+            if citation.start <= mark.start() < citation.end
+        )
+        yield next(inside, -1)
+
+
+def _place_marks(text: str, known: set[int], owners: Iterator[int]) -> str:
     def place(match: re.Match[str]) -> str:
+        owner = next(owners, -1)
         numbers = [int(n) for n in re.findall(r"\d+", match[1])]
-        return "".join(f"{_NUMBER}{n}{_NUMBER_END}" for n in numbers if n in known)
+        return "".join(
+            f"{_NUMBER}{n}:{owner}{_NUMBER_END}" for n in numbers if n in known
+        )
 
     return MARK.sub(place, text)
 
 
-def _fill_marks(html: str, sources: dict[int, SourceRef]) -> str:
+def _fill_marks(
+    html: str, sources: dict[int, SourceRef], citations: Sequence[CitationFound]
+) -> str:
     def fill(match: re.Match[str]) -> str:
-        source = sources[int(match[1])]
+        source, owner = sources[int(match[1])], int(match[2])
+        evidence = citations[owner].evidence if owner >= 0 else ()
+        borne = next((one for one in evidence if one.n == source.n and one.quote), None)
+        source = replace(source, borne=borne or source.borne)
         return format_html(
             '<a class="mark" href="{}" data-n="{}" aria-label="Source {}">{}</a>',
             source_url(source),
@@ -95,7 +122,7 @@ def _fill_marks(html: str, sources: dict[int, SourceRef]) -> str:
             source.n,
         )
 
-    return re.sub(f"{_NUMBER}(\\d+){_NUMBER_END}", fill, html)
+    return re.sub(f"{_NUMBER}(\\d+):(-?\\d+){_NUMBER_END}", fill, html)
 
 
 def source_url(source: SourceRef) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generation.rendering import render_answer
-from generation.types import CitationFound, SourceRef
+from generation.sentences import split_answer
+from generation.types import Borne, CitationFound, SourceRef
 
 DOCUMENT = UUID(int=7)
 SOURCE = SourceRef(
@@ -41,6 +43,26 @@ def test_a_mark_links_to_the_passage() -> None:
     assert f'href="/documents/{DOCUMENT}?page=3&amp;start=10&amp;end=20' in html
     assert 'class="mark"' in html
     assert 'data-n="1"' in html
+
+
+def test_each_mark_opens_the_words_that_bear_its_own_sentence() -> None:
+    text = (
+        "Open it [1].\n\n```\nrow[1]\n```\n\nClose it [1][1]. Bad one [1].\n\nEnd [1]"
+    )
+    spans = [(sentence.start, sentence.end) for sentence in split_answer(text)]
+    first, _, second, bad, _ = spans
+    assert text[slice(*second)] == "Close it [1][1]."
+
+    def borne(span: tuple[int, int], at: int) -> CitationFound:
+        words = Borne(n=1, start=at, end=at + 5, quote="words", page=4)
+        return replace(unsupported(*span), verdict="supported", evidence=(words,))
+
+    html = render(text, borne(first, 100), borne(second, 200), unsupported(*bad))
+    opened = re.findall(r"page=(\d)&amp;start=(\d+)&amp;end=(\d+)", html)
+    # A sentence without words of its own opens the passage.
+    passage = ("3", "10", "20")
+    second_words = ("4", "200", "205")
+    assert opened == [("4", "100", "105"), second_words, second_words, passage, passage]
 
 
 def test_numbers_of_no_source_and_indices_in_code_are_not_marks() -> None:

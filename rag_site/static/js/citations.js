@@ -25,7 +25,7 @@ function point(source, mark) {
   const place = new URL(mark.href).searchParams;
   const start = place.get("start") - source.dataset.start;
   const end = place.get("end") - source.dataset.start;
-  const isHere = place.get("page") === source.dataset.page && start >= 0 && end > start && end <= letters.length;
+  const isHere = start >= 0 && end > start && end <= letters.length;
   if (!isHere) return;
   const from = start > BEFORE ? Math.min(letters.indexOf(" ", start - BEFORE) + 1, start) : 0;
   const words = document.createElement("mark");
