@@ -123,7 +123,7 @@ def bearing_of(claim: Claim, passage: Passage, asked: Claim) -> Bearing:
     share = share_of(said, joined([part.claim, passage.heading]))
     if share >= SUPPORTED_SHARE and _is_exact(claim, part, passage, asked):
         return Bearing(verdict="supported", share=share, part=part)
-    if share >= SUPPORTED_SHARE and not _denies_nothing(claim, part.claim, asked):
+    if share >= SUPPORTED_SHARE and _is_denied(claim, part.claim, asked):
         return Bearing(verdict="unsupported", share=share, part=part)
     return Bearing(verdict="partly", share=share, part=part)
 
@@ -200,16 +200,16 @@ def _names_agree(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bo
 
 
 def _denies_nothing(claim: Claim, held: Claim, asked: Claim) -> bool:
-    """Whether neither denies what the other says.
-
-    What both deny is one denial: "It does not cover this, nor that" of "not cover that".
-    """
-    if claim.denied & held.denied:
-        return True
-    if claim.denied and not asked.is_negated:
+    """Whether neither denies what the other says."""
+    if claim.denied and not asked.is_negated and not claim.denied & held.denied:
         return False
     affirmed = claim.terms - claim.denied - asked.denied
     return not held.denied & affirmed
+
+
+def _is_denied(claim: Claim, held: Claim, asked: Claim) -> bool:
+    """Whether ``held`` denies what ``claim`` says, which itself denies nothing."""
+    return not claim.is_negated and bool(held.denied & (claim.terms - asked.denied))
 
 
 def _is_near(asked: Claim, part: Part, passage: Passage) -> bool:

@@ -112,8 +112,8 @@ def _fill_marks(
     def fill(match: re.Match[str]) -> str:
         source, owner = sources[int(match[1])], int(match[2])
         evidence = citations[owner].evidence if owner >= 0 else ()
-        borne = next((one for one in evidence if one.n == source.n and one.quote), None)
-        source = replace(source, borne=borne or source.borne)
+        words = (one for one in evidence if one.n == source.n and one.quote)
+        source = replace(source, borne=next(words, source.borne))
         return format_html(
             '<a class="mark" href="{}" data-n="{}" aria-label="Source {}">{}</a>',
             source_url(source),

@@ -25,9 +25,9 @@ _WHAT_ABOUT = re.compile(
     re.IGNORECASE,
 )
 _LEADING = re.compile(r"^(?:and|but|so|then|also|or)\b[\s,]*", re.IGNORECASE)
-_AUXILIARY = (
-    r"(?:did|does|do|is|are|was|were|has|have|had|can|could|will|would|should|must|may)"
-)
+_BE = r"(?:is|are|was|were)"
+_HELPING = r"(?:did|does|do|has|have|had|can|could|will|would|should|must|may)"
+_AUXILIARY = rf"(?:{_BE}|{_HELPING})"
 _WHILE = rf"(?:if|while|because|unless|once|until|when(?! {_AUXILIARY}\b))"
 # Where another clause begins, which may point back at the one before.
 _NEXT_CLAUSE = re.compile(
@@ -50,8 +50,6 @@ _PLURAL = re.compile(
 _LINK = (
     r"(?:in|on|at|from|to|into|for|with|by|after|before|under|during|last|first|again)"
 )
-_HELPING = r"(?:did|does|do|has|have|had|can|could|will|would|should|must|may)"
-_BE = r"(?:is|are|was|were)"
 _PAST = r"(?:[^\W\d_]+[^\W\d_e]ed|born|built|made|held|sold|found|written)"
 _DEFINITE = re.compile(
     rf"(?:\b{_HELPING}|^{_BE}) (?P<doer>the [^\W\d_]+)(?= [^\W\d_]+\W*$)"
@@ -102,7 +100,8 @@ def make_standalone(question: str, previous: Turn | None) -> str:
     """Return ``question``, completed from the turn before where it leans on it."""
     if previous is None:
         return question
-    named = _with_the_thing(_LEADING.sub("", question.strip()), previous)
+    plain = _LEADING.sub("", question.strip())
+    named = _with_the_thing(plain, previous)
     if named:
         return named
     if not leans(question):
@@ -110,7 +109,7 @@ def make_standalone(question: str, previous: Turn | None) -> str:
     about = _WHAT_ABOUT.match(question.strip())
     if about:
         return _put_into(about[1], previous)
-    return _with_subject(_LEADING.sub("", question.strip()), previous)
+    return _with_subject(plain, previous)
 
 
 def leans(question: str) -> bool:

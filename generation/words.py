@@ -59,8 +59,6 @@ _UNSPACED = re.compile(
     r"[\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u3040-\u30FF"
     r"\u3400-\u4DBF\u4E00-\u9FFF\uF900-\uFAFF]"
 )
-# "No, they are kept there" denies what was asked, not what it says.
-_REPLY = re.compile(r"\s*(?:no|nein|non)\s*[,:.]\s", re.IGNORECASE)
 _SUFFIXES = ("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ied", "ers")
 _SHORT_SUFFIXES = ("er", "ed", "es", "ly", "s", "e", "y")
 # A stem shorter than this would bring unrelated words together.
@@ -116,14 +114,12 @@ def claim_of(text: str) -> Claim:
     words, numbers, names, denied = set(), set(), set(), set()
     is_negated = is_denying = points_back = False
     is_first = True
-    reply = _REPLY.match(text)
     for count, (raw, word, _, end) in enumerate(_words(text)):
         term = _term(word)
         if term[:1].isdigit():
             numbers.add(term)
         elif word in NEGATIONS or "n't" in word:
-            if reply is None or end > reply.end():
-                is_negated = is_denying = True
+            is_negated = is_denying = True
         elif term:
             words.add(term)
             # The first word of a sentence is capitalised whatever it is.

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generation.guarding import (
+    EVIDENCE_FLOOR,
     NOT_IN_DOCUMENTS,
     holds_refusal,
     is_refusal,
@@ -49,6 +50,12 @@ def test_evidence_grows_with_similarity_and_with_shared_terms() -> None:
 
 def test_nothing_found_is_no_evidence() -> None:
     assert weigh("What is it?", []).score == 0.0
+
+
+def test_half_of_the_terms_are_enough_to_ask_the_model() -> None:
+    minutes = hit("The board met. The margin fell because of energy prices.", 0.1)
+    assert weigh("Why did the margin fall?", [minutes]).score >= EVIDENCE_FLOOR
+    assert weigh("Who is the head of the canteen?", [minutes]).score < EVIDENCE_FLOOR
 
 
 def test_without_a_dense_ranking_the_terms_decide() -> None:
