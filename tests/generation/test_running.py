@@ -549,6 +549,15 @@ async def test_a_few_words_that_the_marker_takes_back_are_refused(
     assert (row.is_refused, row.text) == (True, "Not in your documents.")
 
 
+async def test_an_explanation_is_stored_without_the_marker_behind_it(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.enqueue(["The pump holds 40 litres [1].\n", "Not in your documents."])
+    answer = await ask(alice, "Explain what the pump holds.")
+    row = await running.run_to_end(answer.pk, alice)
+    assert (row.is_refused, row.text) == (False, "The pump holds 40 litres [1].")
+
+
 async def test_an_answer_is_made_again_from_its_receipt(
     alice: Asker, model: ScriptedLLM
 ) -> None:
