@@ -26,7 +26,7 @@ from generation.guarding import (
     weigh,
 )
 from generation.judging import ask_whether, is_verified, verify
-from generation.kinds import FACT, GATHERED
+from generation.kinds import FACT, GATHERED, Wanted
 from generation.listing import tell_documents
 from generation.llm import (
     Finished,
@@ -47,6 +47,7 @@ from generation.showing import (
     unread_notice,
 )
 from generation.stopping import until, until_it_repeats
+from generation.tables.telling import tell_rows
 from generation.trimming import trim
 from generation.types import (
     Event,
@@ -58,7 +59,7 @@ from generation.types import (
 )
 from generation.understanding import understand
 from generation.widening import Material, trim_sides, widen
-from retrieval.types import Hit
+from retrieval.types import Hit, SearchResult
 
 __all__ = ["Asked", "Means", "answer"]
 
@@ -81,13 +82,28 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
         wanted = FACT
     yield Searching(collections=asked.collections, question=question)
     told = await tell_documents(question, wanted, asked, means, draft)
-    if told:
-        for event in told:
+    if not told:
+        found = await means.find(question)
+        draft.lap("search")
+        told = await tell_rows(question, wanted, found, asked, means, draft)
+    for event in told:
+        yield event
+    if not told:
+        async for event in _from_found(question, wanted, found, asked, means, draft):
             yield event
-        return
-    found = await means.find(question)
+
+
+async def _from_found(
+    question: str,
+    wanted: Wanted,
+    found: SearchResult,
+    asked: Asked,
+    means: Means,
+    draft: Draft,
+) -> AsyncIterator[Event]:
+    """Yield the events of an answer that a model writes, or of a refusal."""
     material = await widen(wanted, question, found, means, draft)
-    draft.lap("search")
+    draft.lap("widening")
     if asked.unread:
         yield unread_notice(asked.unread)
     for notice in draft.notices:

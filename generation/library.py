@@ -21,6 +21,7 @@ from retrieval.copies import drop_copies
 from retrieval.everything import Documents, Listed, Mentions, Sought
 from retrieval.filters import TYPES, Filters
 from retrieval.search import search
+from retrieval.tables import StoredTable, read_passages, read_tables
 from retrieval.types import Hit, RetrievalConfig, SearchResult
 
 # Hits of a search that wants all of them, not the best few.
@@ -99,6 +100,16 @@ class Library:
 
     async def listed(self, documents: Iterable[UUID]) -> dict[UUID, Listed]:
         return await in_thread(everything.find_listed, self.visible, set(documents))
+
+    async def tables(self, hits: Sequence[Hit]) -> list[StoredTable]:
+        """Return the whole tables in which ``hits`` stand."""
+        return await in_thread(read_tables, hits, self.visible.user_id)
+
+    async def passages(
+        self, version: UUID, spans: Sequence[tuple[int, int]]
+    ) -> list[Hit]:
+        """Return the passages of a version that hold characters of ``spans``."""
+        return await in_thread(read_passages, version, spans, self.visible.user_id)
 
     async def matching(self, topic: str, least_share: float) -> Matching:
         """Return the passages with all words of ``topic``, and those near it.

@@ -33,8 +33,8 @@ from retrieval.everything import Documents, Listed, Mentions
 LISTED, SHOWN = 50, 10
 # Documents whose names are looked at for a date.
 _COMPARED = 2_000
-# What Markdown or a citation mark would make something else of, in a file name.
-_PLAIN = str.maketrans("[]<>`*", "()‹›'·")
+# What Markdown or a citation mark would make something else of, in a name or a cell.
+PLAIN = str.maketrans("[]<>`*", "()‹›'·")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ async def _list(
 
 
 def _mentioned(wanted: Wanted, said: Mentions) -> str:
-    topic = _quoted(wanted.topic).translate(_PLAIN)
+    topic = _quoted(wanted.topic).translate(PLAIN)
     if not said.count:
         return f"{topic} stands in headings only:"
     times = "once" if said.count == 1 else f"{said.count:,} times"
@@ -165,7 +165,7 @@ def _written(
     text, cited = listing.head, []
     for row, note in zip(listing.rows, listing.notes, strict=False):
         source = numbered.get(row.version_id)
-        line = mask(f"“{row.name.translate(_PLAIN)}”, {note}", means.masks)
+        line = mask(f"“{row.name.translate(PLAIN)}”, {note}", means.masks)
         text += "\n\n" if text == listing.head and text else "\n" if text else ""
         start = len(text) + len("- ")
         text += f"- {line} [{source.n}]" if source else f"- {line}"
@@ -220,7 +220,7 @@ def _head(wanted: Wanted, documents: Documents) -> str:
         told += f", added {wanted.period}"
     if wanted.collection:
         told += f", in the collection “{wanted.collection}”"
-    return f"{told}:".translate(_PLAIN)
+    return f"{told}:".translate(PLAIN)
 
 
 def _documents(count: int, wanted: Wanted) -> str:

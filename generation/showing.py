@@ -11,8 +11,10 @@ from retrieval.types import Hit
 CLOSEST = 3
 
 
-def as_sources(hits: Sequence[Hit], *, in_prompt: bool = True) -> list[SourceRef]:
-    """Number hits from 1 in their order."""
+def as_sources(
+    hits: Sequence[Hit], *, first: int = 1, in_prompt: bool = True
+) -> list[SourceRef]:
+    """Number hits from ``first`` on in their order."""
     return [
         SourceRef(
             n=n,
@@ -29,7 +31,7 @@ def as_sources(hits: Sequence[Hit], *, in_prompt: bool = True) -> list[SourceRef
             lexical_rank=hit.lexical_rank,
             in_prompt=in_prompt,
         )
-        for n, hit in enumerate(hits, start=1)
+        for n, hit in enumerate(hits, start=first)
     ]
 
 

@@ -17,7 +17,8 @@ from generation.gathering import Gathered, gather
 from generation.given import hit_of
 from generation.library import Embedded
 from generation.types import GenerationConfig
-from retrieval.types import SearchResult
+from retrieval.tables import StoredTable
+from retrieval.types import Hit, SearchResult
 from tests.fakes_llm import ScriptedLLM
 
 SOURCES = {
@@ -160,6 +161,9 @@ class Near:
     async def embed(self, texts: Sequence[str]) -> Embedded:
         vectors = np.ones((len(texts), 1), np.float32)
         return Embedded(model="all-minilm-l6-v2", vectors=vectors)
+
+    async def tables(self, hits: Sequence[Hit]) -> list[StoredTable]:
+        return []
 
 
 async def answered(told: Told | None, library: Any = None) -> Gathered:

@@ -40,6 +40,7 @@ class Command(BaseCommand):
             part.add_argument("--json", action="store_true", dest="as_json")
         answers.add_argument("--model", metavar="NAME", help="of the catalogue")
         _add_rows(answers)
+        _add_tables(parts)
         _add_guards(parts)
         _add_golden(parts)
 
@@ -86,6 +87,27 @@ def _answer_questions(options: dict[str, Any]) -> dict[str, Any]:
             progress=progress,
         )
     return report
+
+
+def _add_tables(parts: Any) -> None:
+    part = parts.add_parser("tables", help="ask the rows of tables; asks no model")
+    part.add_argument("directory", type=_folder, metavar="DIR")
+    part.add_argument("--split", metavar="NAME", help="of data/NAME.tsv")
+    part.add_argument("--limit", type=_positive, metavar="N", help="questions")
+    part.add_argument("--json", action="store_true", dest="as_json")
+
+
+def _ask_tables(options: dict[str, Any]) -> dict[str, Any]:
+    from generation.tables import evaluation
+
+    split = options["split"] or evaluation.DEFAULT_SPLIT
+    with _bar("asking") as progress:
+        return evaluation.evaluate(
+            options["directory"],
+            split=split,
+            limit=options["limit"],
+            progress=progress,
+        )
 
 
 def _add_guards(parts: Any) -> None:
@@ -220,6 +242,7 @@ _OF_THIS_SITE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 _GUARDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "pii": _find_items,
     "citations": _check_citations,
+    "tables": _ask_tables,
     "injection": _obey_documents,
     "modes": _ask_by_mode,
     "schemas": _fill_forms,

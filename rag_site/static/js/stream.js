@@ -6,7 +6,7 @@ const RETRY_MS = 2000;
 const FINAL = new Set([401, 403, 404]);
 const SLACK_PX = 80;
 // Notices of how an answer was made; the others warn of what it lacks.
-const TOLD = new Set(["coverage", "latest_by"]);
+const TOLD = new Set(["coverage", "latest_by", "table_rows"]);
 const turns = document.getElementById("turns");
 const spoken = document.getElementById("spoken");
 const chat = document.getElementById("chat");

@@ -1,0 +1,123 @@
+"""Rows and columns again, from the text that ingestion made of a table. Pure.
+
+    table = read_table(Text(parts=((0, "City | People\nOslo | 717,710"),)))
+    table.names           # ("City", "People")
+    table.rows[0].cells   # ("Oslo", "717,710")
+
+Ingestion writes a table as a line a row, cells parted by " | ", the header first; a long
+one with a record in each line, "City: Oslo | People: 717,710" (ingestion.parsing.tables).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+_BETWEEN = " | "
+# More columns are a drawing or a matrix rather than records.
+MAX_COLUMNS = 60
+# A name of a column is no sentence.
+_NAME_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line; ``start`` and ``end`` count in the text of the version."""
+
+    cells: tuple[str, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """``rows`` are as wide as ``names``, "" where a cell is empty; the header is none."""
+
+    names: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def column(self, at: int) -> list[str]:
+        return [row.cells[at] for row in self.rows]
+
+
+def read_table(parts: Sequence[tuple[int, str]]) -> Table | None:
+    """Return the table that ``parts`` hold together, None if it has no clear columns.
+
+    Args:
+        parts: where each part of the table begins in the text, and its lines; of a
+            table that ingestion cut over several pages there are more than one.
+    """
+    lines = [line for start, text in parts for line in _lines(start, text)]
+    if len(lines) < 2:
+        return None
+    names = tuple(name.strip() for name in lines[0][1].split(_BETWEEN))
+    if not _are_names(names):
+        return None
+    read = _record if _is_record(names, lines[1][1]) else _plain
+    rows = []
+    for start, line in lines[1:]:
+        cells = read(names, line)
+        if cells is None:
+            return None
+        rows.append(Row(cells=cells, start=start, end=start + len(line)))
+    return Table(names=names, rows=tuple(rows))
+
+
+def _lines(start: int, text: str) -> Iterator[tuple[int, str]]:
+    for line in text.split("\n"):
+        if line.strip():
+            yield start, line
+        start += len(line) + 1
+
+
+def _are_names(names: Sequence[str]) -> bool:
+    """Whether a first row names columns: short and distinct, with words, no values."""
+    given = [name for name in names if name]
+    return (
+        2 <= len(names) <= MAX_COLUMNS
+        and len(given) >= len(names) - 1
+        and len(set(given)) == len(given)
+        and all(len(name) <= _NAME_CHARS for name in given)
+        and sum(any(map(str.isalpha, name)) for name in given) * 2 > len(given)
+    )
+
+
+def _is_record(names: Sequence[str], line: str) -> bool:
+    return any(name and line.startswith(f"{_shown(name)}: ") for name in names)
+
+
+def _shown(name: str) -> str:
+    """Return a name as records have it, which cut long ones (ingestion.parsing.tables)."""
+    return name if len(name) <= 40 else f"{name[:39]}…"
+
+
+def _plain(names: Sequence[str], line: str) -> tuple[str, ...] | None:
+    # Empty cells at the end of a row are not written, and a blank at an end is cut.
+    cells = [cell.strip() for cell in f" {line} ".split(_BETWEEN)]
+    if len(cells) > len(names):
+        return None
+    return (*cells, *[""] * (len(names) - len(cells)))
+
+
+def _record(names: Sequence[str], line: str) -> tuple[str, ...] | None:
+    """Return the cells of a record, None if they cannot be told apart.
+
+    Its columns come in the order of the names, and empty ones are left out.
+    """
+    cells = [""] * len(names)
+    at = 0
+    for part in line.split(_BETWEEN):
+        place = _place(names, part, at)
+        if place is None:
+            return None
+        name = _shown(names[place])
+        cells[place] = part[len(name) + 2 :] if name else part
+        at = place + 1
+    return tuple(cells)
+
+
+def _place(names: Sequence[str], part: str, at: int) -> int | None:
+    for place in range(at, len(names)):
+        if names[place] and part.startswith(f"{_shown(names[place])}: "):
+            return place
+    return next((p for p in range(at, len(names)) if not names[p]), None)

@@ -1,0 +1,134 @@
+"""What the rows of a table say, in words. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from generation.listing import LISTED, PLAIN, SHOWN
+from generation.tables.asking import Query
+from generation.tables.grid import Row
+from generation.tables.known import Known
+from generation.tables.openings import Op
+from generation.tables.running import Result
+from generation.types import Notice
+from retrieval.tables import StoredTable
+
+# Operations that say each value once, however many rows have it.
+_OF_VALUES = frozenset((Op.COUNT, Op.LIST))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What one table says, and where it was read."""
+
+    stored: StoredTable
+    known: Known
+    query: Query
+    result: Result
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows that it rests on; of those that are called the same the first."""
+        rows = [self.known.table.rows[at] for at in self.result.rows]
+        if self.query.op not in _OF_VALUES or self.query.column is None:
+            return rows
+        first: dict[str, Row] = {}
+        for row in rows:
+            first.setdefault(self.called(row), row)
+        return list(first.values())
+
+    @property
+    def shown(self) -> list[Row]:
+        return self.rows[: LISTED if self.query.op == Op.LIST else SHOWN]
+
+    @property
+    def head(self) -> str:
+        """What stands above the rows, "" where they are the answer."""
+        said, count = self.result.values[0], len(self.result.rows)
+        rows = f"{_rows(count)} of “{self.name}”{self._where}"
+        if self.query.op == Op.SUM:
+            told = f"{said}, added up from {rows}"
+        elif self.query.op == Op.MEAN:
+            told = f"{said} on average, of {rows}"
+        elif self.query.op == Op.COUNT and said != str(count):
+            told = f"{said} different ones, in {rows}"
+        elif self.query.op == Op.COUNT:
+            every = _rows(len(self.known.table.rows))
+            told = f"{said}, counted from the {every} of “{self.name}”{self._where}"
+        else:
+            return ""
+        return f"{told}{':' if count else '.'}".translate(PLAIN)
+
+    @property
+    def name(self) -> str:
+        return self.stored.hit.document
+
+    @property
+    def _where(self) -> str:
+        names = self.known.table.names
+        said = [f"{names[one.column]}: {one.said}" for one in self.query.conditions]
+        return f" ({', '.join(said)})" if said else ""
+
+    def called(self, row: Row) -> str:
+        """Return the cell by which a row is told."""
+        is_added = self.query.op in (Op.SUM, Op.MEAN)
+        column = None if is_added else self.query.column
+        column = self.known.key if column is None else column
+        first = next(cell for cell in row.cells if cell)
+        return row.cells[column] if column is not None else first
+
+    def line(self, row: Row) -> str:
+        """Return a row as the answer has it: its name, and what was looked at."""
+        called = self.called(row)
+        if self.query.op == Op.READ:
+            return called.translate(PLAIN)
+        looked_at = [one.column for one in self.query.conditions]
+        looked_at += [column for column in (self.query.measure,) if column is not None]
+        if self.query.column == self.query.measure and self.known.key is not None:
+            looked_at.append(self.known.key)
+        names = self.known.table.names
+        beside = [
+            f"{names[column]}: {row.cells[column]}"
+            for column in dict.fromkeys(looked_at)
+            if row.cells[column] and row.cells[column] != called
+        ]
+        return (
+            f"{called} ({', '.join(beside)})".translate(PLAIN)
+            if beside
+            else called.translate(PLAIN)
+        )
+
+    def notice(self) -> Notice:
+        count = len(self.known.table.rows)
+        every = "the 1 row" if count == 1 else f"all {count:,} rows"
+        told = f"Read from {every} of the table in “{self.name}”{self._where}."
+        return Notice(
+            code="table_rows",
+            message=f"{told} Other documents were not looked through.",
+        )
+
+    def receipt(self) -> dict[str, Any]:
+        names = self.known.table.names
+        return {
+            "document": self.name,
+            "operation": self.query.op.value,
+            "rows": len(self.known.table.rows),
+            "found": len(self.result.rows),
+            "conditions": [
+                f"{names[c.column]}: {c.said}" for c in self.query.conditions
+            ],
+        }
+
+
+def not_counted(stored: StoredTable) -> Notice:
+    return Notice(
+        code="rows_not_counted",
+        message=f"The rows of the table in “{stored.hit.document}” could not be counted for "
+        "this question: it has words that are no column and no value of the table. This "
+        "answer rests on the best passages only.",
+    )
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
