@@ -87,7 +87,7 @@ def check(
         headings: where each source stands; counts as part of it.
     """
     titles = headings or {}
-    held = passages_of(sources, titles)
+    held = passages_of(sources, titles, question)
     asked = claim_of(question)
     mended = mend_marks(text, frozenset(sources))
     mended = _mend_sources(mended, held, asked)

@@ -44,7 +44,7 @@ async def hold_to(
         EntailmentUnavailable
     """
     asked = claim_of(question)
-    held = passages_of(texts, headings)
+    held = passages_of(texts, headings, question)
 
     def judged(item: Cited) -> Cited:
         claim = claim_of(item.sentence)

@@ -15,6 +15,7 @@ from typing import Literal
 
 from generation.quantities import agree
 from generation.sentences import split_sentences
+from generation.tables.beside import other_rows
 from generation.words import Claim, claim_of
 
 Verdict = Literal["supported", "partly", "unsupported"]
@@ -42,11 +43,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """A source as it was in the prompt, ready to be held against claims."""
+    """A source as it was in the prompt, ready to be held against claims.
+
+    Attributes:
+        others: where rows of a table begin that are not those of the question.
+    """
 
     whole: Claim
     heading: Claim
     parts: tuple[Part, ...]
+    others: frozenset[int] = frozenset()
 
     def pairs(self) -> Iterator[Part]:
         """Yield each two sentences of which the second goes on with the first."""
@@ -71,7 +77,7 @@ class Bearing:
     part: Part | None
 
 
-def passage_of(text: str, heading: str = "") -> Passage:
+def passage_of(text: str, heading: str = "", question: str = "") -> Passage:
     """Return ``text`` in parts; their offsets count in it."""
     single: list[Part] = []
     for sentence in split_sentences(text):
@@ -81,14 +87,25 @@ def passage_of(text: str, heading: str = "") -> Passage:
         single.append(part)
     titled = claim_of(heading)
     whole = joined([titled, *(part.claim for part in single)])
-    return Passage(whole=whole, heading=titled, parts=tuple(single))
+    return Passage(
+        whole=whole,
+        heading=titled,
+        parts=tuple(single),
+        others=other_rows(question, text, heading) if question else frozenset(),
+    )
 
 
 def passages_of(
-    texts: Mapping[int, str], headings: Mapping[int, str]
+    texts: Mapping[int, str], headings: Mapping[int, str], question: str = ""
 ) -> dict[int, Passage]:
-    """Return the sources by their numbers, ready to be held against claims."""
-    return {n: passage_of(text, headings.get(n, "")) for n, text in texts.items()}
+    """Return the sources by their numbers, ready to be held against claims.
+
+    Args:
+        question: whose rows of tables count, "" if all do.
+    """
+    return {
+        n: passage_of(text, headings.get(n, ""), question) for n, text in texts.items()
+    }
 
 
 def joined(claims: Iterable[Claim]) -> Claim:
@@ -106,6 +123,7 @@ def _and(one: Claim, other: Claim) -> Claim:
         denied=one.denied | other.denied,
         points_back=one.points_back,
         quantities=one.quantities | other.quantities,
+        dated=(one.dated | other.dated) - one.undated - other.undated,
     )
 
 
@@ -121,7 +139,9 @@ def bearing_of(claim: Claim, passage: Passage, asked: Claim) -> Bearing:
     if part is None or whole < PARTLY_SHARE:
         return Bearing(verdict="unsupported", share=whole, part=part)
     share = share_of(said, joined([part.claim, passage.heading]))
-    if share >= SUPPORTED_SHARE and _is_exact(claim, part, passage, asked):
+    is_other = part.start in passage.others
+    is_said = share >= SUPPORTED_SHARE and not is_other
+    if is_said and _is_exact(claim, part, passage, asked):
         return Bearing(verdict="supported", share=share, part=part)
     if share >= SUPPORTED_SHARE and _is_denied(claim, part.claim, asked):
         return Bearing(verdict="unsupported", share=share, part=part)
@@ -165,8 +185,11 @@ def agrees(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bool:
     just before a pronoun.
     """
     held = part.claim
+    told = claim.numbers - asked.numbers
     return (
-        claim.numbers - asked.numbers <= held.numbers | passage.heading.numbers
+        told <= held.numbers | passage.heading.numbers
+        # Three of something are not the third of a month.
+        and not told & claim.undated & held.dated - passage.heading.numbers
         and agree(claim.quantities, held.quantities)
         and _names_agree(claim, part, passage, asked)
         and _denies_nothing(claim, held, asked)
@@ -181,7 +204,7 @@ def agreeing(
         (n, part)
         for n in numbers
         for part in held[n].parts
-        if agrees(claim, part, held[n], asked)
+        if part.start not in held[n].others and agrees(claim, part, held[n], asked)
     ]
 
 

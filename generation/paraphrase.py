@@ -41,7 +41,7 @@ async def look_again(
         EmbedderUnavailable
     """
     asked = claim_of(question)
-    held = passages_of(texts, headings)
+    held = passages_of(texts, headings, question)
     cited = [await _look(item, texts, held, asked, embed) for item in checked.cited]
     return replace(checked, cited=tuple(cited))
 

@@ -102,6 +102,15 @@ _UNIT = re.compile(
     r"months?|years?|Meter|Liter|Gramm|Tonnen|Prozent|Sekunden|Minuten|Stunden|Tagen?|"
     r"Wochen|Monaten?|Jahren?)(?!\w)"
 )
+_MONTHS = (
+    "Jan(?:uary?)?|Feb(?:ruary?)?|Mar(?:ch)?|März|Apr(?:il)?|Ma[iy]|Jun[ei]?|Jul[iy]?|"
+    "Aug(?:ust)?|Sept?(?:ember)?|O[ck]t(?:ober)?|Nov(?:ember)?|De[cz](?:ember)?"
+)
+#: A day with its month, in figures with its year.
+DATE = re.compile(
+    r"\b\d{4}-\d{1,2}(?:-\d{1,2})?\b|\b\d{1,2}([./-])\d{1,2}\1\d{4}\b"
+    rf"|\b\d{{1,2}}(?:st|nd|rd|th|\.)? (?:{_MONTHS})\b|\b(?:{_MONTHS})\.? \d{{1,2}}\b"
+)
 _ORDERED = re.compile(r"(?<![\w/-])\d{1,4}(?:[/-]\d{1,4}){1,2}(?![\w/-])")
 
 

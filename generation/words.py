@@ -14,6 +14,7 @@ from generation.quantities import (
     AMOUNT,
     CURRENCIES,
     CURRENCY_SIGN,
+    DATE,
     Quantity,
     quantities_of,
     value_of,
@@ -63,6 +64,8 @@ _SUFFIXES = ("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ied", "e
 _SHORT_SUFFIXES = ("er", "ed", "es", "ly", "s", "e", "y")
 # A stem shorter than this would bring unrelated words together.
 _MIN_STEM = 4
+# Digits of a day or a month; years are numbers like any other.
+_DAY_DIGITS = 2
 # Words of a sentence in which a pronoun is its subject.
 _OPENING = 4
 
@@ -81,10 +84,16 @@ class Claim:
     points_back: bool = False
     # The numbers again, with what is said of them.
     quantities: frozenset[Quantity] = frozenset()
+    # Numbers that are days or months of dates, and nothing else here.
+    dated: frozenset[str] = frozenset()
 
     @property
     def terms(self) -> frozenset[str]:
         return self.words | self.numbers
+
+    @property
+    def undated(self) -> frozenset[str]:
+        return self.numbers - self.dated
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +120,16 @@ def stem(word: str) -> str:
 
 
 def claim_of(text: str) -> Claim:
-    words, numbers, names, denied = set(), set(), set(), set()
+    words, numbers, undated, names, denied = set(), set(), set(), set(), set()
+    in_dates = {at for date in DATE.finditer(text) for at in range(*date.span())}
     is_negated = is_denying = points_back = False
     is_first = True
-    for count, (raw, word, _, end) in enumerate(_words(text)):
+    for count, (raw, word, start, end) in enumerate(_words(text)):
         term = _term(word)
         if term[:1].isdigit():
             numbers.add(term)
+            if start not in in_dates or len(term) > _DAY_DIGITS:
+                undated.add(term)
         elif word in NEGATIONS or "n't" in word:
             is_negated = is_denying = True
         elif term:
@@ -139,6 +151,7 @@ def claim_of(text: str) -> Claim:
         denied=frozenset(denied),
         points_back=points_back,
         quantities=quantities_of(text),
+        dated=frozenset(numbers - undated),
     )
 
 

@@ -312,3 +312,67 @@ def test_what_leads_into_a_list_is_no_claim() -> None:
     assert judged("Bananas care for the pump:")[0] == "unsupported"
     alone = check("To care for the pump:", SOURCES, question=question).cited
     assert [item.verdict for item in alone] == ["unsupported"]
+
+
+TABLE = (
+    "Country | Full day | Half day\nGermany | 28 euros | 14 euros\n"
+    "France | 39 euros | 20 euros\nSwitzerland | 64 euros | 32 euros"
+)
+RECORDS = (
+    "Country: Germany | Full day: 28 euros | Half day: 14 euros\n"
+    "Country: France | Full day: 39 euros | Half day: 20 euros"
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "verdict"),
+    [
+        ("What is the full day in France?", "39 euros", "supported"),
+        ("What is the full day in France?", "64 euros", "partly"),
+        ("What is the full day in Switzerland?", "The full day is 28 euros.", "partly"),
+        ("Which country has 20 euros for half a day?", "Switzerland", "partly"),
+        ("Compare France and Switzerland", "Switzerland: 64 euros", "supported"),
+        # It names no row.
+        ("What is the highest full day?", "64 euros", "supported"),
+    ],
+)
+def test_a_cell_of_another_row_than_the_one_asked_for_is_marked(
+    question: str, answer: str, verdict: str
+) -> None:
+    checked = check(f"{answer} [1]", {1: TABLE}, question=question)
+    assert [item.verdict for item in checked.cited] == [verdict]
+
+
+@pytest.mark.parametrize(
+    "heading", ["", "Rules › Allowance\nCountry | Full day | Half day"]
+)
+def test_rows_that_go_on_are_told_apart_by_their_header(heading: str) -> None:
+    question = "What is the half day in France?"
+    for answer, verdict in (("20 euros", "supported"), ("14 euros", "partly")):
+        text = TABLE if not heading else TABLE.partition("\n")[2]
+        checked = check(
+            f"{answer} [1]", {1: text}, question=question, headings={1: heading}
+        )
+        assert [item.verdict for item in checked.cited] == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("answer", "source", "verdict"),
+    [
+        ("3", "Seals of the supplier: 2028-03-31.", "partly"),
+        ("31", "Seals of the supplier: 31 March.", "partly"),
+        (
+            "3 seals of the supplier",
+            "Seals of the supplier are due on 3 May.",
+            "partly",
+        ),
+        ("3 seals of the supplier", "3 seals of the supplier, due 3 May.", "supported"),
+        ("The supplier's seals: 3 May", "Seals of the supplier: 3 May.", "supported"),
+        ("Seals of the supplier 2028", "Seals of the supplier 2028-03-31", "supported"),
+    ],
+)
+def test_a_day_of_a_date_is_no_number_of_things(
+    answer: str, source: str, verdict: str
+) -> None:
+    checked = check(f"{answer} [1]", {1: source}, question="How many seals?")
+    assert [item.verdict for item in checked.cited] == [verdict]

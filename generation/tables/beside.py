@@ -1,0 +1,77 @@
+"""Rows of a passage that have another value than the one a question names. Pure.
+
+All words of "64 euros" for France may stand in a table, and in the row of Switzerland.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from generation.tables.grid import read_table
+from generation.tables.known import Known, Mention
+from generation.tables.words import Terms, Word, stands_in, words_of
+
+_MARK = " | "
+
+
+def other_rows(question: str, text: str, heading: str) -> frozenset[int]:
+    """Return where the rows of ``text`` begin that are not those of the question.
+
+    A row is one of them unless each column of which the question names a cell has that
+    cell there, or one of several that it names.
+
+    Args:
+        heading: path, and in a second line the first row of a table that ``text`` goes
+            on with (ingestion.counting).
+    """
+    if _MARK not in text:
+        return frozenset()
+    words = words_of(question)
+    header = heading.partition("\n")[2]
+    found: set[int] = set()
+    for lines in _tables_in(text):
+        goes_on = bool(header) and lines[0] == 0
+        table = read_table([(-1, header), lines] if goes_on else [lines])
+        if table:
+            found |= _others(Known(table), words)
+    return frozenset(found)
+
+
+def _tables_in(text: str) -> Iterator[tuple[int, str]]:
+    """Yield where lines with cells begin that follow each other, and these lines."""
+    start, run = 0, ""
+    for line in text.splitlines(keepends=True):
+        if _MARK in line:
+            run += line
+            continue
+        if run:
+            yield start, run
+        start += len(run) + len(line)
+        run = ""
+    if run:
+        yield start, run
+
+
+def _others(known: Known, words: Sequence[Word]) -> set[int]:
+    named = [m for m in known.mentions(words) if m.is_value and m.is_whole]
+    return {
+        row.start
+        for at, row in enumerate(known.table.rows)
+        if not _has_all(known, at, named, words)
+    }
+
+
+def _has_all(
+    known: Known, at: int, named: Sequence[Mention], words: Sequence[Word]
+) -> bool:
+    """Whether row ``at`` has, of each set of columns, one of the cells that are named."""
+    has: dict[frozenset[int], bool] = {}
+    for mention in named:
+        terms = tuple(words[place].term for place in mention.places)
+        stands = any(_stands(known, at, column, terms) for column in mention.columns)
+        has[mention.columns] = has.get(mention.columns, False) or stands
+    return all(has.values())
+
+
+def _stands(known: Known, at: int, column: int, terms: Terms) -> bool:
+    return stands_in(terms, known.cells[column][at])
