@@ -85,6 +85,8 @@ def _asked(path: Path) -> Iterator[tuple[str, str, frozenset[str]]]:
 
 
 def _known(path: Path) -> Known | None:
+    if not path.is_file():
+        raise TablesInvalid(f"{path} does not exist.")
     with path.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.reader(lines, escapechar="\\"))
     table = read_table([(0, table_text(rows))])
