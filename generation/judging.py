@@ -12,6 +12,7 @@ from generation.guarding import is_refusal
 from generation.llm import Finished, Message, QueuePlace, SamplingParams, TextPiece
 from generation.sentences import split_sentences, without_marks, without_rounds
 from generation.stopping import until
+from generation.tables.beside import record_at
 from generation.types import Event, Queued, SourceRef
 from generation.words import claim_of, question_terms
 
@@ -95,6 +96,7 @@ def bearing_text(question: str, answer: str, sources: Sequence[SourceRef]) -> st
 
     Where none do, those that the first source begins with. A page seldom names its
     subject in each sentence: where the question does and they do not, its title leads.
+    A row of a table has the names of its columns.
     """
     cited = _checked(question, answer, sources)
     words = next((words for item in cited for words in item.words), None)
@@ -104,7 +106,8 @@ def bearing_text(question: str, answer: str, sources: Sequence[SourceRef]) -> st
         sentences = split_sentences(source.quote)
         first = next(i for i, part in enumerate(sentences) if part.end > words.start)
         start, end = sentences[max(0, first - 1)].start, words.end
-    text = " ".join(source.quote[start:end].split())
+    record = record_at(source.quote, source.heading, words.start) if words else ""
+    text = record or " ".join(source.quote[start:end].split())
     title = source.heading or source.document
     lacking = question_terms(question) - claim_of(text).terms
     return f"{title}: {text}" if lacking & claim_of(title).terms else text

@@ -85,6 +85,8 @@ def days_of(text: str) -> tuple[dt.date, dt.date]:
         text = f"{words[1]}-{MONTHS.index(words[0]) + 1:02}"
     numbers = [int(part) for part in text.split("-")]
     first = dt.date(*([*numbers, 1, 1])[:3])
+    if first.year == dt.MAXYEAR:  # "never"; no day is after it
+        return first, dt.date.max
     if len(numbers) == 3:
         return first, first + dt.timedelta(days=1)
     return first, _months_on(first, 1 if len(numbers) == 2 else 12)

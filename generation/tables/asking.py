@@ -10,14 +10,19 @@ just below.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from generation.tables.conditions import take_bounds, take_values
+from generation.quantities import CURRENCIES
+from generation.tables.bounds import take_bounds
+from generation.tables.conditions import take_values
 from generation.tables.known import Known
 from generation.tables.nouns import take_noun
 from generation.tables.openings import (
     Op,
     asks_for_cell,
+    is_who,
     opened,
     plain,
     wants,
@@ -29,17 +34,28 @@ from generation.tables.words import terms_set
 
 # Longer ones ask for more than one thing.
 MAX_CHARS = 200
+# Only words that change nothing wherever they stand: not "to" ("to be done"), nor "my".
 _SAYING_NOTHING = frozenset(
-    """a an the of in at on for from to by with and or is are was were be been do does did
-    has have had that which who whom whose what it its their theirs there they i we our us
-    you your this these those my me please can could as""".split()  # noqa: SIM905
+    """a an the of in at on for from with and or is are was were been do does did has have
+    had that which who whom whose what there we our you your please as""".split()  # noqa: SIM905
 )
-_LIGHT = terms_set(
-    "listed shown named given found included contained recorded stated list table chart "
-    "sheet file based located situated work live belong got get run exist"
+_LIGHT = frozenset(
+    """listed shown named given included contained recorded stated list table chart sheet
+    file based located situated work works working live lives living belong belongs got
+    get run runs exist exists""".split()  # noqa: SIM905
 )
 _ASKING = frozenset("what which who when where how much until whose".split())  # noqa: SIM905
 _ADDED = frozenset(("total", "altogether", "overall"))
+_PLACING = frozenset("in on at from with".split())  # noqa: SIM905
+# Cells that are so common words that a sentence has them anyway.
+_COMMON = frozenset("the of and or is are there what which who how".split())  # noqa: SIM905
+# Columns that tell how many things a row stands for.
+_QUANTITIES = terms_set(
+    "quantity qty count headcount stock number units pieces anzahl menge stück"
+)
+# Columns of tables that have a property in each row.
+_VALUES = terms_set("value amount description definition meaning setting price wert")
+_CURRENCY = re.compile(r"[$€£¥%]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,51 +107,51 @@ def counts_rows(question: str, known: Known) -> bool:
 
 def _of_rows(op: Op, reading: Reading) -> Query:
     noun = take_noun(reading)
-    ranked = take_ranking(reading) if op == Op.LIST else None
+    ranked = _take_ranking(reading) if op == Op.LIST else None
     take_bounds(reading)
     take_values(reading, is_strict=True)
-    if _take_column(reading, ranked) not in (None, reading.known.key):
+    if _take_column(reading) not in (None, reading.known.key):
         raise Unclear
     _check(reading, _ADDED if op in (Op.COUNT, Op.SUM) else frozenset())
-    conditions = tuple(reading.conditions)
     if ranked:
-        return Query(
-            op=ranked[0], column=noun, measure=ranked[1], conditions=conditions
-        )
+        return _ranked(ranked, noun, reading)
     if op in (Op.SUM, Op.MEAN):
         return _added(op, noun, reading)
     if op == Op.COUNT:
         return _counted(noun, reading)
-    if noun in {one.column for one in conditions}:
-        raise Unclear
-    return Query(op=Op.LIST, column=noun, conditions=conditions)
+    return _listed(noun, reading)
 
 
 def _of_cell(reading: Reading) -> Query:
     if not asks_for_cell(reading.text):
         raise Unclear
-    ranked = take_ranking(reading)
+    ranked = _take_ranking(reading)
     take_bounds(reading)
     take_values(reading, is_strict=False)
-    column = _take_column(reading, ranked)
+    column = _take_column(reading)
     _check(reading, _ASKING)
+    if column is None and is_who(reading.text):
+        return _of_person(ranked, reading)
     if ranked is None:
         return _cell(column, reading)
-    op, measure = ranked
-    told = measure if column is None and wants_value(reading.text) else column
-    return Query(
-        op=op, column=told, measure=measure, conditions=tuple(reading.conditions)
-    )
+    is_value = column is None and wants_value(reading.text)
+    return _ranked(ranked, ranked[1] if is_value else column, reading)
 
 
-def _take_column(reading: Reading, ranked: tuple[Op, int] | None) -> int | None:
+def _take_ranking(reading: Reading) -> tuple[Op, int] | None:
+    ranked = take_ranking(reading)
+    reading.ranked = ranked[1] if ranked else None
+    return ranked
+
+
+def _take_column(reading: Reading) -> int | None:
     """Take the one column that is named besides.
 
     Names of columns of which something is said already are taken too.
     """
     left = [mention for mention in reading.named if not reading.is_taken(mention)]
     used = {condition.column for condition in reading.conditions}
-    used |= {ranked[1]} if ranked else set()
+    used |= {reading.ranked} if reading.ranked is not None else set()
     free = [mention for mention in left if not mention.columns & used]
     for mention in left:
         reading.take(mention)
@@ -148,29 +164,102 @@ def _take_column(reading: Reading, ranked: tuple[Op, int] | None) -> int | None:
 
 
 def _check(reading: Reading, more: frozenset[str]) -> None:
-    """Raise Unclear if a word is left that may change what is asked."""
+    """Raise Unclear if a word is left that may change what is asked.
+
+    And if "or" stands between what is said of two columns, of which both must hold.
+    """
+    known = reading.known
     for at, word in enumerate(reading.words):
-        is_known = word.plain in _SAYING_NOTHING | more or word.term in _LIGHT
-        if (
-            at not in reading.taken
-            and not is_known
-            and word.term not in reading.known.title
-        ):
+        said = word.plain
+        if at in reading.taken or (said in _COMMON and said in _SAYING_NOTHING):
+            continue
+        is_light = said in _SAYING_NOTHING | _LIGHT | more
+        before = reading.words[at - 1].plain if at else ""
+        # "In stock" is said of a thing, whatever "Stock.csv" is called.
+        is_of_title = word.term in known.title.terms and before not in _PLACING
+        if known.is_cell(word) or not (is_light or is_of_title):
             raise Unclear
+    if reading.has_or and len(reading.conditions) > 1:
+        raise Unclear
+
+
+def _query(
+    op: Op, reading: Reading, *, column: int | None = None, measure: int | None = None
+) -> Query:
+    """Return the query with the conditions of the reading.
+
+    Raises:
+        Unclear: rows may not be all of one kind, or a sign is of no column.
+    """
+    known, conditions = reading.known, tuple(reading.conditions)
+    if known.is_doubtful and op != Op.READ:
+        raise Unclear
+    looked_at = {one.column for one in conditions} | {column, measure}
+    signs = {*_CURRENCY.findall(reading.text)}
+    if not signs <= _signs(known, (at for at in looked_at if at is not None)):
+        raise Unclear
+    return Query(op=op, column=column, measure=measure, conditions=conditions)
+
+
+def _signs(known: Known, columns: Iterable[int]) -> set[str]:
+    """Return the signs of currencies and shares of columns."""
+    found: set[str] = set()
+    for at in columns:
+        units = {word for one in known.amounts[at] if one for word in one.unit.split()}
+        words = {*units, *known.table.names[at].lower().split()}
+        found |= {
+            CURRENCIES.get(word.strip("()[]"), word.strip("()[]")) for word in words
+        }
+        found |= {*_CURRENCY.findall(" ".join(words))}
+    return found
+
+
+def _ranked(ranked: tuple[Op, int], column: int | None, reading: Reading) -> Query:
+    """Return the rows that rank first, by the cell of a column that is theirs alone."""
+    op, measure = ranked
+    known = reading.known
+    if column is not None and column != measure:
+        cells = [cell for cell in known.table.column(column) if cell]
+        # Of a customer with many invoices they may be meant together.
+        if len({*cells}) < len(cells):
+            raise Unclear
+    return _query(op, reading, column=column, measure=measure)
+
+
+def _of_person(ranked: tuple[Op, int] | None, reading: Reading) -> Query:
+    """Return who it is, where rows are people."""
+    people = reading.known.people
+    if people is None:
+        raise Unclear
+    if ranked:
+        return _ranked(ranked, people, reading)
+    if not reading.conditions or people in {one.column for one in reading.conditions}:
+        raise Unclear
+    return _query(Op.LIST, reading, column=people)
+
+
+def _listed(noun: int | None, reading: Reading) -> Query:
+    known = reading.known
+    is_amount = noun is not None and known.kind(noun) == "amount"
+    if noun in {one.column for one in reading.conditions}:
+        raise Unclear
+    if is_amount and not known.is_id(noun or 0):
+        raise Unclear
+    return _query(Op.LIST, reading, column=noun)
 
 
 def _added(op: Op, noun: int | None, reading: Reading) -> Query:
     if noun is None or reading.known.kind(noun) != "amount":
         raise Unclear
-    return Query(op=op, measure=noun, conditions=tuple(reading.conditions))
+    return _query(op, reading, measure=noun)
 
 
 def _counted(noun: int | None, reading: Reading) -> Query:
-    known, conditions = reading.known, tuple(reading.conditions)
+    known = reading.known
     if noun is not None and not known.is_id(noun) and known.kind(noun) != "text":
         return _cell(noun, reading)
-    query = Query(op=Op.COUNT, column=noun, conditions=conditions)
-    used = {one.column for one in conditions}
+    query = _query(Op.COUNT, reading, column=noun)
+    used = {one.column for one in query.conditions}
     # Rows that are named are known already.
     is_named = known.key in used and noun != known.key
     if noun in used or is_named or _is_in_cells(query, known):
@@ -179,9 +268,13 @@ def _counted(noun: int | None, reading: Reading) -> Query:
 
 
 def _is_in_cells(query: Query, known: Known) -> bool:
-    """Whether what is counted stands in cells as numbers, or several in one."""
+    """Whether what is counted stands in cells: as numbers, or several in one."""
     at = query.column
-    if at is None or known.is_id(at):
+    if at is None:
+        kinds = [known.kind(column) for column in known.columns]
+        named = {term for name in known.names for term in name}
+        return bool(named & _QUANTITIES) or kinds.count("amount") == len(kinds) - 1
+    if known.is_id(at):
         return False
     rows = query.rows(len(known.table.rows))
     return known.has_numbers(at) or any(known.parts[at][row] for row in rows)
@@ -193,17 +286,22 @@ def _cell(column: int | None, reading: Reading) -> Query:
     Raises:
         Unclear: there is none, or more.
     """
-    known, conditions = reading.known, tuple(reading.conditions)
-    used = {one.column for one in conditions}
-    if column is None and len(known.columns) == 2 and len(used) == 1:
-        # Of two columns the second is what is said of the first.
-        column = 1 if used == {0} else None
-    if column is None or not conditions or column in used:
+    known = reading.known
+    used = {one.column for one in reading.conditions}
+    if column is None and wants_value(reading.text):
+        column = _value_of(known, used)
+    if column is None or not used or column in used:
         raise Unclear
     if wants(reading.text) not in (None, known.kind(column)):
         raise Unclear
-    query = Query(op=Op.READ, column=column, conditions=conditions)
+    query = _query(Op.READ, reading, column=column)
     rows = query.rows(len(known.table.rows))
     if len(rows) != 1 or not known.table.rows[rows[0]].cells[column]:
         raise Unclear
     return query
+
+
+def _value_of(known: Known, used: set[int]) -> int | None:
+    """Return the second of two columns, where it says what the first one is."""
+    is_of_two = len(known.columns) == 2 and used == {0}
+    return 1 if is_of_two and _VALUES & {*known.names[1]} else None

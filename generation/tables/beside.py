@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from generation.tables.grid import read_table
+from generation.tables.grid import Table, read_table
 from generation.tables.known import Known, Mention
 from generation.tables.words import Terms, Word, stands_in, words_of
 
@@ -24,17 +24,34 @@ def other_rows(question: str, text: str, heading: str) -> frozenset[int]:
         heading: path, and in a second line the first row of a table that ``text`` goes
             on with (ingestion.counting).
     """
-    if _MARK not in text:
-        return frozenset()
     words = words_of(question)
-    header = heading.partition("\n")[2]
     found: set[int] = set()
+    for table in _tables(text, heading):
+        found |= _others(Known(table), words)
+    return frozenset(found)
+
+
+def record_at(text: str, heading: str, start: int) -> str:
+    """Return the row of ``text`` that begins at ``start`` as "City: Oslo | People: 7".
+
+    "" if there is none. A row by itself does not say what its cells are.
+    """
+    for table in _tables(text, heading):
+        for row in table.rows:
+            if row.start == start:
+                named = zip(table.names, row.cells, strict=True)
+                return _MARK.join(f"{name}: {cell}" for name, cell in named if cell)
+    return ""
+
+
+def _tables(text: str, heading: str) -> Iterator[Table]:
+    """Yield the tables of a passage, the first with the header that it goes on with."""
+    header = heading.partition("\n")[2]
     for lines in _tables_in(text):
         goes_on = bool(header) and lines[0] == 0
         table = read_table([(-1, header), lines] if goes_on else [lines])
         if table:
-            found |= _others(Known(table), words)
-    return frozenset(found)
+            yield table
 
 
 def _tables_in(text: str) -> Iterator[tuple[int, str]]:

@@ -10,6 +10,7 @@ one with a record in each line, "City: Oslo | People: 717,710" (ingestion.parsin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ _BETWEEN = " | "
 MAX_COLUMNS = 60
 # A name of a column is no sentence.
 _NAME_CHARS = 60
+_YEAR = re.compile(r"(?:19|20)\d\d(?:[/-]\d{2,4})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,11 @@ def read_table(parts: Sequence[tuple[int, str]]) -> Table | None:
     rows = []
     for start, line in lines[1:]:
         cells = read(names, line)
-        if cells is None:
+        if cells == names:  # said again on the next page
+            continue
+        if cells is None or any(
+            c and c == n for c, n in zip(cells, names, strict=True)
+        ):
             return None
         rows.append(Row(cells=cells, start=start, end=start + len(line)))
     return Table(names=names, rows=tuple(rows))
@@ -65,7 +71,7 @@ def read_table(parts: Sequence[tuple[int, str]]) -> Table | None:
 
 def _lines(start: int, text: str) -> Iterator[tuple[int, str]]:
     for line in text.split("\n"):
-        if line.strip():
+        if line.strip(" |"):
             yield start, line
         start += len(line) + 1
 
@@ -77,9 +83,15 @@ def _are_names(names: Sequence[str]) -> bool:
         2 <= len(names) <= MAX_COLUMNS
         and len(given) >= len(names) - 1
         and len(set(given)) == len(given)
-        and all(len(name) <= _NAME_CHARS for name in given)
-        and sum(any(map(str.isalpha, name)) for name in given) * 2 > len(given)
+        and all(_is_name(name) for name in given)
+        and any(any(map(str.isalpha, name)) for name in given)
     )
+
+
+def _is_name(name: str) -> bool:
+    """Whether it may name a column: a word or a year, no address and no number."""
+    is_word = any(map(str.isalpha, name)) and "@" not in name
+    return len(name) <= _NAME_CHARS and (is_word or bool(_YEAR.fullmatch(name)))
 
 
 def _is_record(names: Sequence[str], line: str) -> bool:

@@ -11,27 +11,50 @@ from typing import Literal
 
 from generation.periods import Period
 from generation.tables.grid import Row, Table
+from generation.tables.titles import Title
 from generation.tables.values import Amount, amounts_of, periods_of
 from generation.tables.words import Terms, Word, stands_in, terms_in, terms_set
-from generation.words import NEGATIONS, STOP_WORDS
+from generation.words import STOP_WORDS, fold
 
 Kind = Literal["text", "amount", "days"]
 
 # Between the things that one cell lists.
-_BETWEEN = re.compile(r"\s*(?:[,;/()\[\]]|\b(?:and|und)\b)\s*")
+_BETWEEN = re.compile(r"\s*(?:[,;/]|\b(?:and|und)\b)\s*")
 # Words of a phrase at most, of which a cell or a name may consist.
 _PHRASE = 8
 # Of a column's cells that name their rows, those that no other row has.
 _KEY_SHARE = 0.9
-# How rows begin that add up the others.
-_SUMS = re.compile(
-    r"(?:(?:grand |sub-?)?totals?|all|sum|overall|combined|average|mean|gesamt|summe)\b",
+# The first cell of a row that adds up the others, and of one that may.
+_SUM = re.compile(
+    r"(?:(?:grand |sub-?)?total|sum|overall|average|mean|gesamt(?:summe)?|summe)s?:?",
     re.IGNORECASE,
 )
+_MAY_BE_SUM = re.compile(r"\btotals?\b|\ball\b|summe\b|\bgesamt", re.IGNORECASE)
 _NUMBER = re.compile(r"[\W_]*\d")
 _NUMBER_ONLY = re.compile(r"\W*\d+\W*")
-# Columns whose smallest number is the best one.
+# Columns whose smallest number is the best one, and whose numbers are no amounts.
 _RANKS = terms_set("rank place position pos seed pick")
+_LABELS = terms_set(
+    "version release phone telephone tel fax mobile zip postcode postal code id ip isbn "
+    "serial extension room telefon plz"
+)
+# Days of such columns are those of the row itself.
+_OF_ROWS = terms_set("date day year month datum tag jahr monat")
+_FLAGS = frozenset(
+    ("yes", "no", "y", "n", "x", "true", "false", "ja", "nein", "✓", "-")
+)
+_PEOPLE_COLUMNS = tuple(
+    frozenset(terms_in(name))
+    for name in (
+        "name",
+        "full name",
+        "person",
+        "employee",
+        "member",
+        "colleague",
+        "player",
+    )
+)
 # A question's word and a column's name that speak of the same.
 _ALIKE = tuple(
     map(
@@ -40,7 +63,7 @@ _ALIKE = tuple(
             "end ends ended ending expire expires expired expiry until till due deadline",
             "start starts started begin begins began",
             "cost costs price priced",
-            "located based city town location place site address",
+            "located based city town location",
             "weigh weighs weight",
         ),
     )
@@ -71,17 +94,17 @@ class Known:
     """A table without its sums, as the words of a question meet it.
 
     Attributes:
-        title: terms of the names of the document and of what the table stands under.
         names, cells: terms of each column's name, and of its cells.
-        parts: of each cell, the things that it lists.
+        parts: of each cell, the things that it lists if it lists several.
+        is_doubtful: some rows may add up, or stand above, others.
     """
 
-    def __init__(self, table: Table, title: str = "") -> None:
-        self.table = replace(
-            table, rows=tuple(row for row in table.rows if not _is_sum(row))
-        )
+    def __init__(self, table: Table, *titles: str) -> None:
+        rows = tuple(row for row in table.rows if not _SUM.fullmatch(_first(row)))
+        self.table = replace(table, rows=rows)
+        self.is_doubtful = any(map(_is_doubtful, rows))
         self.columns = range(len(table.names))
-        self.title = _title(title)
+        self.title = Title(titles)
         self.names = [terms_in(name) for name in table.names]
         filled = [self.table.column(at) for at in self.columns]
         self.cells = [[terms_in(cell) for cell in cells] for cells in filled]
@@ -98,7 +121,10 @@ class Known:
     @cached_property
     def amounts(self) -> list[list[Amount | None]]:
         """The amounts of each column; [] of a column of other things."""
-        return [amounts_of(self.table.column(at)) for at in self.columns]
+        return [
+            [] if _LABELS & {*self.names[at]} else amounts_of(self.table.column(at))
+            for at in self.columns
+        ]
 
     @cached_property
     def periods(self) -> list[list[Period | None]]:
@@ -117,20 +143,32 @@ class Known:
                 return at
         return None
 
+    @property
+    def people(self) -> int | None:
+        """The key where it names people."""
+        key = self.key
+        is_people = key is not None and frozenset(self.names[key]) in _PEOPLE_COLUMNS
+        return key if is_people else None
+
+    @property
+    def days(self) -> int | None:
+        """The column of the days of rows, where one alone has days, and is named so."""
+        columns = [at for at in self.columns if self.kind(at) == "days"]
+        is_clear = len(columns) == 1 and bool(_OF_ROWS & {*self.names[columns[0]]})
+        return columns[0] if is_clear else None
+
     def kind(self, column: int) -> Kind:
         if self.periods[column]:
             return "days"
         return "amount" if self.amounts[column] else "text"
 
-    def only(self, kind: Kind) -> int | None:
-        """Return the one column of a kind, None if there is none, or more."""
-        columns = [at for at in self.columns if self.kind(at) == kind]
-        return columns[0] if len(columns) == 1 else None
-
     def has_numbers(self, column: int) -> bool:
         """Whether cells of a column of text are numbers with something else."""
         cells = [cell for cell in self.table.column(column) if cell]
         return sum(bool(_NUMBER.match(cell)) for cell in cells) * 4 > len(cells)
+
+    def has_lists(self, column: int) -> bool:
+        return any(self.parts[column])
 
     def is_id(self, column: int) -> bool:
         """Whether a column numbers its rows: the first one, of different single words."""
@@ -138,8 +176,16 @@ class Known:
         is_word = all(cell and not re.search(r"\s", cell) for cell in cells)
         return column == 0 and is_word and len(set(cells)) == len(cells)
 
+    def is_flag(self, column: int) -> bool:
+        """Whether cells say yes or no to the name of their column."""
+        return {fold(cell) for cell in self.table.column(column)} <= _FLAGS | {""}
+
     def is_rank(self, column: int) -> bool:
         return bool(_RANKS & {*self.names[column]})
+
+    def is_cell(self, word: Word) -> bool:
+        """Whether some cell is this word."""
+        return (word.term,) in self._whole
 
     def mentions(self, words: Sequence[Word]) -> list[Mention]:
         """Return what the table has of ``words``, in their order, the longest first."""
@@ -161,12 +207,11 @@ class Known:
         terms = tuple(word.term for word in said)
         named = frozenset(at for at in self.columns if self.names[at] == terms)
         whole = frozenset(self._whole.get(terms, ())) if _says_enough(said) else named
-        partly = self._partly_named(said)
         inside = self._inside(said) if first else frozenset[int]()
         for columns, is_value, is_whole in (
             (named, False, True),
             (whole, True, True),
-            (partly, False, False),
+            (self._partly_named(said), False, False),
             (inside, True, False),
         ):
             if columns:
@@ -185,45 +230,42 @@ class Known:
         alike = next((words for words in _ALIKE if term in words), frozenset())
         if len(said) > 1 or (said[0].plain in STOP_WORDS and not alike):
             return frozenset()
-        found = (
-            frozenset(at for at in self.columns if meant & {*self.names[at]})
-            for meant in ({term}, alike)
-        )
-        return next((columns for columns in found if columns), frozenset())
+        meant = alike | {term}
+        return frozenset(at for at in self.columns if meant & {*self.names[at]})
 
     def _inside(self, said: Sequence[Word]) -> frozenset[int]:
-        """Return the columns in whose cells these names stand beside other words."""
+        """Return the columns in whose cells these names are parts of longer names."""
         if not all(word.is_name for word in said):
             return frozenset()
         terms = tuple(word.term for word in said)
         near = set.intersection(*(self._single.get(term, set()) for term in terms))
-        return frozenset(
-            at for at in near if any(stands_in(terms, cell) for cell in self.cells[at])
-        )
+        return frozenset(at for at in near if self._is_inside(at, terms))
+
+    def _is_inside(self, column: int, terms: Terms) -> bool:
+        cells = zip(self.table.column(column), self.cells[column], strict=True)
+        held = [cell for cell, own in cells if stands_in(terms, own)]
+        return bool(held) and all(cell.istitle() for cell in held)
 
 
-def _title(text: str) -> frozenset[str]:
-    """Return the terms of a title; of one that denies something none."""
-    terms = frozenset(terms_in(text))
-    return frozenset() if terms & NEGATIONS else terms
+def _first(row: Row) -> str:
+    return next((cell for cell in row.cells if cell), "")
 
 
-def _is_sum(row: Row) -> bool:
-    first = next((cell for cell in row.cells if cell), "")
-    return bool(_SUMS.match(first))
+def _is_doubtful(row: Row) -> bool:
+    """Whether a row may be a sum, the head of a section, or go on with the one above."""
+    is_alone = len(row.cells) > 2 and sum(map(bool, row.cells)) == 1
+    return is_alone or not row.cells[0] or bool(_MAY_BE_SUM.search(row.cells[0]))
 
 
 def _parts(cell: str) -> tuple[Terms, ...]:
     parts = _BETWEEN.split(cell)
-    return (
-        tuple(terms for part in parts if (terms := terms_in(part)))
-        if len(parts) > 1
-        else ()
-    )
+    terms = tuple(terms_in(part) for part in parts) if len(parts) > 1 else ()
+    return tuple(one for one in terms if one)
 
 
 def _says_enough(words: Sequence[Word]) -> bool:
     """Whether words are more than a letter, a number or "in" by itself."""
     said = words[0].plain
-    is_plain = said.isdigit() or said in STOP_WORDS or len(said) == 1
-    return len(words) > 1 or not is_plain
+    is_plain = said.isdigit() or len(said) == 1
+    is_small = said in STOP_WORDS and not words[0].is_capitals
+    return len(words) > 1 or not (is_plain or is_small)

@@ -28,7 +28,7 @@ class Op(StrEnum):
 _LISTED = (
     rf"{_POLITE}(?:list|show|name|enumerate|give|tell)(?: me| us)?"
     r"(?: (?:a|the) (?:full |complete )?list of)?(?: all| every| each)?(?: of)?"
-    r"(?: the| my| our)?"
+    r"(?: the| our| your)?"
 )
 _WHICH = (
     r"(?:which|what)(?: of)?(?: the)?"
@@ -38,7 +38,7 @@ _WHICH = (
 _FORMS = tuple(
     (op, re.compile(rf"{form}\s+", re.IGNORECASE))
     for op, form in (
-        (Op.COUNT, rf"how many(?: of)?(?: the| my| our| these| those)?{_DIFFERENT}"),
+        (Op.COUNT, rf"how many(?: of)?(?: the| our| your)?{_DIFFERENT}"),
         (Op.COUNT, rf"{_POLITE}count(?: all| every)?(?: of)?(?: the)?{_DIFFERENT}"),
         (Op.COUNT, rf"(?:{_VALUE_OF}|(?:give|tell) me the) {_NUMBER_OF}{_DIFFERENT}"),
         (Op.COUNT, rf"(?:which|what) {_NUMBER_OF}{_DIFFERENT}"),
@@ -48,7 +48,10 @@ _FORMS = tuple(
         ),
         (Op.MEAN, rf"{_VALUE_OF} (?:average|mean){_OF_ALL}"),
         (Op.LIST, _LISTED),
-        (Op.LIST, r"(?:what|which)(?: are| were)(?: all)?(?: of)? (?:the|all|our|my)"),
+        (
+            Op.LIST,
+            r"(?:what|which)(?: are| were)(?: all)?(?: of)? (?:the|all|our|your)",
+        ),
         (Op.LIST, _WHICH),
     )
 )
@@ -61,7 +64,7 @@ _VALUE = re.compile(rf"{_VALUE_OF} ", re.IGNORECASE)
 # What a question word wants to be told.
 _WANTED: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (
-        re.compile(r"how (?:many|much)\b|.*\b(?:number|amount) of\b", re.IGNORECASE),
+        re.compile(rf"how (?:many|much)\b|{_VALUE_OF} {_NUMBER_OF}\b", re.IGNORECASE),
         "amount",
     ),
     (re.compile(r"(?:\w+ )?when\b", re.IGNORECASE), "days"),
@@ -94,3 +97,7 @@ def wants(text: str) -> Kind | None:
 def wants_value(text: str) -> bool:
     """Whether "what is the highest price" wants the price, not whose it is."""
     return bool(_VALUE.match(text))
+
+
+def is_who(text: str) -> bool:
+    return text.lower().startswith("who ")

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from generation.tables.known import Known, Mention
-from generation.tables.values import Amount
 from generation.tables.words import Terms, Word, words_of
 
 
@@ -25,11 +24,12 @@ class Condition:
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """The words behind the opening of a question, beside a table.
+    """A question, or what stands behind its opening, beside a table.
 
     Attributes:
         taken: places of words that are accounted for.
         conditions: of each column one.
+        ranked: the column by which rows are ranked, None if they are not.
     """
 
     text: str
@@ -38,6 +38,7 @@ class Reading:
     mentions: list[Mention] = field(init=False)
     taken: set[int] = field(default_factory=set)
     conditions: list[Condition] = field(default_factory=list)
+    ranked: int | None = None
 
     def __post_init__(self) -> None:
         self.words = words_of(self.text)
@@ -47,6 +48,10 @@ class Reading:
     def named(self) -> list[Mention]:
         """The names of columns."""
         return [mention for mention in self.mentions if not mention.is_value]
+
+    @property
+    def has_or(self) -> bool:
+        return any(word.plain == "or" for word in self.words)
 
     def mention_at(self, at: int) -> Mention | None:
         return next((m for m in self.mentions if at in m.places), None)
@@ -70,21 +75,19 @@ class Reading:
         first, last = self.words[mention.first], self.words[mention.end - 1]
         return self.text[first.start : last.end]
 
-    def amounts(self, column: int) -> list[Amount | None]:
-        return self.known.amounts[column]
-
     def hold(
         self, column: int, said: str, rows: Iterable[int], *, is_bound: bool = False
     ) -> None:
         """Add a condition; of those of one column either may hold, but for bounds.
 
         Raises:
-            Unclear: they hold together of some row, and may be meant so.
+            Unclear: they may be meant to hold together.
         """
         held = frozenset(rows)
         same = next((one for one in self.conditions if one.column == column), None)
         if same:
-            if is_bound or same.rows & held:
+            is_list = self.known.has_lists(column) and not self.has_or
+            if is_bound or is_list or same.rows & held:
                 raise Unclear
             self.conditions.remove(same)
             said, held = f"{same.said} or {said}", same.rows | held

@@ -67,16 +67,14 @@ def _added(query: Query, known: Known, rows: Sequence[int]) -> Result:
     amounts = [(row, known.amounts[query.measure][row]) for row in rows]
     _want_all(known, query.measure)
     filled = [(row, one) for row, one in amounts if one]
-    units = {one.unit for _, one in filled}
-    if len(units) != 1:
+    if not filled:
         raise Unclear
     value = fsum(one.value for _, one in filled)
     if query.op == Op.MEAN:
         value /= len(filled)
-    said = f"{value:,.10g}" if abs(value) < 1e15 else f"{value:g}"
-    return Result(
-        values=(f"{said} {units.pop()}".strip(),), rows=tuple(row for row, _ in filled)
-    )
+    said = f"{value:,.4f}".rstrip("0").rstrip(".")
+    told = f"{said} {filled[0][1].unit}".strip()
+    return Result(values=(told,), rows=tuple(row for row, _ in filled))
 
 
 def _ranked(query: Query, known: Known, rows: Sequence[int]) -> list[int]:
@@ -92,9 +90,10 @@ def _ranked(query: Query, known: Known, rows: Sequence[int]) -> list[int]:
 
 
 def _want_all(known: Known, column: int) -> None:
-    """Raise Unclear if a cell of the column has something that is not understood."""
+    """Raise Unclear unless all cells of the column can be compared."""
     found = known.periods[column] or known.amounts[column]
-    if not is_full(found, known.table.column(column)):
+    units = {one.unit for one in known.amounts[column] if one}
+    if len(units) > 1 or not is_full(found, known.table.column(column)):
         raise Unclear
 
 

@@ -16,8 +16,10 @@ _AMOUNT = re.compile(
     r"(?P<behind>\s?[%‰°$€£¥]?(?:\s?[^\W\d_]+[²³]?(?:/[^\W\d_]+)?\.?){0,2})"
     r"(?:\s?\([^)]*\)|\s?\[[^\]]*\])*"
 )
-_COMMA_IS_DECIMAL = re.compile(r"\d,\d{1,2}(?!\d)|\.\d{3},\d")
+_COMMA_IS_DECIMAL = re.compile(r"\d,\d{1,2}(?!\d)|\.\d{3},\d|(?<!\d)0,\d")
 _POINT_IS_DECIMAL = re.compile(r"\d\.\d{1,2}(?!\d)|\.\d{4}|,\d{3}\.\d|,\d{3},\d{3}")
+# Longer cells are sentences.
+_AMOUNT_CHARS = 60
 # 1.200 is a little more than one, or 1,200.
 _EITHER = re.compile(r"[1-9]\d{0,2}\.\d{3}(?!\d)")
 _MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" for month in MONTHS)
@@ -59,7 +61,7 @@ def amounts_of(cells: Sequence[str]) -> list[Amount | None]:
 
 
 def _amount(cell: str, *, is_comma: bool) -> Amount | None:
-    match = _AMOUNT.fullmatch(cell.strip())
+    match = _AMOUNT.fullmatch(cell.strip()) if len(cell) <= _AMOUNT_CHARS else None
     if match is None:
         return None
     plain = re.sub(r"[ '’]", "", match["number"])
@@ -90,11 +92,11 @@ def period_at(match: re.Match[str]) -> Period | None:
     """Return the days of a match of ``DAY``, None if there is no such day."""
     found = {name[0]: value for name, value in match.groupdict().items() if value}
     month, day = found.get("m", ""), found.get("d", "")
-    if month and not month.isdigit():
-        month = str(1 + [name[:3] for name in MONTHS].index(month[:3].lower()))
-    text = "-".join([found["y"], *(part for part in (month, day) if part)])
     try:
-        first, end = days_of(text)
+        if month and not month.isdigit():
+            month = str(1 + [name[:3] for name in MONTHS].index(month[:3].lower()))
+        parts = [found["y"], *(part for part in (month, day) if part)]
+        first, end = days_of("-".join(parts))
     except ValueError:
         return None
     return Period(after=first, before=end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 from generation.listing import LISTED, PLAIN, SHOWN
@@ -12,8 +13,11 @@ from generation.tables.known import Known
 from generation.tables.openings import Op
 from generation.tables.running import Result
 from generation.types import Notice
+from generation.words import fold
 from retrieval.tables import StoredTable
 
+# Characters of a row that has no name.
+_ROW_CHARS = 200
 # Operations that say each value once, however many rows have it.
 _OF_VALUES = frozenset((Op.COUNT, Op.LIST))
 
@@ -71,38 +75,45 @@ class Told:
         return f" ({', '.join(said)})" if said else ""
 
     def called(self, row: Row) -> str:
-        """Return the cell by which a row is told."""
+        """Return the cell by which a row is told, all of it if none names rows."""
         is_added = self.query.op in (Op.SUM, Op.MEAN)
         column = None if is_added else self.query.column
-        column = self.known.key if column is None else column
-        first = next(cell for cell in row.cells if cell)
-        return row.cells[column] if column is not None else first
+        if column is None and self.known.key == 0:
+            column = 0
+        if column is not None:
+            return row.cells[column]
+        return shorten(
+            " | ".join(cell for cell in row.cells if cell), _ROW_CHARS, placeholder=" …"
+        )
 
     def line(self, row: Row) -> str:
         """Return a row as the answer has it: its name, and what was looked at."""
-        called = self.called(row)
-        if self.query.op == Op.READ:
-            return called.translate(PLAIN)
-        looked_at = [one.column for one in self.query.conditions]
-        looked_at += [column for column in (self.query.measure,) if column is not None]
-        if self.query.column == self.query.measure and self.known.key is not None:
-            looked_at.append(self.known.key)
+        called, key = self.called(row), self.known.key
+        is_read = self.query.op == Op.READ
+        looked_at = [
+            one.column
+            for one in self.query.conditions
+            # What the question has word for word need not be said again.
+            if not (is_read and fold(row.cells[one.column]) == fold(one.said))
+        ]
+        looked_at += [at for at in (self.query.measure,) if at is not None]
+        if self.query.column == self.query.measure and key is not None:
+            looked_at.append(key)
         names = self.known.table.names
         beside = [
             f"{names[column]}: {row.cells[column]}"
             for column in dict.fromkeys(looked_at)
-            if row.cells[column] and row.cells[column] != called
+            if row.cells[column] and row.cells[column] not in called
         ]
-        return (
-            f"{called} ({', '.join(beside)})".translate(PLAIN)
-            if beside
-            else called.translate(PLAIN)
-        )
+        told = f"{called} ({', '.join(beside)})" if beside else called
+        return told.translate(PLAIN)
 
     def notice(self) -> Notice:
         count = len(self.known.table.rows)
         every = "the 1 row" if count == 1 else f"all {count:,} rows"
-        told = f"Read from {every} of the table in “{self.name}”{self._where}."
+        column = self.query.column if self.query.op == Op.READ else None
+        of = f", column {self.known.table.names[column]}" if column is not None else ""
+        told = f"Read from {every} of the table in “{self.name}”{self._where}{of}."
         return Notice(
             code="table_rows",
             message=f"{told} Other documents were not looked through.",

@@ -17,7 +17,10 @@ _WORD = re.compile(
     r"|[^\W_]+(?:['’][^\W_]+)?",
     re.IGNORECASE,
 )
-_ENGLISH_NUMBER = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
+# Not 1.200, which is a little more than one, or 1,200.
+_ENGLISH_NUMBER = re.compile(
+    r"(?![1-9]\d{0,2}\.\d{3}$)(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,10 @@ class Word:
         return self.text.lower()
 
     @property
+    def is_capitals(self) -> bool:
+        return len(self.text) > 1 and self.text.isupper()
+
+    @property
     def is_name(self) -> bool:
         return self.text[0].isupper()
 
@@ -67,8 +74,9 @@ def _amount(text: str) -> float | None:
 
 
 def term_of(word: str) -> str:
-    """Return what a word is compared by; "city" and "cities" are one."""
-    return stem(re.sub(r"(?<=..)ies$", "y", re.sub(r"['’]s?$", "", fold(word))))
+    """Return what a word is compared by; "city" and "cities" are one, "day" and "days"."""
+    bare = re.sub(r"['’]s?$", "", fold(word))
+    return stem(re.sub(r"(?<=..[^s])s$", "", re.sub(r"(?<=..)ies$", "y", bare)))
 
 
 def terms_in(text: str) -> Terms:

@@ -73,7 +73,7 @@ ASKED: dict[str, tuple[str, dict[str, str]]] = {
             "How many contracts end in 2026?": "3",
             "How many contracts end before 2027?": "3",
             "How many contracts expire after June 2027?": "2",
-            "How many suppliers have contracts until December 2026?": "3",
+            "How many suppliers have contracts that end in December 2026?": "2",
             "List all suppliers": "Hansen Guss|Metallbau Krug|Sealtech|Volta Motors|"
             "Nordkabel|Fil Rouge|Adria Foundry",
             "Please list the suppliers in Italy": "Volta Motors|Adria Foundry",
@@ -120,7 +120,7 @@ ASKED: dict[str, tuple[str, dict[str, str]]] = {
             "What is the sum of the amounts of Alder & Co?": "4,320 €",
             "What is the average amount of paid invoices?": "456.4375 €",
             "What is the highest amount?": "€4,020.00",
-            "Which customer has the highest amount?": "Dogwood SA",
+            "Which invoice has the highest amount?": "2026-006",
             "Which invoice has the lowest amount?": "2026-004",
             "What is the status of invoice 2026-005?": "overdue",
         },
@@ -142,7 +142,7 @@ ASKED: dict[str, tuple[str, dict[str, str]]] = {
             "What is the weight of the Beta 5?": "39.0 kg",
             "How much does the Gamma 1 cost?": "410 €",
             "How much does the Alpha 2 weigh?": "16.9 kg",
-            "What is the average price?": "1,513.333333 €",
+            "What is the average price?": "1,513.3333 €",
             "What is the average weight of the pumps?": "24.5 kg",
             "What is the highest price?": "3300 €",
             "Which models are since 2021?": "Alpha 3|Beta 7|Gamma 1",
@@ -235,3 +235,158 @@ NOT_TOLD: dict[str, tuple[str, ...]] = {
         "Which tickets are urgent?",
     ),
 }
+
+# Tables in which a question is easily understood otherwise than it is meant: the name of
+# the file, the table, what is told right, and what is left.
+TRAPS: tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...] = (
+    (
+        "Tasks.csv",
+        (
+            "Task,Owner,Status,Start,End,Hours\nKickoff,Anna,done,2026-01-05,2026-01-06,4\n"
+            "Design,Ben,done,2026-01-07,2026-02-20,60\nBuild,Anna,open,2026-02-01,2026-05-29,"
+            "120\nTest,Cleo,open,2026-06-01,2026-06-30,30\n"
+        ),
+        {
+            "Which tasks are done?": "Kickoff|Design",
+            "When does Build end?": "2026-05-29",
+        },
+        (
+            "Which tasks are to be done?",
+            "Which tasks have to be done?",
+            "Which tasks can be done?",
+            "How many open tasks do I have?",
+            "List my tasks",
+            "Which tasks are of Ben or open?",
+            "Which owner has the most hours?",
+            "Who has the most hours?",
+            "Which 2 tasks have the most hours?",
+            "Which tasks start from January 2026 to June 2026?",
+            "Which tasks start from February 2026 on?",
+            "How many tasks are there in 2026?",
+            "Which task is the latest?",
+        ),
+    ),
+    (
+        "Staff.csv",
+        (
+            "Name,Team,City,Languages,Active,Hired,Salary\n"
+            'Anna Berg,Sales,Kiel,"English, French",yes,2019-03-01,"52,000"\n'
+            'Ben Ott,IT,Kiel,"German, French",no,2021-07-15,"48,500"\n'
+            'Carl Voss,Sales EMEA,Bonn,German,yes,2010-01-01,"91,000"\n'
+        ),
+        {
+            "How many people work in IT?": "1",
+            "How many people have a salary of at least 48,500?": "3",
+            "Who has the highest salary?": "Carl Voss",
+            "Who works in IT?": "Ben Ott",
+        },
+        (
+            "How many people work in it?",
+            "Which people have English and German?",
+            "How many people are in Sales?",
+            "How many active people are there?",
+            "List the active people",
+            "How many people did we have in 2020?",
+            "Who is the oldest employee?",
+            "How many people over 40 have a salary?",
+            "How many people have a salary over $50,000?",
+            "Who is Anna Berg?",
+        ),
+    ),
+    (
+        "Orders per month and week.csv",
+        "Order,Amount,Date\nA1,1.5,2026-01-02\nA2,2.5,2026-02-03\n",
+        {"How many orders are there?": "2", "What is the total amount?": "4"},
+        (
+            "How many orders are there this month?",
+            "What is the total amount this year?",
+            "How many orders per month?",
+            "How many months are there?",
+        ),
+    ),
+    (
+        "Stock of laptops.csv",
+        "Model,Quantity,Price\nThinkPad,12,1.2K\nMacBook,5,900\nXPS,0,1M\n",
+        {"What is the quantity of the XPS?": "0", "What is the total quantity?": "17"},
+        (
+            "How many laptops do we have?",
+            "How many models are in stock?",
+            "What is the highest price?",
+            "Which models have a price over 1000?",
+        ),
+    ),
+    (
+        "Budget.csv",
+        (
+            "Department,Q1,Owner,Manager\nSales,10,Ada,Ben\nIT,20,Ben,Ada\nMarketing total,"
+            "30,,\n"
+        ),
+        {"Who is the owner of IT?": "Ben"},
+        (
+            "What is the total of Q1?",
+            "How many departments are there?",
+            "What is the Q1 of the manager of Ben?",
+        ),
+    ),
+    (
+        "Sales.csv",
+        "Region,City,Sales\nNorth,Kiel,10\n,Ulm,50\nSouth,Bonn,20\n",
+        {"What is the sales of Ulm?": "50"},
+        ("How many cities are in North?", "What is the total sales of North?"),
+    ),
+    (
+        "Products.csv",
+        "Product,Price,Shipping cost\nLaptop bag,40 €,5 €\nDesk,120 €,30 €\n",
+        {"What is the price of the Desk?": "120 €"},
+        (
+            "How much does the Desk cost?",
+            "What is the price of the Laptop?",
+            "What is the total price in $?",
+        ),
+    ),
+    (
+        "Trains.csv",
+        "Train,Departure,Destination\nICE 1,Berlin,Munich\nICE 2,Munich,Hamburg\n",
+        {"Which trains have the destination Munich?": "ICE 1"},
+        ("Which trains are from Hamburg?", "Which trains are from Munich?"),
+    ),
+    (
+        "Phones.csv",
+        "Name,Phone\nAnna Berg,555-0101\nBen Ott,555-0102\n",
+        {"What is the phone of Ben Ott?": "555-0102"},
+        ("Where does Ben Ott live?", "How is Ben Ott?", "What is the total phone?"),
+    ),
+    (
+        "Weights.csv",
+        'Item,Weight\nBolt,"0,250 kg"\nNut,"1,500 kg"\n',
+        {"What is the total weight?": "1.75 kg"},
+        ("Which items have a weight of more than 1.200 kg?",),
+    ),
+    (
+        "Weather.csv",
+        "City,Temperature,Version\nOslo,-5 °C,1.9\nKiel,5 °C,1.10\n",
+        {"Which city has the lowest temperature?": "Oslo"},
+        (
+            "Which city has a temperature of -5?",
+            "Which city has the highest version?",
+        ),
+    ),
+    (
+        "Projects.csv",
+        "Project name,City,Employees\nHera,Kiel,3\nZeus,Bonn,8\n",
+        {"How many projects are there?": "2"},
+        ("How many people work in Kiel?", "Which project runs until 2027?"),
+    ),
+    (
+        "Project plan.csv",
+        "Task,Until\nHera,9999-12-31\nZeus,2026-12-31\n",
+        {"How many tasks end after 2026?": "1"},
+        ("How many plans are there?",),
+    ),
+    (
+        "Shifts.csv",
+        "Day,Early,Night\nMonday,Ada,Ben\nTuesday,Ben,Cem\nWednesday,Ada,Ben\n",
+        {"How many days are there?": "3"},
+        ("How many night shifts are there?",),
+    ),
+)

@@ -18,10 +18,12 @@ from generation.tables.reading import Unclear
 from generation.tables.running import run
 from generation.tables.values import amounts_of, period_of, periods_of
 from ingestion.parsing.tables import table_text
-from tests.generation.tables.questions import ASKED, INVOICES, NOT_TOLD
+from tests.generation.tables.questions import ASKED, INVOICES, NOT_TOLD, TRAPS
 
 TOLD = [(name, q, a) for name, (_, asked) in ASKED.items() for q, a in asked.items()]
 LEFT = [(name, question) for name, asked in NOT_TOLD.items() for question in asked]
+TRAPS_TOLD = [(n, t, q, a) for n, t, asked, _ in TRAPS for q, a in asked.items()]
+TRAPS_LEFT = [(n, t, q) for n, t, _, left in TRAPS for q in left]
 
 
 def known(text: str, title: str = "") -> Known:
@@ -50,12 +52,27 @@ def test_what_rows_do_not_tell_for_sure_is_left(name: str, question: str) -> Non
         told(question, ASKED[name][0], name)
 
 
+@pytest.mark.parametrize(("name", "text", "question", "answer"), TRAPS_TOLD)
+def test_beside_a_trap_is_told_what_is_clear(
+    name: str, text: str, question: str, answer: str
+) -> None:
+    assert told(question, text, name) == answer
+
+
+@pytest.mark.parametrize(("name", "text", "question"), TRAPS_LEFT)
+def test_what_may_be_meant_otherwise_is_left(
+    name: str, text: str, question: str
+) -> None:
+    with pytest.raises(Unclear):
+        told(question, text, name)
+
+
 # --- The text of a table -----------------------------------------------------
 
 CELL = st.text("abcxyz ,.;-ÄÖü123", min_size=1, max_size=12).map(
     lambda text: " ".join(text.split())
 )
-WORD = st.text("abcdefgh", min_size=1, max_size=9)
+WORD = st.text("ABCDEFGH", min_size=1, max_size=9)
 
 
 @given(
