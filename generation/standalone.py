@@ -79,6 +79,12 @@ _WHOLE = re.compile(
     rf"who(?:se|m)?\b \w+|(?:(?:what|which|when|where|why|how)\b.*? )?{_AUXILIARY} \w+",
     re.IGNORECASE,
 )
+# Of all that there are, whatever was spoken of before; not "How many are there?"
+_OF_ALL = re.compile(
+    rf"how many (?!of\b|{_AUXILIARY}\b)[^\W\d_]+(?: [^\W\d_]+)?"
+    rf" (?:{_BE} there|do (?:we|you) have)\W*",
+    re.IGNORECASE,
+)
 # The end of what was asked before, across a chain of follow-ups.
 _BEFORE_CHARS = 300
 # Fewer terms of its own than this, and a question leans on the one before.
@@ -117,6 +123,8 @@ def leans(question: str) -> bool:
     plain = question.strip()
     if _WHAT_ABOUT.match(plain):
         return True
+    if _OF_ALL.fullmatch(plain):
+        return False
     if _names_itself(_LEADING.sub("", plain)):
         return False
     if _LEADING.match(plain):

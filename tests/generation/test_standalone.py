@@ -166,10 +166,18 @@ def test_a_thing_that_was_not_told_is_named_as_it_was_asked_for() -> None:
         "Can tenants cancel their contract early?",
         "When did the company change its name?",
         "Which valves must be replaced every year?",
+        "How many suppliers are there?",
+        "How many open tickets do we have?",
     ],
 )
 def test_a_question_of_its_own_stays_as_it_is(question: str) -> None:
     assert make_standalone(question, ROLLO) == question
+
+
+@pytest.mark.parametrize("question", ["How many are there?", "How many do we have?"])
+def test_a_number_of_what_was_spoken_of_leans_on_it(question: str) -> None:
+    asked = make_standalone(question, Turn(question="Which pumps are red?"))
+    assert asked == f"{question} (asked before: Which pumps are red?)"
 
 
 def test_the_first_question_stays_as_it_is() -> None:
