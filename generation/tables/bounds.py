@@ -9,11 +9,10 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 
-from generation.periods import Period
 from generation.quantities import CURRENCIES
 from generation.tables.known import Kind, Known, Mention
 from generation.tables.reading import Reading, Unclear
-from generation.tables.values import Amount, is_full
+from generation.tables.values import Amount, Days, is_full
 from generation.tables.words import Word, term_of, terms_set
 
 _BOUNDS: dict[str, tuple[Callable[[float, float], bool], str]] = {
@@ -43,22 +42,11 @@ _BETWEEN = frozenset("of a an the is are was were with has have had that".split(
 _SCALES = terms_set("k m mn mio million millions bn billion billions thousand tsd mrd")
 
 
-def _first(period: Period) -> str:
-    return str(period.after)
-
-
-def _end(period: Period) -> str:
-    return str(period.before)
-
-
-def _within(one: Period, asked: Period) -> bool:
-    return _first(one) >= _first(asked) and _end(one) <= _end(asked)
-
-
-_TIMES: dict[str, Callable[[Period, Period], bool]] = {
-    "before": lambda one, asked: _end(one) <= _first(asked),
-    "after": lambda one, asked: _first(one) >= _end(asked),
-    "since": lambda one, asked: _first(one) >= _first(asked),
+_TIMES: dict[str, Callable[[Days, Days], bool]] = {
+    "before": lambda one, asked: one.end <= asked.first,
+    "after": lambda one, asked: one.first >= asked.end,
+    "since": lambda one, asked: one.first >= asked.first,
+    "": Days.lies_in,
 }
 
 
@@ -68,10 +56,10 @@ def take_bounds(reading: Reading) -> None:
         bound = _BOUND.search(reading.text[: word.start])
         if at in reading.taken or _is_said_otherwise(reading, at, bound):
             continue
-        if word.amount is not None and (bound or not word.period):
+        if word.amount is not None and (bound or not word.days):
             _take_amount(reading, at, bound)
-        elif word.period:
-            _take_period(reading, at, word.period)
+        elif word.days:
+            _take_days(reading, at, word.days)
 
 
 def _is_said_otherwise(reading: Reading, at: int, bound: re.Match[str] | None) -> bool:
@@ -122,7 +110,7 @@ def _want_unit(reading: Reading, column: int, at: int) -> None:
             raise Unclear
 
 
-def _take_period(reading: Reading, at: int, asked: Period) -> None:
+def _take_days(reading: Reading, at: int, asked: Days) -> None:
     word = reading.words[at]
     match = _WHEN.search(reading.text[: word.start])
     start = match.start() if match else word.start
@@ -130,16 +118,15 @@ def _take_period(reading: Reading, at: int, asked: Period) -> None:
     if follows & _ON or (match and match["doubtful"]):
         raise Unclear
     column = _column_near(reading, start, at, "days")
-    periods = reading.known.periods[column]
+    found = reading.known.days[column]
     is_again = any(one.column == column for one in reading.conditions)
-    if not is_full(periods, reading.known.table.column(column)) or (
+    if not is_full(found, reading.known.table.column(column)) or (
         is_again and not reading.has_or
     ):
         raise Unclear
     how = (match["how"] or "").lower() if match else ""
     reading.take_text(start, word.end)
-    holds = _TIMES.get(how, _within)
-    rows = [i for i, one in enumerate(periods) if one and holds(one, asked)]
+    rows = [i for i, one in enumerate(found) if one and _TIMES[how](one, asked)]
     reading.hold(column, f"{how or 'in'} {word.text}", rows, is_bound=bool(how))
 
 
@@ -160,7 +147,7 @@ def _column_near(reading: Reading, start: int, at: int, kind: Kind) -> int:
                 continue
             reading.take(mention)
             return columns[0]
-    only = reading.known.days if kind == "days" else _of_unit(reading.known, unit)
+    only = reading.known.own_days if kind == "days" else _of_unit(reading.known, unit)
     if only is None:
         raise Unclear
     return only

@@ -9,17 +9,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from generation.periods import Period
 from generation.tables.grid import Row, Table
 from generation.tables.titles import Title
-from generation.tables.values import Amount, amounts_of, periods_of
+from generation.tables.values import Amount, Days, amounts_of, days_in_cells
 from generation.tables.words import Terms, Word, stands_in, terms_in, terms_set
 from generation.words import STOP_WORDS, fold
 
 Kind = Literal["text", "amount", "days"]
 
 # Between the things that one cell lists.
-_BETWEEN = re.compile(r"\s*(?:[,;/]|\b(?:and|und)\b)\s*")
+_PART_END = re.compile(r"\s*(?:[,;/]|\b(?:and|und)\b)\s*")
 # Words of a phrase at most, of which a cell or a name may consist.
 _PHRASE = 8
 # Of a column's cells that name their rows, those that no other row has.
@@ -127,9 +126,9 @@ class Known:
         ]
 
     @cached_property
-    def periods(self) -> list[list[Period | None]]:
+    def days(self) -> list[list[Days | None]]:
         """The days of each column; [] of a column of other things."""
-        return [periods_of(self.table.column(at)) for at in self.columns]
+        return [days_in_cells(self.table.column(at)) for at in self.columns]
 
     @cached_property
     def key(self) -> int | None:
@@ -151,14 +150,14 @@ class Known:
         return key if is_people else None
 
     @property
-    def days(self) -> int | None:
+    def own_days(self) -> int | None:
         """The column of the days of rows, where one alone has days, and is named so."""
         columns = [at for at in self.columns if self.kind(at) == "days"]
         is_clear = len(columns) == 1 and bool(_OF_ROWS & {*self.names[columns[0]]})
         return columns[0] if is_clear else None
 
     def kind(self, column: int) -> Kind:
-        if self.periods[column]:
+        if self.days[column]:
             return "days"
         return "amount" if self.amounts[column] else "text"
 
@@ -258,7 +257,7 @@ def _is_doubtful(row: Row) -> bool:
 
 
 def _parts(cell: str) -> tuple[Terms, ...]:
-    parts = _BETWEEN.split(cell)
+    parts = _PART_END.split(cell)
     terms = tuple(terms_in(part) for part in parts) if len(parts) > 1 else ()
     return tuple(one for one in terms if one)
 

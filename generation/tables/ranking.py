@@ -56,7 +56,7 @@ def _of_amounts(reading: Reading, at: int, *, is_whole: bool) -> int:
 
 def _of_days(reading: Reading, at: int) -> int:
     column = _next_named(reading, at, "days", is_whole=False)
-    column = reading.known.days if column is None else column
+    column = reading.known.own_days if column is None else column
     if column is None:
         raise Unclear
     return column

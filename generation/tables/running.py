@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
@@ -51,9 +50,7 @@ def _counted(query: Query, known: Known, rows: Sequence[int]) -> Result:
 
 
 def _told(query: Query, known: Known, rows: Sequence[int]) -> Result:
-    column = known.key if query.column is None else query.column
-    if column is None:
-        raise Unclear
+    column = (known.key or 0) if query.column is None else query.column
     cells = {row: known.table.rows[row].cells[column] for row in rows}
     filled = tuple(row for row in rows if cells[row])
     values = tuple(dict.fromkeys(cells[row] for row in filled))
@@ -91,7 +88,7 @@ def _ranked(query: Query, known: Known, rows: Sequence[int]) -> list[int]:
 
 def _want_all(known: Known, column: int) -> None:
     """Raise Unclear unless all cells of the column can be compared."""
-    found = known.periods[column] or known.amounts[column]
+    found = known.days[column] or known.amounts[column]
     units = {one.unit for one in known.amounts[column] if one}
     if len(units) > 1 or not is_full(found, known.table.column(column)):
         raise Unclear
@@ -99,8 +96,7 @@ def _want_all(known: Known, column: int) -> None:
 
 def _size(known: Known, column: int, row: int) -> float | None:
     if known.kind(column) == "days":
-        period = known.periods[column][row]
-        day = period.after if period else None
-        return float((day or dt.date.min).toordinal()) if period else None
+        days = known.days[column][row]
+        return float(days.first.toordinal()) if days else None
     amount = known.amounts[column][row]
     return amount.value if amount else None

@@ -72,12 +72,14 @@ def _told(
     """Return what tables say, and those whose rows are to be counted and cannot be."""
     told: list[Told] = []
     uncounted: list[StoredTable] = []
-    for stored in tables:
+    # A copy of a document has nothing more to say.
+    different = {tuple(text for _, text in one.parts): one for one in reversed(tables)}
+    for stored in reversed(different.values()):
         table = read_table(stored.parts)
         if table is None:
             continue
         path = stored.hit.heading.partition("\n")[0]
-        known = Known(table, f"{stored.hit.document} {path} {stored.heading}")
+        known = Known(table, stored.hit.document, path, stored.heading)
         try:
             query = understand(question, known)
             result = run(query, known)

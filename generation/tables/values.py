@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generation.periods import MONTHS, Period, days_of
+from generation.periods import MONTHS, days_of
 
 # One number with its sign, and a currency or a unit of a word or two around it; behind
 # it what brackets add.
@@ -46,6 +47,17 @@ class Amount:
     unit: str
 
 
+@dataclass(frozen=True, slots=True)
+class Days:
+    """From ``first`` on and earlier than ``end``: a day, a month or a year."""
+
+    first: dt.date
+    end: dt.date
+
+    def lies_in(self, other: Days) -> bool:
+        return self.first >= other.first and self.end <= other.end
+
+
 def amounts_of(cells: Sequence[str]) -> list[Amount | None]:
     """Return the amount of each cell, None for cells without; [] if most have none.
 
@@ -76,19 +88,19 @@ def _amount(cell: str, *, is_comma: bool) -> Amount | None:
     return Amount(-value if is_negative and value else value, unit)
 
 
-def periods_of(cells: Sequence[str]) -> list[Period | None]:
+def days_in_cells(cells: Sequence[str]) -> list[Days | None]:
     """Return the days of each cell, None for cells without; [] if most have none."""
-    periods = [period_of(cell) for cell in cells]
-    return periods if _is_most(periods, cells) else []
+    found = [days_in(cell) for cell in cells]
+    return found if _is_most(found, cells) else []
 
 
-def period_of(text: str) -> Period | None:
+def days_in(text: str) -> Days | None:
     """Return the days of a text that is a date, a month or a year, None of any other."""
     match = DAY.fullmatch(text.strip())
-    return period_at(match) if match else None
+    return days_at(match) if match else None
 
 
-def period_at(match: re.Match[str]) -> Period | None:
+def days_at(match: re.Match[str]) -> Days | None:
     """Return the days of a match of ``DAY``, None if there is no such day."""
     found = {name[0]: value for name, value in match.groupdict().items() if value}
     month, day = found.get("m", ""), found.get("d", "")
@@ -99,7 +111,7 @@ def period_at(match: re.Match[str]) -> Period | None:
         first, end = days_of("-".join(parts))
     except ValueError:
         return None
-    return Period(after=first, before=end)
+    return Days(first, end)
 
 
 def is_full(found: Sequence[object | None], cells: Sequence[str]) -> bool:

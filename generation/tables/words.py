@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from generation.periods import Period
-from generation.tables.values import DAY, period_at
+from generation.tables.values import DAY, Days, days_at
 from generation.words import fold, stem
 
 Terms = tuple[str, ...]
@@ -29,13 +28,13 @@ class Word:
 
     Attributes:
         term: what it is compared by.
-        period, amount: what it says if it is a date or a number; a year is both.
+        days, amount: what it says if it is a date or a number; a year is both.
     """
 
     text: str
     term: str
     start: int
-    period: Period | None = None
+    days: Days | None = None
     amount: float | None = None
 
     @property
@@ -61,7 +60,7 @@ def words_of(text: str) -> list[Word]:
             text=match[0],
             term=term_of(match[0]),
             start=match.start(),
-            period=period_at(match) if match["when"] else None,
+            days=days_at(match) if match["when"] else None,
             amount=_amount(match[0]),
         )
         for match in _WORD.finditer(text)

@@ -16,7 +16,7 @@ from generation.tables.known import Known
 from generation.tables.openings import Op
 from generation.tables.reading import Unclear
 from generation.tables.running import run
-from generation.tables.values import amounts_of, period_of, periods_of
+from generation.tables.values import amounts_of, days_in, days_in_cells
 from ingestion.parsing.tables import table_text
 from tests.generation.tables.questions import ASKED, INVOICES, NOT_TOLD, TRAPS
 
@@ -183,14 +183,92 @@ def test_no_amounts_where_they_are_not_told_for_sure(cells: list[str]) -> None:
     ],
 )
 def test_days(text: str, days: tuple[str, str]) -> None:
-    period = period_of(text)
-    assert period is not None
-    assert (str(period.after), str(period.before)) == days
+    found = days_in(text)
+    assert found is not None
+    assert (str(found.first), str(found.end)) == days
 
 
 @pytest.mark.parametrize("text", ["31.2.2026", "03/04/2026", "May", "12", "3 May", ""])
 def test_what_is_no_day_or_not_told_which(text: str) -> None:
-    assert period_of(text) is None
+    assert days_in(text) is None
+
+
+VOCABULARY = [
+    "how",
+    "many",
+    "what",
+    "which",
+    "who",
+    "when",
+    "is",
+    "are",
+    "the",
+    "of",
+    "in",
+    "and",
+    "or",
+    "total",
+    "highest",
+    "most",
+    "before",
+    "at",
+    "least",
+    "more",
+    "than",
+    "over",
+    "2026",
+    "3",
+    "%",
+    "$",
+    "first",
+    "latest",
+    "count",
+    "list",
+    "all",
+    "Ada",
+    "Oslo",
+    "May",
+    "people",
+    "name",
+    "date",
+    "''",
+    "a",
+    "to",
+    "from",
+    "5",
+    "May",
+    "2026",
+    "rows",
+    "different",
+    "average",
+]
+CELLS = st.sampled_from(
+    ("Ada", "Oslo", "3", "4.5 €", "2026-05-03", "May 2026", "", "x | y", "yes", "Total")
+)
+
+
+@given(
+    st.lists(
+        st.sampled_from(("Name", "City", "Date", "Amount", "", "2026", "x%")),
+        min_size=1,
+        max_size=5,
+    ),
+    st.lists(st.lists(CELLS, min_size=5, max_size=5), max_size=8),
+    st.lists(st.sampled_from(VOCABULARY), max_size=9),
+)
+def test_any_question_of_any_table_is_told_or_left(
+    names: list[str], cells: list[list[str]], words: list[str]
+) -> None:
+    table = read_table([(0, table_text([names, *cells]))])
+    if table is None:
+        return
+    have = Known(table, "Names.csv", "Cities of 2026")
+    try:
+        result = run(understand(" ".join(words), have), have)
+    except Unclear:
+        return
+    assert all(result.values)
+    assert all(0 <= at < len(have.table.rows) for at in result.rows)
 
 
 # --- What must not be fooled -------------------------------------------------
@@ -262,8 +340,8 @@ def test_a_mean_is_of_what_there_is() -> None:
 
 
 def test_dates_need_not_be_all_of_a_column() -> None:
-    assert periods_of(["2026-01-02", "", "2026-01-04"])
-    assert periods_of(["2026-01-02", "soon", "later"]) == []
+    assert days_in_cells(["2026-01-02", "", "2026-01-04"])
+    assert days_in_cells(["2026-01-02", "soon", "later"]) == []
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,15 @@ async def test_two_tables_tell_it_each(shared: Collection, alice: Asker) -> None
     assert codes(answer) == ["table_rows", "table_rows"]
 
 
+async def test_a_copy_of_a_table_tells_it_once(
+    shared: Collection, alice: Asker
+) -> None:
+    for name in ("Suppliers.csv", "Suppliers (copy).csv"):
+        await in_db(read, shared, name, SUPPLIERS)
+    answer = await told(alice, "How many employees does Sealtech have?")
+    assert answer.text == "60 [1]"
+
+
 async def test_a_number_that_rows_do_not_tell_is_said_to_be_none(
     shared: Collection, alice: Asker, model: ScriptedLLM
 ) -> None:
