@@ -197,6 +197,19 @@ def test_a_title_leads_where_the_question_names_it_and_the_words_do_not() -> Non
     assert unnamed == "It holds 40 litres."
 
 
+def test_a_row_of_a_table_bears_an_answer_with_the_names_of_its_columns() -> None:
+    rows = "Germany | 28 euros | 14 euros\nFrance | 39 euros | 20 euros"
+    whole = source(f"Country | Full day | Half day\n{rows}")
+    found = bearing_text("What is the half day in France?", "20 euros [1]", [whole])
+    assert found == "Country: France | Full day: 39 euros | Half day: 20 euros"
+    # It goes on with a table whose first row is in the passage before.
+    heading = "Rules › Allowance\nCountry | Full day | Half day"
+    later = replace(source(rows), heading=heading)
+    assert (
+        bearing_text("What is half a day in France?", "20 euros [1]", [later]) == found
+    )
+
+
 def test_where_nothing_bears_an_answer_the_first_source_stands_for_it() -> None:
     sources = [source("The pump\n is old. " * 100), source("The valve is new.", 2)]
     found = bearing_text("Who made the pump?", "Karl Holm", sources)
