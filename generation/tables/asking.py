@@ -40,10 +40,11 @@ _SAYING_NOTHING = frozenset(
     had that which who whom whose what there we our you your please as""".split()  # noqa: SIM905
 )
 _LIGHT = frozenset(
-    """listed shown named given included contained recorded stated list table chart sheet
-    file based located situated work works working live lives living belong belongs got
-    get run runs exist exists""".split()  # noqa: SIM905
+    """listed shown named found contained recorded stated list table chart sheet file
+    located situated belong belongs got get exist exists""".split()  # noqa: SIM905
 )
+# These only before a place, or they may be what is asked: "which machines work?"
+_PLACED = frozenset("work works working live lives living".split())  # noqa: SIM905
 _ASKING = frozenset("what which who when where how much until whose".split())  # noqa: SIM905
 _ADDED = frozenset(("total", "altogether", "overall"))
 _PLACING = frozenset("in on at from with".split())  # noqa: SIM905
@@ -51,8 +52,17 @@ _PLACING = frozenset("in on at from with".split())  # noqa: SIM905
 _COMMON = frozenset("the of and or is are there what which who how".split())  # noqa: SIM905
 # Columns that tell how many things a row stands for.
 _QUANTITIES = terms_set(
-    "quantity qty count headcount stock number units pieces anzahl menge stück"
+    "quantity qty count headcount stock number units pieces copies seats hand available "
+    "persons owned licences licenses anzahl menge stück"
 )
+_UNITS = terms_set("currency unit uom währung einheit")
+# Numbers that are not added up, and cells of which some count against others.
+_NOT_ADDED = terms_set(
+    "balance per unit rate rating stars floor level change age percent year average avg "
+    "mean score temperature saldo"
+)
+_PRICES = terms_set("price cost preis kosten")
+_OPPOSED = terms_set("income expense credit debit refund in out")
 # Columns of tables that have a property in each row.
 _VALUES = terms_set("value amount description definition meaning setting price wert")
 _CURRENCY = re.compile(r"[$€£¥%]")
@@ -177,7 +187,13 @@ def _check(reading: Reading, more: frozenset[str]) -> None:
         before = reading.words[at - 1].plain if at else ""
         # "In stock" is said of a thing, whatever "Stock.csv" is called.
         is_of_title = word.term in known.title.terms and before not in _PLACING
-        if known.is_cell(word) or not (is_light or is_of_title):
+        behind = {one.plain for one in reading.words[at + 1 : at + 2]}
+        is_placed = said in _PLACED and bool(behind & _PLACING)
+        is_run = said == "run" and any(one.plain == "until" for one in reading.words)
+        name = reading.mention_at(at - 1) if said == "number" and at else None
+        is_label = name is not None and name.is_whole and not name.is_value
+        is_told = is_light or is_of_title or is_placed or is_run or is_label
+        if known.is_cell(word) or not is_told:
             raise Unclear
     if reading.has_or and len(reading.conditions) > 1:
         raise Unclear
@@ -192,13 +208,24 @@ def _query(
         Unclear: rows may not be all of one kind, or a sign is of no column.
     """
     known, conditions = reading.known, tuple(reading.conditions)
-    if known.is_doubtful and op != Op.READ:
+    asked = {word.term for word in reading.words}
+    if op != Op.READ and (known.is_doubtful or not known.title.narrowing <= asked):
+        raise Unclear
+    if measure is not None and _has_units(known):
         raise Unclear
     looked_at = {one.column for one in conditions} | {column, measure}
     signs = {*_CURRENCY.findall(reading.text)}
     if not signs <= _signs(known, (at for at in looked_at if at is not None)):
         raise Unclear
     return Query(op=op, column=column, measure=measure, conditions=conditions)
+
+
+def _has_units(known: Known) -> bool:
+    """Whether a column tells other units, or currencies, of different rows."""
+    return any(
+        _UNITS & {*known.names[at]} and len({*known.table.column(at)}) > 1
+        for at in known.columns
+    )
 
 
 def _signs(known: Known, columns: Iterable[int]) -> set[str]:
@@ -241,7 +268,11 @@ def _of_person(ranked: tuple[Op, int] | None, reading: Reading) -> Query:
 def _listed(noun: int | None, reading: Reading) -> Query:
     known = reading.known
     is_amount = noun is not None and known.kind(noun) == "amount"
-    if noun in {one.column for one in reading.conditions}:
+    if noun in {one.column for one in reading.conditions} or _is_of_others(
+        noun, reading
+    ):
+        raise Unclear
+    if noun is not None and _is_spelled_twice(noun, known):
         raise Unclear
     if is_amount and not known.is_id(noun or 0):
         raise Unclear
@@ -249,9 +280,24 @@ def _listed(noun: int | None, reading: Reading) -> Query:
 
 
 def _added(op: Op, noun: int | None, reading: Reading) -> Query:
-    if noun is None or reading.known.kind(noun) != "amount":
+    known = reading.known
+    if noun is None or known.kind(noun) != "amount":
+        raise Unclear
+    if op == Op.SUM and not _may_be_added(noun, known):
         raise Unclear
     return _query(op, reading, measure=noun)
+
+
+def _may_be_added(column: int, known: Known) -> bool:
+    """Whether a sum of the column says something."""
+    name = {*known.names[column]}
+    others = {term for at in known.columns if at != column for term in known.names[at]}
+    is_priced = name & _PRICES and others & _QUANTITIES
+    is_share = any("%" in one.unit for one in known.amounts[column] if one)
+    cells = {
+        cell[0] for at in known.columns for cell in known.cells[at] if len(cell) == 1
+    }
+    return not (name & _NOT_ADDED or is_priced or is_share or cells & _OPPOSED)
 
 
 def _counted(noun: int | None, reading: Reading) -> Query:
@@ -264,7 +310,30 @@ def _counted(noun: int | None, reading: Reading) -> Query:
     is_named = known.key in used and noun != known.key
     if noun in used or is_named or _is_in_cells(query, known):
         raise Unclear
+    if noun is not None and _is_spelled_twice(noun, known):
+        raise Unclear
+    if _is_of_others(noun, reading):
+        raise Unclear
     return query
+
+
+def _is_of_others(noun: int | None, reading: Reading) -> bool:
+    """Whether conditions may be of the rows and not of what is asked for.
+
+    "Managers in Kiel" are not the managers of those in Kiel, where rows are employees.
+    """
+    known = reading.known
+    if noun is None or noun == known.key or not reading.conditions:
+        return False
+    cells = [cell for cell in known.table.column(noun) if cell]
+    is_named = any(known.key in mention.columns for mention in reading.named)
+    return len({*cells}) < len(cells) and not is_named
+
+
+def _is_spelled_twice(column: int, known: Known) -> bool:
+    """Whether cells are the same but for their spelling."""
+    cells = {cell for cell in known.table.column(column) if cell}
+    return len({*known.cells[column]} - {()}) < len(cells)
 
 
 def _is_in_cells(query: Query, known: Known) -> bool:
@@ -291,6 +360,10 @@ def _cell(column: int | None, reading: Reading) -> Query:
     if column is None and wants_value(reading.text):
         column = _value_of(known, used)
     if column is None or not used or column in used:
+        raise Unclear
+    # The manager of Bonn is not that of the one who is in Bonn.
+    days = {at for at in used if known.kind(at) == "days"}
+    if not days and not used & {0 if known.key is None else known.key}:
         raise Unclear
     if wants(reading.text) not in (None, known.kind(column)):
         raise Unclear

@@ -12,6 +12,11 @@ from generation.tables.known import Known, Mention
 from generation.tables.words import Terms, Word, stands_in, words_of
 
 _MARK = " | "
+# With these a question names a row, and asks for another one.
+_RELATING = frozenset(
+    """than before after besides except other next between later earlier or without not
+    bigger larger smaller""".split()  # noqa: SIM905
+)
 
 
 def other_rows(question: str, text: str, heading: str) -> frozenset[int]:
@@ -25,6 +30,8 @@ def other_rows(question: str, text: str, heading: str) -> frozenset[int]:
             on with (ingestion.counting).
     """
     words = words_of(question)
+    if any(word.plain in _RELATING for word in words):
+        return frozenset()
     found: set[int] = set()
     for table in _tables(text, heading):
         found |= _others(Known(table), words)
@@ -71,6 +78,9 @@ def _tables_in(text: str) -> Iterator[tuple[int, str]]:
 
 def _others(known: Known, words: Sequence[Word]) -> set[int]:
     named = [m for m in known.mentions(words) if m.is_value and m.is_whole]
+    # "When can I open the Beta project?" is not about what is open.
+    names = [m for m in named if any(words[at].is_name for at in m.places)]
+    named = names or named
     return {
         row.start
         for at, row in enumerate(known.table.rows)

@@ -27,7 +27,8 @@ def take_values(reading: Reading, *, is_strict: bool) -> None:
         if not mention.is_value or reading.is_taken(mention):
             continue
         column = _column_of(reading, mention)
-        if is_strict and not (mention.is_whole and _is_sure(reading, mention, column)):
+        is_sure = mention.is_whole and _is_sure(reading, mention, column)
+        if is_strict and (not is_sure or _may_be_verb(reading, mention)):
             raise Unclear
         reading.take(mention)
         rows = rows_with(reading.known, column, reading.terms(mention))
@@ -40,8 +41,9 @@ def _column_of(reading: Reading, mention: Mention) -> int:
     Raises:
         Unclear
     """
-    columns = mention.columns
-    if len(columns) > 1:
+    known, columns = reading.known, mention.columns
+    is_alike = any(known.is_like(at, c) for at in columns for c in known.columns)
+    if len(columns) > 1 or is_alike:
         beside = [
             other for other in reading.named if _is_beside(reading, other, mention)
         ]
@@ -83,6 +85,13 @@ def _is_sure(reading: Reading, mention: Mention, column: int) -> bool:
     same = {fold(cells[at]) for at in rows if known.cells[column][at] == terms}
     goes_on = any(at + 1 < len(cells) and not cells[at + 1] for at in rows)
     return not is_inside and len(same) < 2 and not goes_on
+
+
+def _may_be_verb(reading: Reading, mention: Mention) -> bool:
+    """Whether a small word stands before what it may be done to: "support Linux"."""
+    follows = reading.mention_at(mention.end)
+    is_small = not any(reading.words[at].is_name for at in mention.places)
+    return bool(mention.first and is_small and follows and follows.is_value)
 
 
 def rows_with(known: Known, column: int, terms: Terms) -> list[int]:

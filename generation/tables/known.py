@@ -54,18 +54,40 @@ _PEOPLE_COLUMNS = tuple(
         "player",
     )
 )
-# A question's word and a column's name that speak of the same.
-_ALIKE = tuple(
-    map(
-        terms_set,
-        (
-            "end ends ended ending expire expires expired expiry until till due deadline",
-            "start starts started begin begins began",
-            "cost costs price priced",
-            "located based city town location",
-            "weigh weighs weight",
-        ),
-    )
+# What a question says with a word, and the names of columns that tell it.
+_END, _START = (
+    terms_set("end until till expiry expires expiration"),
+    terms_set("start begin"),
+)
+_PLACE = terms_set("city town location")
+_TOLD_BY: dict[str, frozenset[str]] = {
+    **dict.fromkeys(terms_set("end ended ending expire expired until till"), _END),
+    **dict.fromkeys(terms_set("start started begin began"), _START),
+    **dict.fromkeys(terms_set("located based"), _PLACE),
+    "due": terms_set("due deadline"),
+    "cost": terms_set("price cost"),
+    "weigh": terms_set("weight"),
+}
+# Words of a column's name that a question may leave out.
+_SMALL = terms_set("date name day on at by in of the until is no")
+_IN_BRACKETS = re.compile(r"\s*[(\[].*?[)\]]")
+# What stands in a cell for nothing.
+_NOTHING = frozenset(
+    [
+        "-",
+        "–",
+        "—",
+        "n/a",
+        "na",
+        "none",
+        "tbd",
+        "tba",
+        "n.n.",
+        "vacant",
+        "unknown",
+        "?",
+        "keine",
+    ]
 )
 
 
@@ -99,23 +121,21 @@ class Known:
     """
 
     def __init__(self, table: Table, *titles: str) -> None:
-        rows = tuple(row for row in table.rows if not _SUM.fullmatch(_first(row)))
+        filled = (replace(row, cells=_filled(row.cells)) for row in table.rows)
+        rows = tuple(row for row in filled if not _SUM.fullmatch(_first(row)))
         self.table = replace(table, rows=rows)
         self.is_doubtful = any(map(_is_doubtful, rows))
         self.columns = range(len(table.names))
         self.title = Title(titles)
         self.names = [terms_in(name) for name in table.names]
-        filled = [self.table.column(at) for at in self.columns]
-        self.cells = [[terms_in(cell) for cell in cells] for cells in filled]
-        self.parts = [[_parts(cell) for cell in cells] for cells in filled]
+        columns = [self.table.column(at) for at in self.columns]
+        self.cells = [[terms_in(cell) for cell in cells] for cells in columns]
+        self.parts = [[_parts(cell) for cell in cells] for cells in columns]
         self._whole: dict[Terms, set[int]] = defaultdict(set)
-        self._single: dict[str, set[int]] = defaultdict(set)
         for at in self.columns:
             for cell, parts in zip(self.cells[at], self.parts[at], strict=True):
                 for terms in (cell, *parts):
                     self._whole[terms].add(at)
-                for term in cell:
-                    self._single[term].add(at)
 
     @cached_property
     def amounts(self) -> list[list[Amount | None]]:
@@ -153,8 +173,11 @@ class Known:
     def own_days(self) -> int | None:
         """The column of the days of rows, where one alone has days, and is named so."""
         columns = [at for at in self.columns if self.kind(at) == "days"]
-        is_clear = len(columns) == 1 and bool(_OF_ROWS & {*self.names[columns[0]]})
-        return columns[0] if is_clear else None
+        if len(columns) != 1:
+            return None
+        name = {*self.names[columns[0]]}
+        is_own = name & _OF_ROWS and name - _OF_ROWS <= self.title.things
+        return columns[0] if is_own else None
 
     def kind(self, column: int) -> Kind:
         if self.days[column]:
@@ -210,7 +233,11 @@ class Known:
         for columns, is_value, is_whole in (
             (named, False, True),
             (whole, True, True),
-            (self._partly_named(said), False, False),
+            (
+                self._partly_named(words, first) if end == first + 1 else named,
+                False,
+                False,
+            ),
             (inside, True, False),
         ):
             if columns:
@@ -223,27 +250,42 @@ class Known:
                 )
         return None
 
-    def _partly_named(self, said: Sequence[Word]) -> frozenset[int]:
-        """Return the columns whose name has this one word, or one that means the same."""
-        term = said[0].term
-        alike = next((words for words in _ALIKE if term in words), frozenset())
-        if len(said) > 1 or (said[0].plain in STOP_WORDS and not alike):
+    def _partly_named(self, words: Sequence[Word], at: int) -> frozenset[int]:
+        """Return the columns whose name has this word, or one that tells the same.
+
+        What else the name says must be small, or in the question too: a shipping cost is
+        no price.
+        """
+        word = words[at]
+        meant = _TOLD_BY.get(word.term, frozenset()) | {word.term}
+        if word.plain in STOP_WORDS and len(meant) == 1:
             return frozenset()
-        meant = alike | {term}
-        return frozenset(at for at in self.columns if meant & {*self.names[at]})
+        asked = {one.term for one in words} | _SMALL
+        return frozenset(
+            column
+            for column, name in enumerate(self.table.names)
+            if meant & {*self.names[column]}
+            and {*terms_in(_IN_BRACKETS.sub("", name))} - meant <= asked
+        )
 
     def _inside(self, said: Sequence[Word]) -> frozenset[int]:
-        """Return the columns in whose cells these names are parts of longer names."""
-        if not all(word.is_name for word in said):
+        """Return the column of people in whose cells these are parts of names."""
+        if self.people is None or not all(word.is_name for word in said):
             return frozenset()
         terms = tuple(word.term for word in said)
-        near = set.intersection(*(self._single.get(term, set()) for term in terms))
-        return frozenset(at for at in near if self._is_inside(at, terms))
+        is_held = any(stands_in(terms, cell) for cell in self.cells[self.people])
+        return frozenset((self.people,)) if is_held else frozenset()
 
-    def _is_inside(self, column: int, terms: Terms) -> bool:
-        cells = zip(self.table.column(column), self.cells[column], strict=True)
-        held = [cell for cell, own in cells if stands_in(terms, own)]
-        return bool(held) and all(cell.istitle() for cell in held)
+    def is_like(self, column: int, other: int) -> bool:
+        """Whether two columns of text hold the same values, as two ratings do."""
+        if column == other or "text" not in (self.kind(column), self.kind(other)):
+            return False
+        one, two = ({*self.cells[at]} - {()} for at in (column, other))
+        return len(one & two) * 2 >= min(len(one), len(two)) > 0
+
+
+def _filled(cells: Sequence[str]) -> tuple[str, ...]:
+    return tuple("" if cell.casefold() in _NOTHING else cell for cell in cells)
 
 
 def _first(row: Row) -> str:

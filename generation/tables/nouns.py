@@ -7,6 +7,8 @@ from generation.tables.reading import Reading, Unclear
 from generation.tables.words import Word, terms_set
 
 _ROWS = terms_set("rows entries records items lines")
+# "Which contract ends first?"
+_VERBS = frozenset("ends starts begins expires costs weighs".split())  # noqa: SIM905
 _PEOPLE = terms_set("people persons employees colleagues staff members")
 
 
@@ -57,7 +59,7 @@ def _is_adjective(reading: Reading, mention: Mention) -> bool:
         return False
     word, follows = reading.words[mention.end], reading.mention_at(mention.end)
     is_owner = reading.words[mention.end - 1].text.endswith(("'s", "’s", "s'", "s’"))
-    if follows and not follows.is_value:
+    if follows and not follows.is_value and word.plain not in _VERBS:
         return not (is_owner or follows.columns & mention.columns)
     return not follows and _is_of_thing(word, reading.known)
 

@@ -18,11 +18,24 @@ _NO_THING = terms_set(
 )
 # Many by themselves; "Project plan" is one plan.
 _MANY = terms_set("staff personnel people equipment personal")
+# Rows of such a table are some of what its name says, and not all.
+_NARROWING = terms_set(
+    "former ex top key cancelled canceled rejected open closed planned lost new sample "
+    "selected overdue active inactive old past previous draft expired terminated archived "
+    "deleted paid unpaid pending completed done upcoming"
+)
+_PLACE = re.compile(r"\b(?:in|from|at|aus|in)\b(?P<where>.+)", re.IGNORECASE)
 _ENDING = re.compile(r"\.\w{2,5}$")
 
 
 class Title:
-    """Terms of titles, and those of the things that are the rows by their names."""
+    """What titles say.
+
+    Attributes:
+        terms: of their words.
+        things: terms of what the rows are by their names.
+        narrowing: terms of what the rows are besides: former, or in Europe.
+    """
 
     def __init__(self, titles: Iterable[str]) -> None:
         parts = [
@@ -33,6 +46,7 @@ class Title:
         told = [part for part in parts if _is_told({*terms_in(part)})]
         self.terms = frozenset(term for part in told for term in terms_in(part))
         self.things = frozenset(thing for part in told if (thing := _thing(part)))
+        self.narrowing = frozenset(term for part in parts for term in _narrowing(part))
 
 
 def _is_told(terms: set[str]) -> bool:
@@ -47,6 +61,12 @@ def _thing(title: str) -> str:
             is_many = words[-1].plain.endswith("s") or words[-1].term in _MANY
             return words[-1].term if is_many else ""
     return ""
+
+
+def _narrowing(title: str) -> set[str]:
+    place = _PLACE.search(title)
+    where = {*terms_in(place["where"])} if place else set()
+    return {*terms_in(title)} & _NARROWING | where
 
 
 def _may_be_thing(word: Word) -> bool:

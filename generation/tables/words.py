@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from generation.tables.values import DAY, Days, days_at
-from generation.words import fold, stem
+from generation.words import fold
 
 Terms = tuple[str, ...]
 
@@ -73,9 +73,14 @@ def _amount(text: str) -> float | None:
 
 
 def term_of(word: str) -> str:
-    """Return what a word is compared by; "city" and "cities" are one, "day" and "days"."""
+    """Return what a word is compared by: without case, accents and plural.
+
+    No other endings are cut: a trainer is no training, and what opened need not be open.
+    """
     bare = re.sub(r"['’]s?$", "", fold(word))
-    return stem(re.sub(r"(?<=..[^s])s$", "", re.sub(r"(?<=..)ies$", "y", bare)))
+    bare = re.sub(r"(?<=..)ies$", "y", bare)
+    bare = re.sub(r"(?<=ss|sh|ch|.x)es$", "", bare)
+    return re.sub(r"(?<=..[^s])s$", "", bare)
 
 
 def terms_in(text: str) -> Terms:

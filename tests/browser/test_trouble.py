@@ -28,8 +28,16 @@ WAIT_S = 180
 def _model_server(site: RunningSite) -> psutil.Process:
     """Return the process that holds the weights, below the one that keeps the port."""
     children = psutil.Process(site.process.pid).children(recursive=True)
-    [found] = [c for c in children if {"serve_model", "--socket"} <= {*c.cmdline()}]
+    [found] = [c for c in children if {"serve_model", "--socket"} <= _arguments(c)]
     return found
+
+
+def _arguments(process: psutil.Process) -> set[str]:
+    """Return its command line, nothing of one that has just ended."""
+    try:
+        return {*process.cmdline()}
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return set()
 
 
 def _wait_until_ready(site: RunningSite) -> None:

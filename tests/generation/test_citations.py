@@ -332,6 +332,9 @@ RECORDS = (
         ("What is the full day in Switzerland?", "The full day is 28 euros.", "partly"),
         ("Which country has 20 euros for half a day?", "Switzerland", "partly"),
         ("Compare France and Switzerland", "Switzerland: 64 euros", "supported"),
+        # It names a row, and asks for another one.
+        ("Which country has more than Germany for half a day?", "France", "supported"),
+        ("Which country has 20 euros, Germany or France?", "France", "supported"),
         # It names no row.
         ("What is the highest full day?", "64 euros", "supported"),
     ],

@@ -337,9 +337,8 @@ TRAPS: tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...] = (
     (
         "Products.csv",
         "Product,Price,Shipping cost\nLaptop bag,40 €,5 €\nDesk,120 €,30 €\n",
-        {"What is the price of the Desk?": "120 €"},
+        {"How much does the Desk cost?": "120 €"},
         (
-            "How much does the Desk cost?",
             "What is the price of the Laptop?",
             "What is the total price in $?",
         ),
@@ -388,5 +387,99 @@ TRAPS: tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...] = (
         "Day,Early,Night\nMonday,Ada,Ben\nTuesday,Ben,Cem\nWednesday,Ada,Ben\n",
         {"How many days are there?": "3"},
         ("How many night shifts are there?",),
+    ),
+    (
+        "Items.csv",
+        "Item,Cost center,Email address\nLaptop,4711,a@x.de\nDesk,4800,b@x.de\n",
+        {"What is the cost center of the Desk?": "4800"},
+        (
+            "How much does the Laptop cost?",
+            "Which item has the highest cost?",
+            "What is the address of the Desk?",
+        ),
+    ),
+    (
+        "Former employees.csv",
+        "Employee,Team,Birth town\nAda,Sales,Kiel\nBen,IT,Bonn\n",
+        {"How many former employees are there?": "2"},
+        (
+            "How many employees do we have?",
+            "List all employees",
+            "In which town does Ben live?",
+        ),
+    ),
+    (
+        "Suppliers in Europe.csv",
+        "Supplier,Country\nHansen,Germany\nVolta,Italy\n",
+        {"What is the country of Volta?": "Italy"},
+        ("How many suppliers do we have?",),
+    ),
+    (
+        "Payments.csv",
+        (
+            "Payment,Amount,Currency,Type,Balance\nP1,10,EUR,income,10\n"
+            "P2,5,USD,expense,5\n"
+        ),
+        {"How many payments are there?": "2"},
+        (
+            "What is the total amount?",
+            "What is the highest amount?",
+            "What is the total balance?",
+        ),
+    ),
+    (
+        "Machines.csv",
+        (
+            "Machine,Hall,Status\nMill 1,North,running\nMill 2,North,broken\n"
+            "Press,South,running\n"
+        ),
+        {"Which machines are running?": "Mill 1|Press"},
+        (
+            "How many machines work?",
+            "Which machines are working?",
+            "How many machines run?",
+        ),
+    ),
+    (
+        "Contracts.csv",
+        "Contract,End date\nC1,2026-03-01\nC2,2027-05-01\n",
+        {"Which contract ends first?": "C1", "How many contracts end in 2026?": "1"},
+        (
+            "How many contracts are from 2026?",
+            "Which contract is the newest?",
+            "Which contract is the latest?",
+        ),
+    ),
+    (
+        "Tools.csv",
+        "Tool,Category,Systems\nOTRS,Support,Linux\nJira,Tracking,Linux\n",
+        {"Which tools have the category support?": "OTRS"},
+        ("Which tools support Linux?", "How many tools support Linux?"),
+    ),
+    (
+        "Staff list.csv",
+        "Employee,Manager,City\nAda,Carl,Kiel\nBen,Carl,Bonn\nCem,-,Kiel\n",
+        {"Who is the manager of Ada?": "Carl", "How many employees are in Kiel?": "2"},
+        (
+            "Which managers are in Kiel?",
+            "Who is the manager of Bonn?",
+            "Who is the manager of Cem?",
+        ),
+    ),
+    (
+        "Risks.csv",
+        "Risk,Likelihood,Impact\nFire,low,high\nFlood,medium,high\nTheft,high,medium\n",
+        {"Which risks have a low likelihood?": "Fire"},
+        ("Which risks are low?", "Which risks are high?"),
+    ),
+    (
+        "Cities.csv",
+        "City,Population,Teams\nNew York,8000000,IT\nKansas City,500000,it\n",
+        {"What is the population of Kansas City?": "500000"},
+        (
+            "What is the population of York?",
+            "What is the population of Kansas?",
+            "How many teams are there?",
+        ),
     ),
 )
