@@ -89,7 +89,9 @@ def _is_sure(reading: Reading, mention: Mention, column: int) -> bool:
 
 def _may_be_verb(reading: Reading, mention: Mention) -> bool:
     """Whether a small word stands before what it may be done to: "support Linux"."""
-    follows = reading.mention_at(mention.end)
+    behind = reading.words[mention.end : mention.end + 1]
+    has_article = any(word.plain in ("the", "a", "an") for word in behind)
+    follows = reading.mention_at(mention.end + has_article)
     is_small = not any(reading.words[at].is_name for at in mention.places)
     return bool(mention.first and is_small and follows and follows.is_value)
 

@@ -18,7 +18,8 @@ from generation.tables.reading import Unclear
 from generation.tables.running import run
 from generation.tables.values import amounts_of, days_in, days_in_cells
 from ingestion.parsing.tables import table_text
-from tests.generation.tables.questions import ASKED, INVOICES, NOT_TOLD, TRAPS
+from tests.generation.tables.questions import ASKED, INVOICES, NOT_TOLD
+from tests.generation.tables.traps import TRAPS
 
 TOLD = [(name, q, a) for name, (_, asked) in ASKED.items() for q, a in asked.items()]
 LEFT = [(name, question) for name, asked in NOT_TOLD.items() for question in asked]

@@ -1,0 +1,254 @@
+"""Tables of which a question may be understood otherwise than it is meant."""
+
+from __future__ import annotations
+
+# The name of the file, the table, what is told right, and what is left.
+TRAPS: tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...] = (
+    (
+        "Tasks.csv",
+        (
+            "Task,Owner,Status,Start,End,Hours\nKickoff,Anna,done,2026-01-05,2026-01-06,4\n"
+            "Design,Ben,done,2026-01-07,2026-02-20,60\nBuild,Anna,open,2026-02-01,2026-05-29,"
+            "120\nTest,Cleo,open,2026-06-01,2026-06-30,30\n"
+        ),
+        {
+            "Which tasks are done?": "Kickoff|Design",
+            "When does Build end?": "2026-05-29",
+        },
+        (
+            "Which tasks are to be done?",
+            "Which tasks have to be done?",
+            "Which tasks can be done?",
+            "How many open tasks do I have?",
+            "List my tasks",
+            "Which tasks are of Ben or open?",
+            "Which owner has the most hours?",
+            "Who has the most hours?",
+            "Which 2 tasks have the most hours?",
+            "Which tasks start from January 2026 to June 2026?",
+            "Which tasks start from February 2026 on?",
+            "How many tasks are there in 2026?",
+            "Which task is the latest?",
+        ),
+    ),
+    (
+        "Staff.csv",
+        (
+            "Name,Team,City,Languages,Active,Hired,Salary\n"
+            'Anna Berg,Sales,Kiel,"English, French",yes,2019-03-01,"52,000"\n'
+            'Ben Ott,IT,Kiel,"German, French",no,2021-07-15,"48,500"\n'
+            'Carl Voss,Sales EMEA,Bonn,German,yes,2010-01-01,"91,000"\n'
+        ),
+        {
+            "How many people work in IT?": "1",
+            "How many people have a salary of at least 48,500?": "3",
+            "Who has the highest salary?": "Carl Voss",
+            "Who works in IT?": "Ben Ott",
+        },
+        (
+            "How many people work in it?",
+            "Which people have English and German?",
+            "How many people are in Sales?",
+            "How many active people are there?",
+            "List the active people",
+            "How many people did we have in 2020?",
+            "Who is the oldest employee?",
+            "How many people over 40 have a salary?",
+            "How many people have a salary over $50,000?",
+            "Who is Anna Berg?",
+        ),
+    ),
+    (
+        "Orders per month and week.csv",
+        "Order,Amount,Date\nA1,1.5,2026-01-02\nA2,2.5,2026-02-03\n",
+        {"How many orders are there?": "2", "What is the total amount?": "4"},
+        (
+            "How many orders are there this month?",
+            "What is the total amount this year?",
+            "How many orders per month?",
+            "How many months are there?",
+        ),
+    ),
+    (
+        "Stock of laptops.csv",
+        "Model,Quantity,Price\nThinkPad,12,1.2K\nMacBook,5,900\nXPS,0,1M\n",
+        {"What is the quantity of the XPS?": "0", "What is the total quantity?": "17"},
+        (
+            "How many laptops do we have?",
+            "How many models are in stock?",
+            "What is the highest price?",
+            "Which models have a price over 1000?",
+        ),
+    ),
+    (
+        "Budget.csv",
+        (
+            "Department,Q1,Owner,Manager\nSales,10,Ada,Ben\nIT,20,Ben,Ada\nMarketing total,"
+            "30,,\n"
+        ),
+        {"Who is the owner of IT?": "Ben"},
+        (
+            "What is the total of Q1?",
+            "How many departments are there?",
+            "What is the Q1 of the manager of Ben?",
+        ),
+    ),
+    (
+        "Sales.csv",
+        "Region,City,Sales\nNorth,Kiel,10\n,Ulm,50\nSouth,Bonn,20\n",
+        {"What is the sales of Ulm?": "50"},
+        ("How many cities are in North?", "What is the total sales of North?"),
+    ),
+    (
+        "Products.csv",
+        "Product,Price,Shipping cost\nLaptop bag,40 €,5 €\nDesk,120 €,30 €\n",
+        {"How much does the Desk cost?": "120 €"},
+        (
+            "What is the price of the Laptop?",
+            "What is the total price in $?",
+        ),
+    ),
+    (
+        "Trains.csv",
+        "Train,Departure,Destination\nICE 1,Berlin,Munich\nICE 2,Munich,Hamburg\n",
+        {"Which trains have the destination Munich?": "ICE 1"},
+        ("Which trains are from Hamburg?", "Which trains are from Munich?"),
+    ),
+    (
+        "Phones.csv",
+        "Name,Phone\nAnna Berg,555-0101\nBen Ott,555-0102\n",
+        {"What is the phone of Ben Ott?": "555-0102"},
+        ("Where does Ben Ott live?", "How is Ben Ott?", "What is the total phone?"),
+    ),
+    (
+        "Weights.csv",
+        'Item,Weight\nBolt,"0,250 kg"\nNut,"1,500 kg"\n',
+        {"What is the total weight?": "1.75 kg"},
+        ("Which items have a weight of more than 1.200 kg?",),
+    ),
+    (
+        "Weather.csv",
+        "City,Temperature,Version\nOslo,-5 °C,1.9\nKiel,5 °C,1.10\n",
+        {"Which city has the lowest temperature?": "Oslo"},
+        (
+            "Which city has a temperature of -5?",
+            "Which city has the highest version?",
+        ),
+    ),
+    (
+        "Projects.csv",
+        "Project name,City,Employees\nHera,Kiel,3\nZeus,Bonn,8\n",
+        {"How many projects are there?": "2"},
+        ("How many people work in Kiel?", "Which project runs until 2027?"),
+    ),
+    (
+        "Project plan.csv",
+        "Task,Until\nHera,9999-12-31\nZeus,2026-12-31\n",
+        {"How many tasks end after 2026?": "1"},
+        ("How many plans are there?",),
+    ),
+    (
+        "Shifts.csv",
+        "Day,Early,Night\nMonday,Ada,Ben\nTuesday,Ben,Cem\nWednesday,Ada,Ben\n",
+        {"How many days are there?": "3"},
+        ("How many night shifts are there?",),
+    ),
+    (
+        "Items.csv",
+        "Item,Cost center,Email address\nLaptop,4711,a@x.de\nDesk,4800,b@x.de\n",
+        {"What is the cost center of the Desk?": "4800"},
+        (
+            "How much does the Laptop cost?",
+            "Which item has the highest cost?",
+            "What is the address of the Desk?",
+        ),
+    ),
+    (
+        "Former employees.csv",
+        "Employee,Team,Birth town\nAda,Sales,Kiel\nBen,IT,Bonn\n",
+        {"How many former employees are there?": "2"},
+        (
+            "How many employees do we have?",
+            "List all employees",
+            "In which town does Ben live?",
+        ),
+    ),
+    (
+        "Suppliers in Europe.csv",
+        "Supplier,Country\nHansen,Germany\nVolta,Italy\n",
+        {"What is the country of Volta?": "Italy"},
+        ("How many suppliers do we have?",),
+    ),
+    (
+        "Payments.csv",
+        (
+            "Payment,Amount,Currency,Type,Balance\nP1,10,EUR,income,10\n"
+            "P2,5,USD,expense,5\n"
+        ),
+        {"How many payments are there?": "2"},
+        (
+            "What is the total amount?",
+            "What is the highest amount?",
+            "What is the total balance?",
+        ),
+    ),
+    (
+        "Machines.csv",
+        (
+            "Machine,Hall,Status\nMill 1,North,running\nMill 2,North,broken\n"
+            "Press,South,running\n"
+        ),
+        {"Which machines are running?": "Mill 1|Press"},
+        (
+            "How many machines work?",
+            "Which machines are working?",
+            "How many machines run?",
+        ),
+    ),
+    (
+        "Contracts.csv",
+        "Contract,End date\nC1,2026-03-01\nC2,2027-05-01\n",
+        {"Which contract ends first?": "C1", "How many contracts end in 2026?": "1"},
+        (
+            "How many contracts are from 2026?",
+            "Which contract is the newest?",
+            "Which contract is the latest?",
+        ),
+    ),
+    (
+        "Tools.csv",
+        "Tool,Category,Systems\nOTRS,Support,Linux\nJira,Tracking,Linux\n",
+        {"Which tools have the category support?": "OTRS"},
+        (
+            "Which tools support Linux?",
+            "How many tools support the Linux?",
+            "Which tools support a Linux?",
+        ),
+    ),
+    (
+        "Staff list.csv",
+        "Employee,Manager,City\nAda,Carl,Kiel\nBen,Carl,Bonn\nCem,-,Kiel\n",
+        {"Who is the manager of Ada?": "Carl", "How many employees are in Kiel?": "2"},
+        (
+            "Which managers are in Kiel?",
+            "Who is the manager of Bonn?",
+            "Who is the manager of Cem?",
+        ),
+    ),
+    (
+        "Risks.csv",
+        "Risk,Likelihood,Impact\nFire,low,high\nFlood,medium,high\nTheft,high,medium\n",
+        {"Which risks have a low likelihood?": "Fire"},
+        ("Which risks are low?", "Which risks are high?"),
+    ),
+    (
+        "Cities.csv",
+        "City,Population,Teams\nNew York,8000000,IT\nKansas City,500000,it\n",
+        {"What is the population of Kansas City?": "500000"},
+        (
+            "What is the population of York?",
+            "What is the population of Kansas?",
+            "How many teams are there?",
+        ),
+    ),
+)
