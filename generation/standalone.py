@@ -24,6 +24,14 @@ _WHAT_ABOUT = re.compile(
     r"^(?:and|so|then|but|ok|okay)?[\s,]*(?:what|how)\s+about\s+(.+?)\s*\??$",
     re.IGNORECASE,
 )
+# "And in Switzerland?", and what it is put in the place of: "in Germany".
+_PLACED = (
+    r"(?P<link>in|at|for|from|of|with|on|by|to) "
+    r"(?P<what>(?:the )?(?:(?P<name>[A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*)|\d{4}))"
+)
+_AND_PLACED = re.compile(
+    rf"(?i:(?:and|but|or|then|ok|okay|so)?[\s,]*(?:(?:what|how) about )?)(?-i:{_PLACED})\s*\??$"
+)
 _LEADING = re.compile(r"^(?:and|but|so|then|also|or)\b[\s,]*", re.IGNORECASE)
 _BE = r"(?:is|are|was|were)"
 _HELPING = r"(?:did|does|do|has|have|had|can|could|will|would|should|must|may)"
@@ -107,7 +115,9 @@ def make_standalone(question: str, previous: Turn | None) -> str:
     if previous is None:
         return question
     plain = _LEADING.sub("", question.strip())
-    named = _with_the_thing(plain, previous)
+    named = _with_the_place(question.strip(), previous) or _with_the_thing(
+        plain, previous
+    )
     if named:
         return named
     if not leans(question):
@@ -195,6 +205,23 @@ def _put_into(topic: str, previous: Turn) -> str:
         at = before.rindex(names[-1])
         return before[:at] + topic + before[at + len(names[-1]) :]
     return _after(f"What about {topic}?", previous)
+
+
+def _with_the_place(question: str, previous: Turn) -> str:
+    """Return the question before with another name behind the same small word, or ""."""
+    asked = _AND_PLACED.fullmatch(question[:1].lower() + question[1:])
+    if asked is None:
+        return ""
+    before = previous.question.partition(_ASKED_BEFORE)[0]
+    places = [
+        place
+        for place in re.finditer(rf"\b{_PLACED}(?![\w-])", before)
+        if place["link"] == asked["link"] and bool(place["name"]) == bool(asked["name"])
+    ]
+    if not places:
+        return ""
+    start, end = places[-1].span("what")
+    return f"{before[:start]}{asked['what']}{before[end:]}"
 
 
 def _with_the_thing(question: str, previous: Turn) -> str:

@@ -13,6 +13,9 @@ NOTICE = Turn(
 )
 
 
+RENT = Turn(question="What is the rent in Oslo in 2025?", answer="900 [1]")
+
+
 @pytest.mark.parametrize(
     ("question", "previous", "expected"),
     [
@@ -30,6 +33,14 @@ NOTICE = Turn(
             "How long is it?",
             NOTICE,
             "How long is it? (asked before: What is the notice period for tenants?)",
+        ),
+        ("And in Bergen?", RENT, "What is the rent in Bergen in 2025?"),
+        ("and what about in Bergen?", RENT, "What is the rent in Bergen in 2025?"),
+        ("In 2026?", RENT, "What is the rent in Oslo in 2026?"),
+        (
+            "And for Bergen?",
+            RENT,
+            "For Bergen? (asked before: What is the rent in Oslo in 2025?)",
         ),
         ("And when did she die?", ROLLO, "when did Rollo die?"),
         ("When in Norway did he die?", ROLLO, "When in Norway did Rollo die?"),
