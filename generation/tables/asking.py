@@ -3,21 +3,18 @@
     understand("How many suppliers are in Kiel?", Known(table, "Suppliers.csv"))
 
 Every word must be one that the table has, one of the operation, or one that says
-nothing by itself; any other may change what is asked, and raises Unclear. Numbers and
-names are the table's own, so nothing is guessed. To add a word, add it to the lists
-just below.
+nothing by itself (`leftover`); any other may change what is asked, and raises Unclear.
+Numbers and names are the table's own, so nothing is guessed.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from generation.quantities import CURRENCIES
 from generation.tables.bounds import take_bounds
 from generation.tables.conditions import take_values
 from generation.tables.known import Known
+from generation.tables.leftover import want_all_told
 from generation.tables.nouns import take_noun
 from generation.tables.openings import (
     Op,
@@ -30,42 +27,21 @@ from generation.tables.openings import (
 )
 from generation.tables.ranking import take_ranking
 from generation.tables.reading import Condition, Reading, Unclear
-from generation.tables.words import terms_set
+from generation.tables.sense import (
+    has_units,
+    is_spelled_twice,
+    is_unique,
+    may_be_added,
+    signs_in,
+    signs_of,
+    stand_for_several,
+    value_of,
+)
 
 # Longer ones ask for more than one thing.
 MAX_CHARS = 200
-# Only words that change nothing wherever they stand: not "to" ("to be done"), nor "my".
-_SAYING_NOTHING = frozenset(
-    """a an the of in at on for from with and or is are was were been do does did has have
-    had that which who whom whose what there we our you your please as""".split()  # noqa: SIM905
-)
-_LIGHT = frozenset(
-    """listed shown named found contained recorded stated list table chart sheet file
-    located situated belong belongs got get exist exists""".split()  # noqa: SIM905
-)
-# These only before a place, or they may be what is asked: "which machines work?"
-_PLACED = frozenset("work works working live lives living".split())  # noqa: SIM905
 _ASKING = frozenset("what which who when where how much until whose".split())  # noqa: SIM905
 _ADDED = frozenset(("total", "altogether", "overall"))
-_PLACING = frozenset("in on at from with".split())  # noqa: SIM905
-# Cells that are so common words that a sentence has them anyway.
-_COMMON = frozenset("the of and or is are there what which who how".split())  # noqa: SIM905
-# Columns that tell how many things a row stands for.
-_QUANTITIES = terms_set(
-    "quantity qty count headcount stock number units pieces copies seats hand available "
-    "persons owned licences licenses anzahl menge stück"
-)
-_UNITS = terms_set("currency unit uom währung einheit")
-# Numbers that are not added up, and cells of which some count against others.
-_NOT_ADDED = terms_set(
-    "balance per unit rate rating stars floor level change age percent year average avg "
-    "mean score temperature saldo"
-)
-_PRICES = terms_set("price cost preis kosten")
-_OPPOSED = terms_set("income expense credit debit refund in out")
-# Columns of tables that have a property in each row.
-_VALUES = terms_set("value amount description definition meaning setting price wert")
-_CURRENCY = re.compile(r"[$€£¥%]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +98,7 @@ def _of_rows(op: Op, reading: Reading) -> Query:
     take_values(reading, is_strict=True)
     if _take_column(reading) not in (None, reading.known.key):
         raise Unclear
-    _check(reading, _ADDED if op in (Op.COUNT, Op.SUM) else frozenset())
+    want_all_told(reading, _ADDED if op in (Op.COUNT, Op.SUM) else frozenset())
     if ranked:
         return _ranked(ranked, noun, reading)
     if op in (Op.SUM, Op.MEAN):
@@ -139,7 +115,7 @@ def _of_cell(reading: Reading) -> Query:
     take_bounds(reading)
     take_values(reading, is_strict=False)
     column = _take_column(reading)
-    _check(reading, _ASKING)
+    want_all_told(reading, _ASKING)
     if column is None and is_who(reading.text):
         return _of_person(ranked, reading)
     if ranked is None:
@@ -173,32 +149,6 @@ def _take_column(reading: Reading) -> int | None:
     return next(iter(shared))
 
 
-def _check(reading: Reading, more: frozenset[str]) -> None:
-    """Raise Unclear if a word is left that may change what is asked.
-
-    And if "or" stands between what is said of two columns, of which both must hold.
-    """
-    known = reading.known
-    for at, word in enumerate(reading.words):
-        said = word.plain
-        if at in reading.taken or (said in _COMMON and said in _SAYING_NOTHING):
-            continue
-        is_light = said in _SAYING_NOTHING | _LIGHT | more
-        before = reading.words[at - 1].plain if at else ""
-        # "In stock" is said of a thing, whatever "Stock.csv" is called.
-        is_of_title = word.term in known.title.terms and before not in _PLACING
-        behind = {one.plain for one in reading.words[at + 1 : at + 2]}
-        is_placed = said in _PLACED and bool(behind & _PLACING)
-        is_run = said == "run" and any(one.plain == "until" for one in reading.words)
-        name = reading.mention_at(at - 1) if said == "number" and at else None
-        is_label = name is not None and name.is_whole and not name.is_value
-        is_told = is_light or is_of_title or is_placed or is_run or is_label
-        if known.is_cell(word) or not is_told:
-            raise Unclear
-    if reading.has_or and len(reading.conditions) > 1:
-        raise Unclear
-
-
 def _query(
     op: Op, reading: Reading, *, column: int | None = None, measure: int | None = None
 ) -> Query:
@@ -211,45 +161,22 @@ def _query(
     asked = {word.term for word in reading.words}
     if op != Op.READ and (known.is_doubtful or not known.title.narrowing <= asked):
         raise Unclear
-    if measure is not None and _has_units(known):
+    if measure is not None and has_units(known):
         raise Unclear
     looked_at = {one.column for one in conditions} | {column, measure}
-    signs = {*_CURRENCY.findall(reading.text)}
-    if not signs <= _signs(known, (at for at in looked_at if at is not None)):
+    held = signs_of(known, (at for at in looked_at if at is not None))
+    if not signs_in(reading.text) <= held:
         raise Unclear
     return Query(op=op, column=column, measure=measure, conditions=conditions)
-
-
-def _has_units(known: Known) -> bool:
-    """Whether a column tells other units, or currencies, of different rows."""
-    return any(
-        _UNITS & {*known.names[at]} and len({*known.table.column(at)}) > 1
-        for at in known.columns
-    )
-
-
-def _signs(known: Known, columns: Iterable[int]) -> set[str]:
-    """Return the signs of currencies and shares of columns."""
-    found: set[str] = set()
-    for at in columns:
-        units = {word for one in known.amounts[at] if one for word in one.unit.split()}
-        words = {*units, *known.table.names[at].lower().split()}
-        found |= {
-            CURRENCIES.get(word.strip("()[]"), word.strip("()[]")) for word in words
-        }
-        found |= {*_CURRENCY.findall(" ".join(words))}
-    return found
 
 
 def _ranked(ranked: tuple[Op, int], column: int | None, reading: Reading) -> Query:
     """Return the rows that rank first, by the cell of a column that is theirs alone."""
     op, measure = ranked
     known = reading.known
-    if column is not None and column != measure:
-        cells = [cell for cell in known.table.column(column) if cell]
-        # Of a customer with many invoices they may be meant together.
-        if len({*cells}) < len(cells):
-            raise Unclear
+    # Of a customer with many invoices they may be meant together.
+    if column not in (None, measure) and not is_unique(column, known):
+        raise Unclear
     return _query(op, reading, column=column, measure=measure)
 
 
@@ -266,16 +193,8 @@ def _of_person(ranked: tuple[Op, int] | None, reading: Reading) -> Query:
 
 
 def _listed(noun: int | None, reading: Reading) -> Query:
-    known = reading.known
-    is_amount = noun is not None and known.kind(noun) == "amount"
-    if noun in {one.column for one in reading.conditions} or _is_of_others(
-        noun, reading
-    ):
-        raise Unclear
-    if noun is not None and _is_spelled_twice(noun, known):
-        raise Unclear
-    if is_amount and not known.is_id(noun or 0):
-        raise Unclear
+    if noun is not None:
+        _want_things(noun, reading)
     return _query(Op.LIST, reading, column=noun)
 
 
@@ -283,21 +202,9 @@ def _added(op: Op, noun: int | None, reading: Reading) -> Query:
     known = reading.known
     if noun is None or known.kind(noun) != "amount":
         raise Unclear
-    if op == Op.SUM and not _may_be_added(noun, known):
+    if op == Op.SUM and not may_be_added(noun, known):
         raise Unclear
     return _query(op, reading, measure=noun)
-
-
-def _may_be_added(column: int, known: Known) -> bool:
-    """Whether a sum of the column says something."""
-    name = {*known.names[column]}
-    others = {term for at in known.columns if at != column for term in known.names[at]}
-    is_priced = name & _PRICES and others & _QUANTITIES
-    is_share = any("%" in one.unit for one in known.amounts[column] if one)
-    cells = {
-        cell[0] for at in known.columns for cell in known.cells[at] if len(cell) == 1
-    }
-    return not (name & _NOT_ADDED or is_priced or is_share or cells & _OPPOSED)
 
 
 def _counted(noun: int | None, reading: Reading) -> Query:
@@ -305,48 +212,36 @@ def _counted(noun: int | None, reading: Reading) -> Query:
     if noun is not None and not known.is_id(noun) and known.kind(noun) != "text":
         return _cell(noun, reading)
     query = _query(Op.COUNT, reading, column=noun)
-    used = {one.column for one in query.conditions}
+    if noun is None and stand_for_several(known):
+        raise Unclear
+    if noun is not None:
+        _want_things(noun, reading)
+    if noun is not None and not known.is_id(noun):
+        rows = query.rows(len(known.table.rows))
+        if known.has_numbers(noun) or any(known.parts[noun][row] for row in rows):
+            raise Unclear
     # Rows that are named are known already.
-    is_named = known.key in used and noun != known.key
-    if noun in used or is_named or _is_in_cells(query, known):
-        raise Unclear
-    if noun is not None and _is_spelled_twice(noun, known):
-        raise Unclear
-    if _is_of_others(noun, reading):
+    if known.key != noun and known.key in {one.column for one in query.conditions}:
         raise Unclear
     return query
 
 
-def _is_of_others(noun: int | None, reading: Reading) -> bool:
-    """Whether conditions may be of the rows and not of what is asked for.
+def _want_things(noun: int, reading: Reading) -> None:
+    """Raise Unclear unless cells of a column are things that the conditions are about.
 
     "Managers in Kiel" are not the managers of those in Kiel, where rows are employees.
     """
     known = reading.known
-    if noun is None or noun == known.key or not reading.conditions:
-        return False
-    cells = [cell for cell in known.table.column(noun) if cell]
+    if noun in {one.column for one in reading.conditions}:
+        raise Unclear
+    if is_spelled_twice(noun, known):
+        raise Unclear
+    if known.kind(noun) == "amount" and not known.is_id(noun):
+        raise Unclear
     is_named = any(known.key in mention.columns for mention in reading.named)
-    return len({*cells}) < len(cells) and not is_named
-
-
-def _is_spelled_twice(column: int, known: Known) -> bool:
-    """Whether cells are the same but for their spelling."""
-    cells = {cell for cell in known.table.column(column) if cell}
-    return len({*known.cells[column]} - {()}) < len(cells)
-
-
-def _is_in_cells(query: Query, known: Known) -> bool:
-    """Whether what is counted stands in cells: as numbers, or several in one."""
-    at = query.column
-    if at is None:
-        kinds = [known.kind(column) for column in known.columns]
-        named = {term for name in known.names for term in name}
-        return bool(named & _QUANTITIES) or kinds.count("amount") == len(kinds) - 1
-    if known.is_id(at):
-        return False
-    rows = query.rows(len(known.table.rows))
-    return known.has_numbers(at) or any(known.parts[at][row] for row in rows)
+    is_row = noun == known.key or is_unique(noun, known) or is_named
+    if reading.conditions and not is_row:
+        raise Unclear
 
 
 def _cell(column: int | None, reading: Reading) -> Query:
@@ -358,7 +253,7 @@ def _cell(column: int | None, reading: Reading) -> Query:
     known = reading.known
     used = {one.column for one in reading.conditions}
     if column is None and wants_value(reading.text):
-        column = _value_of(known, used)
+        column = value_of(known, used)
     if column is None or not used or column in used:
         raise Unclear
     # The manager of Bonn is not that of the one who is in Bonn.
@@ -372,9 +267,3 @@ def _cell(column: int | None, reading: Reading) -> Query:
     if len(rows) != 1 or not known.table.rows[rows[0]].cells[column]:
         raise Unclear
     return query
-
-
-def _value_of(known: Known, used: set[int]) -> int | None:
-    """Return the second of two columns, where it says what the first one is."""
-    is_of_two = len(known.columns) == 2 and used == {0}
-    return 1 if is_of_two and _VALUES & {*known.names[1]} else None
