@@ -42,7 +42,8 @@ def _column_of(reading: Reading, mention: Mention) -> int:
         Unclear
     """
     known, columns = reading.known, mention.columns
-    is_alike = any(known.is_like(at, c) for at in columns for c in known.columns)
+    others = columns - {known.key}
+    is_alike = any(known.is_like(at, c) for at in others for c in known.columns)
     if len(columns) > 1 or is_alike:
         beside = [
             other for other in reading.named if _is_beside(reading, other, mention)

@@ -251,4 +251,49 @@ TRAPS: tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...] = (
             "How many teams are there?",
         ),
     ),
+    (
+        "Jobs.csv",
+        "Job,Owner,Status\nOne,Anna,done\nTwo,Anna,open\nThree,Ben,open\n",
+        {"How many jobs are of Anna or Ben?": "3"},
+        ("How many jobs are of Anna or open?", "How many jobs are open or of Anna?"),
+    ),
+    (
+        "Laptops.csv",
+        "Model,Quantity,Active\nThinkPad,12,yes\nMacBook,5,no\n",
+        {"What is the quantity of the MacBook?": "5"},
+        ("How many laptops do we have?", "How many active are there?"),
+    ),
+    (
+        "Account.csv",
+        "Date,Amount,Balance\n2026-01-02,10,10\n2026-01-03,5,15\n",
+        {"What is the total amount?": "15", "What is the highest balance?": "15"},
+        ("What is the total balance?",),
+    ),
+    (
+        "Order.csv",
+        "Item,Qty,Price\nInk,2,19.90\nPen,10,1.50\n",
+        {"What is the price of the Pen?": "1.50"},
+        ("What is the total price?", "What is the sum of the prices?"),
+    ),
+    (
+        "Parts.csv",
+        "Part,Price\nBolt,3 €\nNut,4 $\nGear,9 €\n",
+        {"What is the price of the Nut?": "4 $"},
+        ("Which parts have a price over 3?", "How many parts have a price over 3?"),
+    ),
+    (
+        "Flights.csv",
+        "Flight,Departure,Destination\nF1,Berlin,Oslo\nF2,Kiel,Rome\n",
+        {"How many flights have the destination Rome?": "1"},
+        ("Which flights are from Rome?", "How many flights are from Oslo?"),
+    ),
+    (
+        "People.csv",
+        "Name,Manager,Salary\nAda,Ben,10\nBen,Cem,20\nCem,,30\n",
+        {"Who is the manager of Ada?": "Ben"},
+        (
+            "What is the salary of Ada's manager?",
+            "What is the salary of Ben's manager?",
+        ),
+    ),
 )
