@@ -117,6 +117,12 @@ def test_parts_of_a_long_table_are_one() -> None:
     ]
 
 
+def test_a_header_that_is_said_again_is_no_row() -> None:
+    table = read_table([(0, "City | People\nOslo | 7\nCity | People\nKiel | 2")])
+    assert table is not None
+    assert [row.cells for row in table.rows] == [("Oslo", "7"), ("Kiel", "2")]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -294,6 +294,7 @@ TRAPS: tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...] = (
         (
             "What is the salary of Ada's manager?",
             "What is the salary of Ben's manager?",
+            "How many people have Ben's manager?",
         ),
     ),
 )
