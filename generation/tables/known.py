@@ -228,9 +228,10 @@ class Known:
         said = words[first:end]
         terms = tuple(word.term for word in said)
         named = frozenset(at for at in self.columns if self.names[at] == terms)
-        whole = frozenset(self._whole.get(terms, ())) if _says_enough(said) else named
+        is_value = _says_enough(said) and not _is_verb(words, first)
+        whole = frozenset(self._whole.get(terms, ())) if is_value else named
         inside = self._inside(said) if first else frozenset[int]()
-        for columns, is_value, is_whole in (
+        for columns, of_cells, is_whole in (
             (named, False, True),
             (whole, True, True),
             (
@@ -245,7 +246,7 @@ class Known:
                     first=first,
                     end=end,
                     columns=columns,
-                    is_value=is_value,
+                    is_value=of_cells,
                     is_whole=is_whole,
                 )
         return None
@@ -302,6 +303,11 @@ def _parts(cell: str) -> tuple[Terms, ...]:
     parts = _PART_END.split(cell)
     terms = tuple(terms_in(part) for part in parts) if len(parts) > 1 else ()
     return tuple(one for one in terms if one)
+
+
+def _is_verb(words: Sequence[Word], at: int) -> bool:
+    """Whether a word is what somebody does: "who leaves", where a cell is "leave"."""
+    return at > 0 and words[at - 1].plain == "who" and words[at].plain.endswith("s")
 
 
 def _says_enough(words: Sequence[Word]) -> bool:

@@ -297,4 +297,10 @@ TRAPS: tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...] = (
             "How many people have Ben's manager?",
         ),
     ),
+    (
+        "Attendance.csv",
+        "Name,Date,Status\nAda,2026-03-03,leave\nBen,2026-03-03,present\n",
+        {"Who is on leave?": "Ada", "Who is present on 3 March 2026?": "Ben"},
+        ("Who leaves on 3 March 2026?", "Who presents on 2026-03-03?"),
+    ),
 )
