@@ -15,9 +15,8 @@ from generation.guarding import NOT_IN_DOCUMENTS
 from generation.kinds import ROWS, Kind, Wanted
 from generation.library import Library
 from generation.newest import newest_of
-from generation.showing import as_sources, closest, unread_notice
+from generation.showing import as_sources, cited_line, closest, unread_notice
 from generation.types import (
-    Borne,
     CitationFound,
     Event,
     Notice,
@@ -187,24 +186,10 @@ def _cited(
     terms = claim_of(topic).terms
     parts = passage_of(source.quote).parts
     best = max(parts, key=lambda part: len(terms & part.claim.terms), default=None)
-    evidence: tuple[Borne, ...] = ()
+    words = None
     if best is not None and terms & best.claim.terms:
-        evidence = (
-            Borne(
-                n=source.n,
-                start=source.start + best.start,
-                end=source.start + best.end,
-                quote=source.quote[best.start : best.end],
-            ),
-        )
-    return CitationFound(
-        start=span[0],
-        end=span[1],
-        sentence=line,
-        sources=(source.n,),
-        verdict="supported",
-        evidence=evidence,
-    )
+        words = best.start, best.end
+    return cited_line(source, line, span, words)
 
 
 def _head(wanted: Wanted, documents: Documents) -> str:

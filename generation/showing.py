@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from generation.types import Conflict, Notice, SourceRef
+from generation.types import Borne, CitationFound, Conflict, Notice, SourceRef
 from retrieval.types import Hit
 
 # Passages shown with a refusal.
@@ -33,6 +33,39 @@ def as_sources(
         )
         for n, hit in enumerate(hits, start=first)
     ]
+
+
+def cited_line(
+    source: SourceRef,
+    line: str,
+    span: tuple[int, int],
+    words: tuple[int, int] | None,
+) -> CitationFound:
+    """Return the citation of a line that code wrote.
+
+    Args:
+        span: of the line in the answer.
+        words: characters of the source's quote that bear it, None for none.
+    """
+    evidence: tuple[Borne, ...] = ()
+    if words is not None:
+        start, end = words
+        evidence = (
+            Borne(
+                n=source.n,
+                start=source.start + start,
+                end=source.start + end,
+                quote=source.quote[start:end],
+            ),
+        )
+    return CitationFound(
+        start=span[0],
+        end=span[1],
+        sentence=line,
+        sources=(source.n,),
+        verdict="supported",
+        evidence=evidence,
+    )
 
 
 def closest(hits: Sequence[Hit]) -> tuple[SourceRef, ...]:

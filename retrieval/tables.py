@@ -62,7 +62,8 @@ def read_tables(hits: Sequence[Hit], user_id: int) -> list[StoredTable]:
         wanted |= Q(version=hit.version_id, number__range=(hit.page, hit.page_last))
     found: dict[tuple[UUID, int], StoredTable] = {}
     with reading_as(user_id):
-        pages = list(Page.objects.filter(wanted).order_by("version", "number"))
+        with_tables = Page.objects.filter(wanted, blocks__contains=[{"kind": "table"}])
+        pages = list(with_tables.order_by("version", "number"))
         for hit in hits:
             for page in pages:
                 for block in _tables_at(page, hit):

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from generation.tables.grid import Table, read_table
 from generation.tables.known import Known, Mention
-from generation.tables.words import Terms, Word, stands_in, words_of
+from generation.tables.words import Word, stands_in, words_of
+from ingestion.parsing.tables import BETWEEN
 
-_MARK = " | "
 # With these a question names a row, and asks for another one.
 _RELATING = frozenset(
     """than before after besides except other next between later earlier or without not
@@ -47,7 +47,7 @@ def record_at(text: str, heading: str, start: int) -> str:
         for row in table.rows:
             if row.start == start:
                 named = zip(table.names, row.cells, strict=True)
-                return _MARK.join(f"{name}: {cell}" for name, cell in named if cell)
+                return BETWEEN.join(f"{name}: {cell}" for name, cell in named if cell)
     return ""
 
 
@@ -65,7 +65,7 @@ def _tables_in(text: str) -> Iterator[tuple[int, str]]:
     """Yield where lines with cells begin that follow each other, and these lines."""
     start, run = 0, ""
     for line in text.splitlines(keepends=True):
-        if _MARK in line:
+        if BETWEEN in line:
             run += line
             continue
         if run:
@@ -95,10 +95,7 @@ def _has_all(
     has: dict[frozenset[int], bool] = {}
     for mention in named:
         terms = tuple(words[place].term for place in mention.places)
-        stands = any(_stands(known, at, column, terms) for column in mention.columns)
+        cells = (known.cells[column][at] for column in mention.columns)
+        stands = any(stands_in(terms, cell) for cell in cells)
         has[mention.columns] = has.get(mention.columns, False) or stands
     return all(has.values())
-
-
-def _stands(known: Known, at: int, column: int, terms: Terms) -> bool:
-    return stands_in(terms, known.cells[column][at])

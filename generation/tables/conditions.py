@@ -9,7 +9,6 @@ from generation.words import fold
 
 # Words between a column's name and a value of it.
 _BETWEEN = frozenset("is are was were the".split())  # noqa: SIM905
-_POSSESSIVE = ("'s", "’s", "s'", "s’")
 # Columns of where something goes, of which "from" says the opposite.
 _GOALS = terms_set("destination to arrival target until end")
 
@@ -62,7 +61,7 @@ def _column_of(reading: Reading, mention: Mention) -> int:
 
 def _is_beside(reading: Reading, name: Mention, value: Mention) -> bool:
     """Whether the name of a column says which a value is of: not "manager of Ben"."""
-    if reading.words[value.end - 1].text.endswith(_POSSESSIVE):
+    if reading.words[value.end - 1].is_owner:
         return False
     if name.end <= value.first:
         between = reading.words[name.end : value.first]

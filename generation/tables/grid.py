@@ -1,6 +1,6 @@
 """Rows and columns again, from the text that ingestion made of a table. Pure.
 
-    table = read_table(Text(parts=((0, "City | People\nOslo | 717,710"),)))
+    table = read_table([(0, "City | People\nOslo | 717,710")])
     table.names           # ("City", "People")
     table.rows[0].cells   # ("Oslo", "717,710")
 
@@ -14,7 +14,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_BETWEEN = " | "
+from ingestion.parsing.tables import BETWEEN, short_name
+
 # More columns are a drawing or a matrix rather than records.
 MAX_COLUMNS = 60
 # A name of a column is no sentence.
@@ -52,7 +53,7 @@ def read_table(parts: Sequence[tuple[int, str]]) -> Table | None:
     lines = [line for start, text in parts for line in _lines(start, text)]
     if len(lines) < 2:
         return None
-    names = tuple(name.strip() for name in lines[0][1].split(_BETWEEN))
+    names = tuple(name.strip() for name in lines[0][1].split(BETWEEN))
     if not _are_names(names):
         return None
     read = _record if _is_record(names, lines[1][1]) else _plain
@@ -95,17 +96,12 @@ def _is_name(name: str) -> bool:
 
 
 def _is_record(names: Sequence[str], line: str) -> bool:
-    return any(name and line.startswith(f"{_shown(name)}: ") for name in names)
-
-
-def _shown(name: str) -> str:
-    """Return a name as records have it, which cut long ones (ingestion.parsing.tables)."""
-    return name if len(name) <= 40 else f"{name[:39]}…"
+    return any(name and line.startswith(f"{short_name(name)}: ") for name in names)
 
 
 def _plain(names: Sequence[str], line: str) -> tuple[str, ...] | None:
     # Empty cells at the end of a row are not written, and a blank at an end is cut.
-    cells = [cell.strip() for cell in f" {line} ".split(_BETWEEN)]
+    cells = [cell.strip() for cell in f" {line} ".split(BETWEEN)]
     if len(cells) > len(names):
         return None
     return (*cells, *[""] * (len(names) - len(cells)))
@@ -118,11 +114,11 @@ def _record(names: Sequence[str], line: str) -> tuple[str, ...] | None:
     """
     cells = [""] * len(names)
     at = 0
-    for part in line.split(_BETWEEN):
+    for part in line.split(BETWEEN):
         place = _place(names, part, at)
         if place is None:
             return None
-        name = _shown(names[place])
+        name = short_name(names[place])
         cells[place] = part[len(name) + 2 :] if name else part
         at = place + 1
     return tuple(cells)
@@ -130,6 +126,6 @@ def _record(names: Sequence[str], line: str) -> tuple[str, ...] | None:
 
 def _place(names: Sequence[str], part: str, at: int) -> int | None:
     for place in range(at, len(names)):
-        if names[place] and part.startswith(f"{_shown(names[place])}: "):
+        if names[place] and part.startswith(f"{short_name(names[place])}: "):
             return place
     return next((p for p in range(at, len(names)) if not names[p]), None)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from generation.tables.grid import Row, Table
 from generation.tables.titles import Title
-from generation.tables.values import Amount, Days, amounts_of, days_in_cells
+from generation.tables.values import NOTHING, Amount, Days, amounts_of, days_in_cells
 from generation.tables.words import Terms, Word, stands_in, terms_in, terms_set
 from generation.words import STOP_WORDS, fold
 
@@ -71,24 +71,8 @@ _TOLD_BY: dict[str, frozenset[str]] = {
 # Words of a column's name that a question may leave out.
 _SMALL = terms_set("date name day on at by in of the until is no")
 _IN_BRACKETS = re.compile(r"\s*[(\[].*?[)\]]")
-# What stands in a cell for nothing.
-_NOTHING = frozenset(
-    [
-        "-",
-        "–",
-        "—",
-        "n/a",
-        "na",
-        "none",
-        "tbd",
-        "tba",
-        "n.n.",
-        "vacant",
-        "unknown",
-        "?",
-        "keine",
-    ]
-)
+# What stands in a cell for nothing, besides marks.
+_NO_VALUE = frozenset("n/a na none tbd tba n.n. vacant unknown keine".split())  # noqa: SIM905
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +270,11 @@ class Known:
 
 
 def _filled(cells: Sequence[str]) -> tuple[str, ...]:
-    return tuple("" if cell.casefold() in _NOTHING else cell for cell in cells)
+    return tuple("" if _is_nothing(cell) else cell for cell in cells)
+
+
+def _is_nothing(cell: str) -> bool:
+    return not cell.strip(NOTHING) or cell.casefold() in _NO_VALUE
 
 
 def _first(row: Row) -> str:

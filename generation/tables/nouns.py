@@ -54,13 +54,12 @@ def _is_label(reading: Reading, mention: Mention) -> bool:
 
 def _is_adjective(reading: Reading, mention: Mention) -> bool:
     """Whether the thing comes only behind: "paid invoices" where a column is "Paid on"."""
-    is_plural = reading.words[mention.end - 1].plain.endswith("s")
-    if mention.end == len(reading.words) or is_plural:
+    last = reading.words[mention.end - 1]
+    if mention.end == len(reading.words) or last.plain.endswith("s"):
         return False
     word, follows = reading.words[mention.end], reading.mention_at(mention.end)
-    is_owner = reading.words[mention.end - 1].text.endswith(("'s", "’s", "s'", "s’"))
     if follows and not follows.is_value and word.plain not in _VERBS:
-        return not (is_owner or follows.columns & mention.columns)
+        return not (last.is_owner or follows.columns & mention.columns)
     return not follows and _is_of_thing(word, reading.known)
 
 

@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from generation.drafts import Asked, Draft, Means
 from generation.kinds import Kind, Wanted
 from generation.library import Library
-from generation.showing import as_sources, unread_notice
+from generation.listing import PLAIN
+from generation.showing import as_sources, cited_line, unread_notice
 from generation.tables.asking import counts_rows, understand
-from generation.tables.grid import Row, read_table
+from generation.tables.grid import read_table
 from generation.tables.known import Known
 from generation.tables.reading import Unclear
 from generation.tables.running import run
 from generation.tables.wording import Told, not_counted
 from generation.types import (
-    Borne,
     CitationFound,
     Event,
     SourceRef,
@@ -102,7 +102,9 @@ async def _written(
         hits = await library.passages(one.stored.hit.version_id, spans)
         own = as_sources(hits, first=len(sources) + 1, in_prompt=False)
         sources += own
-        head = one.head or (f"In “{one.name}”:" if len(told) > 1 else "")
+        head = one.head or (
+            f"In “{one.name.translate(PLAIN)}”:" if len(told) > 1 else ""
+        )
         text += ("\n\n" if text else "") + mask(head, means.masks)
         mark = "\n- " if head or len(one.shown) > 1 else ""
         for row in one.shown:
@@ -112,31 +114,14 @@ async def _written(
             start = len(text)
             text += f"{line} [{source.n}]" if source else line
             if source:
-                cited.append(_cited(source, row, line, (start, len(text))))
+                words = (
+                    row.start - source.start,
+                    min(row.end, source.end) - source.start,
+                )
+                cited.append(cited_line(source, line, (start, len(text)), words))
         more = len(one.rows) - len(one.shown)
         text += f"\n\nAnd {more:,} more." if more > 0 else ""
     end = draft.done(text, refused=False, outcome="answered")
     return [
         Sources(sources=tuple(sources)), *draft.notices, Token(text=text), *cited, end
     ]  # fmt: skip
-
-
-def _cited(
-    source: SourceRef, row: Row, line: str, span: tuple[int, int]
-) -> CitationFound:
-    start, end = row.start - source.start, min(row.end, source.end) - source.start
-    return CitationFound(
-        start=span[0],
-        end=span[1],
-        sentence=line,
-        sources=(source.n,),
-        verdict="supported",
-        evidence=(
-            Borne(
-                n=source.n,
-                start=row.start,
-                end=source.start + end,
-                quote=source.quote[start:end],
-            ),
-        ),
-    )

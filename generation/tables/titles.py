@@ -24,7 +24,7 @@ _NARROWING = terms_set(
     "selected overdue active inactive old past previous draft expired terminated archived "
     "deleted paid unpaid pending completed done upcoming"
 )
-_PLACE = re.compile(r"\b(?:in|from|at|aus|in)\b(?P<where>.+)", re.IGNORECASE)
+_PLACE = re.compile(r"\b(?:in|from|at|aus)\b(?P<where>.+)", re.IGNORECASE)
 _ENDING = re.compile(r"\.\w{2,5}$")
 
 

@@ -34,7 +34,7 @@ DAY = re.compile(
     re.IGNORECASE,
 )
 # What people write into a cell that has nothing.
-_NOTHING = " -–—?/"
+NOTHING = " -–—?/"
 # Of a column's filled cells, those that hold what the column is taken to hold.
 _MOST = 0.8
 
@@ -117,11 +117,11 @@ def days_at(match: re.Match[str]) -> Days | None:
 def is_full(found: Sequence[object | None], cells: Sequence[str]) -> bool:
     """Whether each cell has what its column holds, but for those without anything."""
     return all(
-        one is not None or not cell.strip(_NOTHING)
+        one is not None or not cell.strip(NOTHING)
         for one, cell in zip(found, cells, strict=True)
     )
 
 
 def _is_most(found: Sequence[object | None], cells: Sequence[str]) -> bool:
-    filled = sum(bool(cell.strip(_NOTHING)) for cell in cells)
+    filled = sum(bool(cell.strip(NOTHING)) for cell in cells)
     return bool(filled) and sum(one is not None for one in found) >= _MOST * filled

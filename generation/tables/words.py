@@ -50,6 +50,10 @@ class Word:
         return len(self.text) > 1 and self.text.isupper()
 
     @property
+    def is_owner(self) -> bool:
+        return self.text.endswith(("'s", "’s", "s'", "s’"))
+
+    @property
     def is_name(self) -> bool:
         return self.text[0].isupper()
 

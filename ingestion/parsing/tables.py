@@ -16,6 +16,8 @@ from itertools import chain, islice, zip_longest
 
 from ingestion.parsing.cleaning import one_line
 
+#: Between the cells of a line.
+BETWEEN = " | "
 # About 200 tokens: what one passage holds.
 _SMALL_CHARS = 800
 # Rows looked at to learn which columns are used and whether they have names.
@@ -42,7 +44,7 @@ def table_text(rows: Iterable[Row], *, header: bool | None = None) -> str:
     if sum(map(len, plain)) <= _SMALL_CHARS or len(grid[0]) < 2:
         return "\n".join(chain(plain, _rest(source, [])))
     if has_header(grid) if header is None else header:
-        names = [_short(name) for name in grid[0]]
+        names = [short_name(name) for name in grid[0]]
         records = (_record(names, row) for row in grid[1:])
         return "\n".join(chain(plain[:1], records, _rest(source, names)))
     return "\n".join(chain(plain, _rest(source, [])))
@@ -83,13 +85,14 @@ def _tidy(rows: Sequence[Row]) -> list[list[str]]:
 
 def _as_line(row: Row) -> str:
     last = max((i for i, cell in enumerate(row) if cell), default=0)
-    return " | ".join(row[: last + 1]).strip()
+    return BETWEEN.join(row[: last + 1]).strip()
 
 
 def _record(names: list[str], row: Row) -> str:
     pairs = zip_longest(names, row, fillvalue="")
-    return " | ".join(f"{name}: {v}" if name else v for name, v in pairs if v)
+    return BETWEEN.join(f"{name}: {v}" if name else v for name, v in pairs if v)
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """Return the name of a column as records have it."""
     return name if len(name) <= _NAME_CHARS else name[: _NAME_CHARS - 1] + "…"

@@ -145,11 +145,11 @@ async def test_a_table_between_paragraphs_is_read(
 
 
 async def test_two_tables_tell_it_each(shared: Collection, alice: Asker) -> None:
-    await in_db(read, shared, "Suppliers 2025.csv", SUPPLIERS.replace("60\n", "55\n"))
+    await in_db(read, shared, "Suppliers [2025].csv", SUPPLIERS.replace("60\n", "55\n"))
     await in_db(read, shared, "Suppliers 2026.csv", SUPPLIERS)
     answer = await told(alice, "How many employees does Sealtech have?")
     for said in (
-        "In “Suppliers 2025.csv”:\n- 55 [",
+        "In “Suppliers (2025).csv”:\n- 55 [",
         "In “Suppliers 2026.csv”:\n- 60 [",
     ):
         assert said in answer.text
