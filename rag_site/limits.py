@@ -151,13 +151,27 @@ def _count(bucket: str, subject: str, *, limit: int, window_s: int) -> RateState
     used = counts[0] + int(counts[1] * (1 - elapsed))
     if used > limit:
         _ask_redis(lambda client: client.decr(_key(bucket, subject, window_s)))
+        wait_s = _wait_s(*counts, limit=limit, elapsed=elapsed, window_s=window_s)
         raise RateLimited(
             f"Too many requests: {limit} in {window_s} seconds are allowed. "
-            f"Wait {reset_s} seconds and try again.",
+            f"Wait {wait_s} seconds and try again.",
             detail={"limit": limit, "window_s": window_s},
-            retry_after_s=reset_s,
+            retry_after_s=wait_s,
         )
     return RateState(limit=limit, remaining=limit - used, reset_s=reset_s)
+
+
+def _wait_s(
+    current: int, previous: int, *, limit: int, elapsed: float, window_s: int
+) -> int:
+    """Return after how many whole seconds the refused request would pass.
+
+    It passes in this window once `current + int(previous * (1 - elapsed)) <= limit`;
+    where this window is full by itself, as soon as the next one has begun to fill.
+    """
+    room = limit - current + 1
+    passes_at = 1 - room / previous if room > 0 else 1.0
+    return int(window_s * max(0.0, passes_at - elapsed)) + 1
 
 
 def _add_one(

@@ -70,6 +70,8 @@ def _environment(var: Path) -> dict[str, str]:
         "PLUMBLINE_VAR": str(var),
         "PLUMBLINE_MODEL": SMALL_MODEL,
         "PLUMBLINE_MAX_ANSWER_TOKENS": "160",
+        # One person does the work of all browser tests: a fast machine asks more.
+        "PLUMBLINE_QUESTIONS_PER_MINUTE": "300",
         "PYTHONUNBUFFERED": "1",
         **({"PLUMBLINE_WEIGHTS": weights} if weights else {}),
     }

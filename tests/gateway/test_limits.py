@@ -53,6 +53,30 @@ def test_the_window_slides(clock: time_machine.Coordinates) -> None:
     assert limits.check_rate("t", "a", per_minute=10).remaining == 9
 
 
+@pytest.mark.parametrize("second", [0, 1, 10, 45, 59])
+@pytest.mark.parametrize("before", [0, 1, 4, 20])
+@pytest.mark.parametrize("limit", [1, 3, 20])
+def test_who_waits_as_long_as_told_is_let_through(
+    clock: time_machine.Coordinates, second: int, before: int, limit: int
+) -> None:
+    for _ in range(min(before, limit)):
+        limits.check_rate("t", "a", per_minute=limit)
+    clock.shift(60 + second)
+    wait_s = 0
+    while not wait_s:
+        try:
+            limits.check_rate("t", "a", per_minute=limit)
+        except RateLimited as refused:
+            wait_s = refused.retry_after_s or 0
+    if wait_s > 1:
+        clock.shift(wait_s - 1.5)
+        with pytest.raises(RateLimited):
+            limits.check_rate("t", "a", per_minute=limit)
+        clock.shift(0.5)
+    clock.shift(1)
+    limits.check_rate("t", "a", per_minute=limit)
+
+
 def test_being_refused_costs_nothing(clock: time_machine.Coordinates) -> None:
     limits.check_rate("t", "a", per_minute=1)
     for _ in range(20):
