@@ -250,7 +250,14 @@ def _died(status: int | None, peak_mb: int, limits: ParseLimits) -> RagError:
 
 def _page(fields: dict[str, Any]) -> PageText:
     blocks = tuple(
-        Block(kind=k, start=s, end=e, level=n, box=tuple(box) if box else None)
-        for k, s, e, n, box in fields["blocks"]
+        Block(
+            kind=kind,
+            start=start,
+            end=end,
+            level=level,
+            box=tuple(box) if box else None,
+            continues=continues,
+        )
+        for kind, start, end, level, box, continues in fields["blocks"]
     )
     return PageText(**{**fields, "blocks": blocks})

@@ -29,6 +29,8 @@ class Block:
         level: 1 to 6 for headings, 0 otherwise.
         box: left, top, right, bottom in points from the page's top left
             corner, or None where the format has no layout.
+        continues: whether a table goes on here that a page before begins, with the
+            columns of that one.
     """
 
     kind: BlockKind
@@ -36,6 +38,7 @@ class Block:
     end: int
     level: int = 0
     box: tuple[float, float, float, float] | None = None
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

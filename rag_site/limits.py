@@ -154,7 +154,7 @@ def _count(bucket: str, subject: str, *, limit: int, window_s: int) -> RateState
         wait_s = _wait_s(*counts, limit=limit, elapsed=elapsed, window_s=window_s)
         raise RateLimited(
             f"Too many requests: {limit} in {window_s} seconds are allowed. "
-            f"Wait {wait_s} seconds and try again.",
+            f"Wait {wait_s} {'second' if wait_s == 1 else 'seconds'} and try again.",
             detail={"limit": limit, "window_s": window_s},
             retry_after_s=wait_s,
         )
@@ -170,8 +170,10 @@ def _wait_s(
     where this window is full by itself, as soon as the next one has begun to fill.
     """
     room = limit - current + 1
-    passes_at = 1 - room / previous if room > 0 else 1.0
-    return int(window_s * max(0.0, passes_at - elapsed)) + 1
+    passes_after = 1 - room / previous if room > 0 else 1.0
+    # Rounded, so that 1.9999 counts as the 2 that it is.
+    wait_s = round(window_s * max(0.0, passes_after - elapsed), 3)
+    return int(wait_s) + 1
 
 
 def _add_one(

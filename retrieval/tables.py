@@ -6,14 +6,12 @@ pages of a version keep them (ingestion.types.Block).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
-from django.db.models.functions import Length
 
 from ingestion.models import Chunk, Page
 from ingestion.visibility import reading_as
@@ -22,21 +20,9 @@ from retrieval.types import Hit
 
 #: Characters of a table that is read whole: some 10,000 rows.
 MAX_CHARS = 2_000_000
-# Long texts without pages are cut into parts (ingestion.parsing.pieces.in_parts).
-_PART = re.compile(r"(?P<of>(?:.* )?part) \d+")
-
 
 Parts = tuple[tuple[int, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """A page without its text, which has ``size`` characters."""
-
-    number: int
-    start: int
-    size: int
-    blocks: Sequence[Mapping[str, Any]]
+Block = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +73,7 @@ def read_passages(
     return [found[pk] for pk in ids if pk in found]
 
 
-def _tables_at(page: Page, hit: Hit) -> list[Mapping[str, Any]]:
+def _tables_at(page: Page, hit: Hit) -> list[Block]:
     """Return the tables of ``page`` in which ``hit`` stands."""
     if page.version_id != hit.version_id:
         return []
@@ -100,7 +86,7 @@ def _tables_at(page: Page, hit: Hit) -> list[Mapping[str, Any]]:
     ]
 
 
-def _heading_above(page: Page, block: Mapping[str, Any]) -> str:
+def _heading_above(page: Page, block: Block) -> str:
     above = [
         page.text[one["start"] : one["end"]]
         for one in page.blocks
@@ -109,60 +95,38 @@ def _heading_above(page: Page, block: Mapping[str, Any]) -> str:
     return above[-1] if above else ""
 
 
-def _whole(page: Page, block: Mapping[str, Any]) -> tuple[int, Parts]:
+def _whole(page: Page, block: Block) -> tuple[int, Parts]:
     """Return where a table begins, and all of its parts; none if it is too long."""
-    start, end = block["start"], block["end"]
-    pages = _pages_of(page) if _PART.fullmatch(page.label) else []
-    run = _run_of(pages, page.number, block)
-    if len(run) < 2:
-        part = (page.start + start, page.text[start:end])
-        return part[0], (part,) if len(part[1]) <= MAX_CHARS else ()
-    if sum(one.size for one in run) > MAX_CHARS:
-        return run[0].start, ()
-    numbers = [one.number for one in run]
-    texts = Page.objects.filter(version=page.version_id, number__in=numbers)
-    parts = []
-    for one in texts.order_by("number"):
-        held = one.blocks[-1 if one.number == numbers[0] else 0]
-        parts.append((one.start + held["start"], one.text[held["start"] : held["end"]]))
-    return parts[0][0], tuple(parts)
+    run = _run_of(page, block)
+    first = run[0][0].start + run[0][1]["start"]
+    if sum(one["end"] - one["start"] for _, one in run) > MAX_CHARS:
+        return first, ()
+    numbers = [of.number for of, _ in run]
+    pages = Page.objects.filter(version=page.version_id, number__in=numbers)
+    texts = dict(pages.values_list("number", "text"))
+    return first, tuple(
+        (of.start + one["start"], texts[of.number][one["start"] : one["end"]])
+        for of, one in run
+    )
 
 
-def _pages_of(page: Page) -> list[_Part]:
-    """Return the parts of the text that ``page`` is a part of."""
-    part = _PART.fullmatch(page.label)
-    before = f"{part['of']} " if part else page.label
-    pages = Page.objects.filter(version=page.version_id, label__startswith=before)
-    fields = ("number", "start", "size", "blocks")
-    rows = pages.annotate(size=Length("text")).order_by("number").values(*fields)
-    return [_Part(**row) for row in rows]
-
-
-def _run_of(
-    pages: Sequence[_Part], number: int, block: Mapping[str, Any]
-) -> Sequence[_Part]:
-    """Return the pages over which a table on page ``number`` goes on."""
-    at = next((i for i, page in enumerate(pages) if page.number == number), None)
-    if at is None:
-        return ()
-    first = last = at
-    if block == pages[at].blocks[0]:
-        while first and _goes_on(pages[first - 1], pages[first]):
-            first -= 1
-            if len(pages[first].blocks) > 1:
-                break
-    if block == pages[at].blocks[-1]:
-        while last + 1 < len(pages) and _goes_on(pages[last], pages[last + 1]):
-            last += 1
-            if len(pages[last].blocks) > 1:
-                break
-    return pages[first : last + 1]
-
-
-def _goes_on(page: _Part, following: _Part) -> bool:
-    """Whether a table is cut by the end of ``page``."""
-    if not (page.blocks and following.blocks):
-        return False
-    above, below = page.blocks[-1], following.blocks[0]
-    is_table = above["kind"] == below["kind"] == "table"
-    return is_table and bool(above["end"] == page.size and below["start"] == 0)
+def _run_of(page: Page, block: Block) -> list[tuple[Page, Block]]:
+    """Return the parts of a table of ``page``, each with its page, in their order."""
+    pages = Page.objects.filter(version=page.version_id)
+    continuing = pages.filter(blocks__contains=[{"kind": "table", "continues": True}])
+    numbers = set(continuing.values_list("number", flat=True))
+    first = last = page.number
+    while first in numbers:
+        first -= 1
+    while last + 1 in numbers:
+        last += 1
+    near = pages.filter(number__range=(first, last)).defer("text").order_by("number")
+    run: list[tuple[Page, Block]] = []
+    for one in near:
+        for table in (b for b in one.blocks if b["kind"] == "table"):
+            if not table.get("continues"):
+                if (page.number, block) in [(of.number, b) for of, b in run]:
+                    return run
+                run = []
+            run.append((one, table))
+    return run

@@ -59,6 +59,12 @@ def two_column_pdf_bytes(left: Sequence[str], right: Sequence[str]) -> bytes:
     return _pdf(["\n".join(shown).encode("latin-1", "replace")])
 
 
+def drawn_pdf_bytes(streams: Sequence[str], *, rotate: int = 0) -> bytes:
+    """A PDF with a page for each content stream; /F1 is upright, /F2 bold."""
+    drawn = [stream.encode("latin-1", "replace") for stream in streams]
+    return _pdf(drawn, page=f"/Rotate {rotate}")
+
+
 def encrypted_pdf_bytes() -> bytes:
     """A PDF that asks for a password ("secret") before anything can be read."""
     padding = bytes.fromhex(
@@ -107,7 +113,10 @@ def _shown(text: str, x: float, y: float, size: int) -> str:
     return f"BT /F1 {size} Tf {x} {y:.1f} Td ({escaped}) Tj ET"
 
 
-def _pdf(streams: Sequence[bytes], *, trailer: str = "", filters: str = "") -> bytes:
+def _pdf(
+    streams: Sequence[bytes], *, trailer: str = "", filters: str = "", page: str = ""
+) -> bytes:
+    bold = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica-Bold >>"
     kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(len(streams)))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -119,8 +128,8 @@ def _pdf(streams: Sequence[bytes], *, trailer: str = "", filters: str = "") -> b
     ]
     for i, stream in enumerate(streams):
         objects.append(
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources "
-            f"<< /Font << /F1 3 0 R >> >> /Contents {5 + 2 * i} 0 R >>".encode()
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] {page} /Resources "
+            f"<< /Font << /F1 3 0 R /F2 {bold} >> >> /Contents {5 + 2 * i} 0 R >>".encode()
         )
         head = f"<< /Length {len(stream)} {filters} >>\nstream\n".encode()
         objects.append(head + stream + b"\nendstream")

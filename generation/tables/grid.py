@@ -50,24 +50,27 @@ def read_table(parts: Sequence[tuple[int, str]]) -> Table | None:
         parts: where each part of the table begins in the text, and its lines; of a
             table that ingestion cut over several pages there are more than one.
     """
-    lines = [line for start, text in parts for line in _lines(start, text)]
-    if len(lines) < 2:
+    by_part = [list(_lines(start, text)) for start, text in parts]
+    if not by_part or not by_part[0]:
         return None
-    names = tuple(name.strip() for name in lines[0][1].split(BETWEEN))
+    names = tuple(name.strip() for name in by_part[0][0][1].split(BETWEEN))
     if not _are_names(names):
         return None
-    read = _record if _is_record(names, lines[1][1]) else _plain
-    rows = []
-    for start, line in lines[1:]:
-        cells = read(names, line)
-        if cells == names:  # said again on the next page
-            continue
-        if cells is None or any(
-            c and c == n for c, n in zip(cells, names, strict=True)
-        ):
-            return None
-        rows.append(Row(cells=cells, start=start, end=start + len(line)))
-    return Table(names=names, rows=tuple(rows))
+    rows: list[Row] = []
+    for lines in by_part:
+        # Said again on the next page.
+        told = [(s, line) for s, line in lines if _plain(names, line) != names]
+        read = _record if told and _is_record(names, told[0][1]) else _plain
+        for start, line in told:
+            cells = read(names, line)
+            if cells is None or _names_a_column(cells, names):
+                return None
+            rows.append(Row(cells=cells, start=start, end=start + len(line)))
+    return Table(names=names, rows=tuple(rows)) if rows else None
+
+
+def _names_a_column(cells: Sequence[str], names: Sequence[str]) -> bool:
+    return any(c and c == n for c, n in zip(cells, names, strict=True))
 
 
 def _lines(start: int, text: str) -> Iterator[tuple[int, str]]:

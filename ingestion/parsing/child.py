@@ -210,7 +210,9 @@ def _fields(page: PageText) -> dict[str, Any]:
     return {
         "number": page.number,
         "text": page.text,
-        "blocks": [(b.kind, b.start, b.end, b.level, b.box) for b in page.blocks],
+        "blocks": [
+            (b.kind, b.start, b.end, b.level, b.box, b.continues) for b in page.blocks
+        ],
         "label": page.label,
         "width": page.width,
         "height": page.height,

@@ -15,9 +15,10 @@ from ingestion.parsing.pdf_layout import PARTED, Fonts, fonts_of, lay_out
 from ingestion.parsing.pdf_lines import PageLines, count_letters, read_lines
 from ingestion.parsing.pdf_notes import notes_of
 from ingestion.parsing.pdf_notices import Found, no_text, notices_of
+from ingestion.parsing.pdf_over import Carried, carried_on, stands_alone
 from ingestion.parsing.pdf_scans import is_scan, picture_of
-from ingestion.parsing.pdf_whole import Page, learned, sample, settled
-from ingestion.parsing.pieces import Piece, assemble, title_of
+from ingestion.parsing.pdf_whole import Page, Whole, learned, sample, settled
+from ingestion.parsing.pieces import Cells, Piece, assemble, title_of
 from ingestion.parsing.source import Source
 from ingestion.types import PageText, Parsed
 
@@ -64,6 +65,21 @@ def parse_pdf(source: Source) -> Parsed:
     if not found.has_text and source.first_page == 1:
         raise no_text(found, reader)
     return Parsed(pages=tuple(pages), title=title, notices=notices)
+
+
+def tables_of(path: Any) -> Iterator[tuple[int, Cells]]:
+    """Yield each table of a PDF with the number of its page.
+
+    Raises:
+        Encrypted, Corrupt: PDFium's reason.
+    """
+    with closing(open_pdf(path)) as document:
+        count = len(document)
+        pdf = _Pdf(document, count, fonts_of(_font_sample(document, count)))
+        for index in range(count):
+            for one in _laid_out(pdf, index).pieces:
+                if one.cells:
+                    yield index + 1, one.cells
 
 
 def open_pdf(path: Any) -> Document:
@@ -171,6 +187,7 @@ def _pages(
 ) -> Iterator[PageText]:
     """Yield pages as they are read; those of the sample are let go one by one."""
     whole = learned(known, pdf.count)
+    over = _carried_to(pdf, source.first_page - 1, whole)
     chars = 0
     for index in range(source.first_page - 1, pdf.count):
         page = known.pop(index, None) or _laid_out(pdf, index)
@@ -182,7 +199,7 @@ def _pages(
             elif pieces:
                 notes = page.pieces[len(page.pieces) - page.notes :]
                 page = replace(page, pieces=pieces + notes)
-        page = settled(page, index, whole)
+        page, over = carried_on(settled(page, index, whole), over)
         chars += sum(len(one.text) for one in page.pieces)
         if chars > source.limits.max_chars:
             raise LimitExceeded(
@@ -193,6 +210,20 @@ def _pages(
         text = assemble(index + 1, page.pieces, label=page.label, size=size)
         found.count(text.text, is_scan=page.is_scan)
         yield text
+
+
+def _carried_to(pdf: _Pdf, index: int, whole: Whole) -> Carried | None:
+    """Return the table that goes on to a page, read again from where it begins."""
+    before: list[Page] = []
+    while index > 0:
+        index -= 1
+        before.append(settled(_laid_out(pdf, index), index, whole))
+        if stands_alone(before[-1]):
+            break
+    over = None
+    for page in reversed(before):
+        _, over = carried_on(page, over)
+    return over
 
 
 def _recognised(

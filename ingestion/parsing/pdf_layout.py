@@ -17,7 +17,14 @@ from statistics import median
 from ingestion.parsing.cleaning import flowing
 from ingestion.parsing.pdf_lines import Line, PageLines
 from ingestion.parsing.pdf_rows import column_order, joined, overlaps, regions, rows
-from ingestion.parsing.pieces import Piece, piece
+from ingestion.parsing.pdf_tables import (
+    Grid,
+    box_of,
+    extents_of,
+    in_columns,
+    with_tables,
+)
+from ingestion.parsing.pieces import Cells, Piece, piece
 from ingestion.parsing.tables import table_text
 
 _HEADING_RATIO = 1.12
@@ -75,16 +82,33 @@ def lay_out(page: PageLines, fonts: Fonts) -> list[Piece]:
     """Return the pieces of a page in reading order."""
     pieces: list[Piece] = []
     leading = _leading(page.lines)
-    for kind, part in regions(list(rows(page.lines))):
-        if kind == "table":
-            cells = [[cell.text for cell in row] for row in part]
-            table = piece("table", table_text(cells, header=None))
-            pieces.append(replace(table, box=_box([c for row in part for c in row])))
+    for part in with_tables(page.lines, page.rules):
+        if isinstance(part, Grid):
+            pieces.append(_table(part))
             continue
-        lines = column_order(part) if kind == "columns" else joined(part)
-        for group in _groups(lines, leading):
-            pieces += _pieces(group, fonts, page)
+        for kind, region in regions(list(rows(part))):
+            if kind == "table":
+                pieces.append(_table(in_columns(region)))
+                continue
+            lines = column_order(region) if kind == "columns" else joined(region)
+            for group in _groups(lines, leading):
+                pieces += _pieces(group, fonts, page)
     return in_reading_order([one for one in pieces if one.text])
+
+
+def _table(grid: Grid) -> Piece:
+    rows = [[paragraph_text(cell) if cell else "" for cell in row] for row in grid.rows]
+    is_bold = all(line.is_bold for cell in grid.rows[0] for line in cell)
+    return replace(
+        piece("table", table_text(rows, header=None)),
+        box=grid.box,
+        cells=Cells(
+            rows=rows,
+            columns=grid.columns,
+            extents=extents_of(grid),
+            is_bold=is_bold,
+        ),
+    )
 
 
 def in_reading_order(pieces: Sequence[Piece]) -> list[Piece]:
@@ -152,12 +176,12 @@ def _pieces(group: list[Line], fonts: Fonts, page: PageLines) -> Iterator[Piece]
     level = _heading_level(group, fonts)
     if level:
         text = " ".join(line.text for line in group)
-        yield replace(piece("heading", text, level=level), box=_box(group))
+        yield replace(piece("heading", text, level=level), box=box_of(group))
         return
     is_note = _is_note(group, fonts, page)
     for part in _paragraphs(group):
         text = paragraph_text(part)
-        box = _box(part)
+        box = box_of(part)
         if _BULLET.match(text):
             yield replace(piece("list", flowing(text)), box=box)
         elif _CAPTION.match(text) and len(text) < 600:
@@ -251,12 +275,3 @@ def _with(text: str, after: str, above: Line, *, is_short: bool) -> str:
     if _CJK.match(text[-1]) and _CJK.match(after[0]):
         return text + after
     return f"{text}\n{after}" if is_short else f"{text} {after}"
-
-
-def _box(lines: Sequence[Line]) -> tuple[float, float, float, float]:
-    return (
-        round(min(line.left for line in lines), 1),
-        round(min(line.top for line in lines), 1),
-        round(max(line.right for line in lines), 1),
-        round(max(line.bottom for line in lines), 1),
-    )

@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from ingestion.parsing.pdf_rules import NO_RULES, Rules, read_rules
+
 # pypdfium2 carries no types.
 Raw = Any
 Position = Callable[[int], int]
@@ -95,6 +97,7 @@ class PageLines:
     width: float
     height: float
     letters: int
+    rules: Rules = NO_RULES
 
 
 def count_letters(page: Raw) -> int:
@@ -123,7 +126,8 @@ def read_lines(page: Raw) -> PageLines:
         textpage.close()
     turn = Counter(turn for turn, _ in found).most_common(1)[0][0] if found else 0
     lines = [_upright(line, turn, is_turned=own != turn) for own, line in found]
-    return PageLines(lines, turn, width, height, _letters(text))
+    rules = read_rules(page, (left, top), turn)
+    return PageLines(lines, turn, width, height, _letters(text), rules)
 
 
 class _Reader:
@@ -164,7 +168,8 @@ class _Reader:
         # Scaled text has a nominal size of 1; its height then tells more.
         if size <= 2:
             size = max(words[0].bottom - words[0].top, 1.0)
-        turn = round(angle / (math.pi / 2)) % 4 if math.isfinite(angle) else 0
+        # PDFium measures it clockwise.
+        turn = -round(angle / (math.pi / 2)) % 4 if math.isfinite(angle) else 0
         bold = weight >= _BOLD_WEIGHT or bool(_BOLD_NAME.search(self._font(first)))
         return turn, Line(tuple(words), size, self._base(first, turn), bold, is_cut)
 

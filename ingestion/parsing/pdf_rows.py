@@ -12,6 +12,8 @@ from ingestion.parsing.pdf_lines import Line
 # A gap of this many font sizes between words parts two cells or two columns.
 _GAP_SIZES = 1.5
 _MIN_TABLE_ROWS = 3
+# Font sizes from a line to the next one of its cell, which is hardly wider.
+_LEADING, _WIDER = 1.6, 1.5
 _MIN_COLUMN_ROWS = 5
 # Columns of running text hold this many characters a line on average.
 _PROSE_CHARS = 24
@@ -21,7 +23,7 @@ def rows(lines: Iterable[Line]) -> Iterator[list[Line]]:
     """Cut lines at wide gaps; put lines that stand side by side into one row."""
     row: list[Line] = []
     for line in lines:
-        cells = _cells(line)
+        cells = cells_of(line)
         if row and _is_same_line(row[-1], cells[0]):
             row[-1:] = [_glued(row[-1], cells[0]), *cells[1:]]
             continue
@@ -35,7 +37,7 @@ def rows(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield row
 
 
-def _cells(line: Line) -> list[Line]:
+def cells_of(line: Line) -> list[Line]:
     if line.is_turned:
         return [line]
     cells = []
@@ -98,7 +100,9 @@ def regions(rows: Sequence[list[Line]]) -> Iterator[tuple[str, list[list[Line]]]
 def _run(rows: Sequence[list[Line]], start: int) -> tuple[str, int]:
     """Name the run that starts here and say where it ends."""
     end = start
-    while end < len(rows) and len(rows[end]) > 1 and _aligned(rows, start, end):
+    while end < len(rows) and (
+        _aligned(rows, start, end) if len(rows[end]) > 1 else _wraps(rows, start, end)
+    ):
         end += 1
     run = rows[start:end]
     if len(run) >= _MIN_COLUMN_ROWS and _is_prose(run):
@@ -117,6 +121,23 @@ def _aligned(rows: Sequence[list[Line]], start: int, i: int) -> bool:
         return False
     pairs = sum(any(overlaps(cell, other) for other in above) for cell in row)
     return pairs >= 2
+
+
+def _wraps(rows: Sequence[list[Line]], start: int, i: int) -> bool:
+    """Whether a line by itself is the rest of a cell above."""
+    return i > start and any(goes_on(cell, rows[i][0]) for cell in rows[i - 1])
+
+
+def goes_on(above: Line, line: Line) -> bool:
+    """Whether a line is the rest of one above it, by its first letter and its place."""
+    near = 0 < line.base - above.base < _LEADING * above.size
+    starts_low = line.text[0].islower() or line.text[0] == "("
+    return (
+        near
+        and starts_low
+        and overlaps(above, line)
+        and line.right - line.left < (above.right - above.left) * _WIDER
+    )
 
 
 def overlaps(a: Line, b: Line) -> bool:

@@ -88,7 +88,7 @@ def _heads(pages: Mapping[int, Page]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     first: dict[str, int] = {}
     for index in sorted(pages):
-        for key in {_key(one) for one in _in_margin(pages[index])}:
+        for key in {margin_key(one) for one in in_margin(pages[index])}:
             counts[key] += 1
             first.setdefault(key, index)
     needed = max(_MIN_REPEATS, len(pages) // 10)
@@ -97,11 +97,11 @@ def _heads(pages: Mapping[int, Page]) -> dict[str, int]:
 
 def _thinned(page: Page, index: int, heads: Mapping[str, int]) -> Page:
     """Keep a running head once, as a header."""
-    margin = {id(one) for one in _in_margin(page)} if heads else set()
+    margin = {id(one) for one in in_margin(page)} if heads else set()
     seen: set[str] = set()
     kept = []
     for one in page.pieces:
-        key = _key(one)
+        key = margin_key(one)
         if id(one) not in margin or key not in heads:
             kept.append(one)
         elif heads[key] == index and key not in seen:
@@ -127,7 +127,15 @@ def _mended(page: Page, words: frozenset[str]) -> Page:
         two = f"{head}-{tail}".lower() in known
         return f"{head}-{tail}" if two and not one else f"{head}{tail}"
 
-    pieces = [replace(p, text=_PARTED.sub(mend, p.text)) for p in page.pieces]
+    def mended(text: str) -> str:
+        return _PARTED.sub(mend, text)
+
+    pieces = []
+    for one in page.pieces:
+        cells = one.cells
+        if cells:
+            cells = replace(cells, rows=[[*map(mended, row)] for row in cells.rows])
+        pieces.append(replace(one, text=mended(one.text), cells=cells))
     return replace(page, pieces=pieces)
 
 
@@ -135,7 +143,8 @@ def _words(texts: list[str]) -> set[str]:
     return {word.lower() for text in texts for word in _WORD.findall(text)}
 
 
-def _in_margin(page: Page) -> list[Piece]:
+def in_margin(page: Page) -> list[Piece]:
+    """Return short pieces that stand at the upper or lower edge of a page."""
     return [
         one
         for one in page.pieces
@@ -148,6 +157,6 @@ def _in_margin(page: Page) -> list[Piece]:
     ]
 
 
-def _key(one: Piece) -> str:
+def margin_key(one: Piece) -> str:
     """Equal for heads that differ in their page number only."""
     return _DIGITS.sub("#", one.text)

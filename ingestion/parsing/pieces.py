@@ -23,13 +23,38 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """The cells of a table, while it may go on over the end of its page.
+
+    Attributes:
+        columns: where its columns part, from left to right, in points.
+        extents: from where to where the text of each column goes, in points; None
+            for an empty one.
+        is_bold: whether all of the first row is.
+    """
+
+    rows: Sequence[Sequence[str]]
+    columns: tuple[float, ...]
+    extents: tuple[tuple[float, float] | None, ...]
+    is_bold: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """A run of text with its role; ``level`` counts for headings only."""
+    """A run of text with its role.
+
+    Attributes:
+        level: of a heading; 0 for others.
+        continues: whether it is the next part of a table that was cut.
+        cells: of a table of a page.
+    """
 
     kind: BlockKind
     text: str
     level: int = 0
     box: Box | None = None
+    continues: bool = False
+    cells: Cells | None = None
 
 
 def piece(kind: BlockKind, text: str, *, level: int = 0) -> Piece:
@@ -59,7 +84,14 @@ def assemble(
         parts += [gap, one.text]
         start, at = at + len(gap), at + len(gap) + len(one.text)
         blocks.append(
-            Block(kind=one.kind, start=start, end=at, level=one.level, box=one.box)
+            Block(
+                kind=one.kind,
+                start=start,
+                end=at,
+                level=one.level,
+                box=one.box,
+                continues=one.continues,
+            )
         )
         before = one
     return PageText(
@@ -112,6 +144,7 @@ def _halved(one: Piece) -> Iterator[Piece]:
         cut = _cut_before(text, PART_CHARS)
         yield replace(one, text=text[:cut].rstrip())
         text = text[cut:].lstrip("\n")
+        one = replace(one, continues=one.kind == "table")
     yield replace(one, text=text)
 
 

@@ -50,6 +50,12 @@ def table_text(rows: Iterable[Row], *, header: bool | None = None) -> str:
     return "\n".join(chain(plain, _rest(source, [])))
 
 
+def further_text(names: Sequence[str], rows: Iterable[Row]) -> str:
+    """Write rows that go on below ``names``, which stand elsewhere, as records."""
+    short = [short_name(one_line(name)) for name in names]
+    return "\n".join(_rest(iter(rows), short))
+
+
 def _rest(rows: Iterator[Row], names: list[str]) -> Iterator[str]:
     """The rows after those looked at; none of their columns is left out."""
     for row in rows:

@@ -125,6 +125,19 @@ def test_retry_cancel_delete(alice: Client, scene: Scene) -> None:
     assert not Document.objects.filter(pk=scene.document.pk).exists()
 
 
+def test_a_document_that_is_ready_can_be_read_again(
+    alice: Client, scene: Scene
+) -> None:
+    """A later release may read its tables better."""
+    html = alice.get(f"/documents?collection={scene.collection.pk}").content.decode()
+    assert f"/documents/{scene.document.pk}/retry" in html
+    assert f"/documents/{scene.waiting.pk}/retry" not in html
+    alice.post(f"/documents/{scene.document.pk}/retry")
+    scene.document.refresh_from_db()
+    assert scene.document.state == Document.State.QUEUED
+    assert scene.document.current_version_id is not None
+
+
 def test_bulk_tells_what_could_not_be_done(alice: Client, scene: Scene) -> None:
     sent = {"action": "delete", "document": [scene.failed.pk, "nonsense"]}
     html = alice.post("/documents/bulk", sent, follow=True).content.decode()

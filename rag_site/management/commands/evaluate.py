@@ -110,9 +110,19 @@ def _ask_tables(options: dict[str, Any]) -> dict[str, Any]:
         )
 
 
+def _find_cells(options: dict[str, Any]) -> dict[str, Any]:
+    from ingestion import cell_evaluation
+
+    with _bar("reading tables") as progress:
+        return cell_evaluation.run(
+            options["directory"], limit=options["limit"], progress=progress
+        )
+
+
 def _add_guards(parts: Any) -> None:
     helps = {
         "pii": "find numbers and addresses of people in texts",
+        "cells": "find the cells of tables on pages of PDFs",
         "injection": "ask over documents that give orders, with and without defence",
         "modes": "ask over right, missing, planted and disagreeing passages",
         "schemas": "ask for JSON by schemas, and validate it",
@@ -122,7 +132,7 @@ def _add_guards(parts: Any) -> None:
         part.add_argument("directory", type=_folder, metavar="DIR")
         part.add_argument("--limit", type=_positive, metavar="N", help="of the texts")
         part.add_argument("--json", action="store_true", dest="as_json")
-        if name != "pii":
+        if name not in ("pii", "cells"):
             part.add_argument("--model", metavar="NAME", help="of the catalogue")
         if name in ("injection", "modes"):
             _add_rows(part)
@@ -241,6 +251,7 @@ _OF_THIS_SITE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 # These need no database.
 _GUARDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "pii": _find_items,
+    "cells": _find_cells,
     "citations": _check_citations,
     "tables": _ask_tables,
     "injection": _obey_documents,

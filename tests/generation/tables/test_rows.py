@@ -17,7 +17,7 @@ from generation.tables.openings import Op
 from generation.tables.reading import Unclear
 from generation.tables.running import run
 from generation.tables.values import amounts_of, days_in, days_in_cells
-from ingestion.parsing.tables import table_text
+from ingestion.parsing.tables import further_text, table_text
 from tests.generation.tables.questions import ASKED, INVOICES, NOT_TOLD
 from tests.generation.tables.traps import TRAPS
 
@@ -114,6 +114,23 @@ def test_parts_of_a_long_table_are_one() -> None:
         ("Oslo", 14),
         ("Kiel", 90),
         ("Lyon", 99),
+    ]
+
+
+def test_a_part_of_records_goes_on_from_lines() -> None:
+    """The first page has little room, the second is long, the third has a head again."""
+    names = ["City", "People", "Note"]
+    records = further_text(names, [("Kiel", "", "port"), ("Lyon", "5", "")])
+    again = "City | People | Note\nBern | 9 | capital"
+    table = read_table(
+        [(0, "City | People | Note\nOslo | 7"), (90, records), (200, again)]
+    )
+    assert table is not None
+    assert [row.cells for row in table.rows] == [
+        ("Oslo", "7", ""),
+        ("Kiel", "", "port"),
+        ("Lyon", "5", ""),
+        ("Bern", "9", "capital"),
     ]
 
 

@@ -19,7 +19,8 @@ from rag_site.asking import Asker
 from retrieval import tables
 from retrieval.tables import read_tables
 from retrieval.types import Hit
-from tests import factories
+from tests import factories, samples
+from tests.drawn_tables import table
 from tests.fakes import HashEmbedder, word_tokenizer
 from tests.fakes_llm import ScriptedLLM
 from tests.generation.tables.questions import INVOICES, SUPPLIERS
@@ -49,9 +50,10 @@ def shared(model: ScriptedLLM) -> Collection:
 
 
 def read(
-    collection: Collection, name: str, text: str, media_type: str = CSV
+    collection: Collection, name: str, text: str | bytes, media_type: str = CSV
 ) -> Document:
-    made = factories.make_document(collection, name, text.encode())
+    content = text.encode() if isinstance(text, str) else text
+    made = factories.make_document(collection, name, content)
     made.versions.update(media_type=media_type)
     pipeline.ingest(made.pk, embedder=HashEmbedder(), tokenizer=word_tokenizer())
     made.refresh_from_db()
@@ -218,6 +220,26 @@ def test_a_table_over_several_parts_is_one(shared: Collection) -> None:
     )
     for start, text in stored.parts:
         assert whole[start : start + len(text)] == text
+
+
+@pytest.mark.parametrize("headed", [True, False])
+async def test_rows_of_a_pdf_are_counted_over_its_pages(
+    shared: Collection, alice: Asker, headed: bool
+) -> None:
+    head = ("Supplier", "Country", "Paid in 2025")
+    rows = [
+        (f"Yard {n}", "Sweden" if n % 5 == 0 else "Norway", "" if n % 2 else "yes")
+        for n in range(40)
+    ]
+    pages = [rows[:16], rows[16:32], rows[32:]]
+    streams = [
+        table([head, *own] if headed or at == 0 else own, bold_head=headed or at == 0)
+        for at, own in enumerate(pages)
+    ]
+    content = samples.drawn_pdf_bytes(streams)
+    await in_db(read, shared, "Suppliers.pdf", content, "application/pdf")
+    answer = await told(alice, "How many suppliers are from Norway?")
+    assert answer.text.startswith("32, counted from the 40 rows"), answer.text
 
 
 def test_a_table_too_long_to_read_is_left(

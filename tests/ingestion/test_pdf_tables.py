@@ -1,0 +1,183 @@
+"""Tables of PDF pages: each value in its row and column, whatever parts them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ingestion.sandbox import parse_in_child
+from ingestion.types import PageText, ParseJob
+from tests import samples
+from tests.drawn_tables import Rules, sideways, table, text
+
+HEAD = ("Supplier", "Country", "Contract end", "Value")
+ROWS = [
+    HEAD,
+    ("Hydra Freight", "Germany", "31 Dec 2026", "18,400"),
+    ("Nordlicht", "", "30 June 2026", "7,250"),
+    ("Seal Ltd", "Japan", "", "990"),
+    ("Oyama Tools", "Japan", "31 Dec 2027", ""),
+    ("Blue Harbour", "France", "31 Jan 2026", "4,100"),
+]
+PLAIN = [" | ".join(row).strip(" |") for row in ROWS]
+ALL_RULES: list[Rules] = ["grid", "across", "boxes", "book", "none"]
+
+
+def read(
+    folder: Path, *streams: str, rotate: int = 0, first: int = 1
+) -> list[PageText]:
+    path = folder / "stored.pdf"
+    path.write_bytes(samples.drawn_pdf_bytes(streams, rotate=rotate))
+    job = ParseJob(path=str(path), media_type="application/pdf", name="a.pdf")
+    pages: list[PageText] = []
+    parse_in_child(replace(job, first_page=first), on_page=pages.append)
+    return pages
+
+
+def tables(page: PageText) -> list[list[str]]:
+    return [
+        page.text[block.start : block.end].split("\n")
+        for block in page.blocks
+        if block.kind == "table"
+    ]
+
+
+@pytest.mark.parametrize("rules", ALL_RULES)
+def test_an_empty_cell_moves_no_other(tmp_path: Path, rules: Rules) -> None:
+    (page,) = read(tmp_path, table(ROWS, rules=rules))
+    assert tables(page) == [PLAIN]
+
+
+@pytest.mark.parametrize("rules", ["grid", "across", "boxes"])
+def test_lines_of_a_cell_stay_in_their_cell(tmp_path: Path, rules: Rules) -> None:
+    rows = [
+        ("Supplier", "Country", "Contract\nend", "Value in\neuros"),
+        ("Hydra Freight und\nLogistik Hamburg", "Germany", "31 Dec 2026", "18,400"),
+        ("Nordlicht", "Norway and\nDenmark", "30 June 2026", "7,250"),
+        ("Oyama Tools", "Japan", "31 Dec 2027\nwith an option", "3,000"),
+    ]
+    (page,) = read(tmp_path, table(rows, rules=rules))
+    assert tables(page) == [[" | ".join(row).replace("\n", " ") for row in rows]]
+
+
+@pytest.mark.parametrize("rules", ["grid", "none"])
+def test_a_page_shown_turned_reads_as_any_other(tmp_path: Path, rules: Rules) -> None:
+    head = text("Contracts of the yard", 60, 60, font="F2")
+    stream = sideways(f"{head}\n{table(ROWS, rules=rules)}")
+    (page,) = read(tmp_path, stream, rotate=90)
+    assert tables(page) == [PLAIN]
+    assert page.text.startswith("Contracts of the yard")
+
+
+def test_text_around_a_table_stays_text(tmp_path: Path) -> None:
+    above = text("This list names the contracts in force and who holds them.", 60, 60)
+    below = text("Questions about contracts go to the purchasing office.", 60, 330)
+    for rules in ALL_RULES:
+        (page,) = read(tmp_path, f"{above}\n{table(ROWS, rules=rules)}\n{below}")
+        kinds = [block.kind for block in page.blocks]
+        assert kinds == ["paragraph", "table", "paragraph"], rules
+
+
+def test_rows_without_lines_between_are_told_by_their_numbers(tmp_path: Path) -> None:
+    """A book's table: of two lines of a name, one stands beside no number."""
+    rows = [
+        ("Gas", "Air", "Water"),
+        ("Chlorine and inorganic\nCarbon dioxide", "10,000\n100", "50\n70"),
+    ]
+    stream = table(rows, edges=(60, 250, 350, 450), rules="book")
+    (page,) = read(tmp_path, stream)
+    assert tables(page)[0] == [
+        "Gas | Air | Water",
+        "Chlorine and inorganic | 10,000 | 50",
+        "Carbon dioxide | 100 | 70",
+    ]
+
+
+def test_a_box_around_text_is_no_table(tmp_path: Path) -> None:
+    prose = "\n".join(["Whoever opens the sluice tells the keeper of the lock"] * 9)
+    rows = [(prose, prose), (prose, prose)]
+    (page,) = read(tmp_path, table(rows, edges=(30, 320, 600), top=30))
+    assert tables(page) == []
+
+
+def test_a_form_is_read_line_by_line(tmp_path: Path) -> None:
+    """Several rows in one box: lines do not part them."""
+    names = ("Name", "Policy", "Phone", "Mail", "Order")
+    values = ("Gabriel Diaz", "POL-2022", "425 111", "g@example.org", "RO-2")
+    block = ["\n".join(names), "\n".join(values), "\n".join(names), "\n".join(values)]
+    (page,) = read(tmp_path, table([HEAD, block, ("Note", "", "", "")]))
+    for name, value in zip(names, values, strict=True):
+        assert any(f"{name} | {value}" in line for t in tables(page) for line in t)
+
+
+# --- Over pages --------------------------------------------------------------
+
+
+def over_pages(
+    first: Sequence[Sequence[str]],
+    *more: Sequence[Sequence[str]],
+    rules: Rules = "grid",
+) -> list[str]:
+    streams = [table(first, rules=rules, bold_head=True)]
+    streams += [table(rows, rules=rules, bold_head=False) for rows in more]
+    return streams
+
+
+@pytest.mark.parametrize("rules", ["grid", "across", "none"])
+def test_a_table_that_goes_on_keeps_its_names(tmp_path: Path, rules: Rules) -> None:
+    streams = over_pages(ROWS, ROWS[1:], [*ROWS[3:], ROWS[1]], rules=rules)
+    pages = read(tmp_path, *streams)
+    (first,), (second,), (third,) = map(tables, pages)
+    assert first == PLAIN
+    assert (
+        second[1] == "Supplier: Nordlicht | Contract end: 30 June 2026 | Value: 7,250"
+    )
+    assert (
+        third[1] == "Supplier: Oyama Tools | Country: Japan | Contract end: 31 Dec 2027"
+    )
+    continuing = [[b.continues for b in page.blocks] for page in pages]
+    assert continuing == [[False], [True], [True]]
+
+
+def test_one_row_on_the_next_page_belongs_to_the_table(tmp_path: Path) -> None:
+    pages = read(tmp_path, *over_pages(ROWS, ROWS[1:2]))
+    ((row,),) = tables(pages[1])
+    assert row.startswith("Supplier: Hydra Freight | Country: Germany | Contract end:")
+    assert pages[1].blocks[0].continues
+
+
+def test_a_head_said_again_is_no_row(tmp_path: Path) -> None:
+    pages = read(tmp_path, *[table(ROWS)] * 2)
+    assert [tables(page) for page in pages] == [[PLAIN], [PLAIN]]
+    assert pages[1].blocks[0].continues
+
+
+def test_another_table_does_not_go_on(tmp_path: Path) -> None:
+    other = [("Person", "Office", "Since", "Room"), *ROWS[1:]]
+    narrow = [row[:3] for row in ROWS]
+    title = text("Contracts that have ended", 60, 60)
+    for second in (
+        table(other),
+        table(narrow, edges=(60, 190, 280, 500)),
+        f"{title}\n{table(ROWS)}",
+    ):
+        pages = read(tmp_path, table(ROWS), second)
+        assert not any(block.continues for block in pages[1].blocks)
+
+
+def test_a_page_reads_the_same_when_reading_begins_there(tmp_path: Path) -> None:
+    streams = over_pages(ROWS, ROWS[1:], ROWS[1:], ROWS[1:])
+    whole = read(tmp_path, *streams)
+    for first in (2, 4):
+        assert read(tmp_path, *streams, first=first) == whole[first - 1 :]
+
+
+def test_a_drawing_of_many_lines_is_left(tmp_path: Path) -> None:
+    lines = "\n".join(
+        f"{i % 500} {i // 25} m {i % 500 + 9} {i // 25} l S" for i in range(15_000)
+    )
+    (page,) = read(tmp_path, f"{lines}\n{text('The yard from above', 60, 60)}")
+    assert page.text == "The yard from above"
