@@ -33,7 +33,7 @@ from ingestion.counting import Path, Ruler, is_anchor
 from ingestion.types import PAGE_BREAK, Block, ChunkingConfig, PageText, Passage
 
 #: Changes when the same pages would be cut differently.
-CHUNKER_VERSION = "3"
+CHUNKER_VERSION = "4"
 
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _HEADING_MARKS = re.compile(r"^#{1,6}\s+|\s+#+$")
@@ -235,8 +235,11 @@ def _cut(block: _Piece, text: str, ruler: Ruler) -> Iterator[_Piece]:
 def _table_header(table: str) -> str:
     """Return the first row, or "" where every row names its columns itself."""
     header, _, rest = table.partition("\n")
-    column = header.split("|")[0].strip()
-    return "" if column and f"{column}:" in rest.partition("\n")[0] else header
+    column, second = header.split("|")[0].strip(), rest.partition("\n")[0]
+    # The later part of a long table begins with a record.
+    name, is_named, _ = column.partition(": ")
+    is_record = is_named and second.startswith(f"{name}: ")
+    return "" if is_record or (column and f"{column}:" in second) else header
 
 
 def _fits(piece: _Piece, ruler: Ruler) -> bool:

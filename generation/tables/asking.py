@@ -80,14 +80,14 @@ def understand(question: str, known: Known) -> Query:
 
 
 def counts_rows(question: str, known: Known) -> bool:
-    """Whether a number of rows is asked for, of whichever."""
+    """Whether a number of rows is asked for, of whichever, and not what one cell says."""
     for op, rest in opened(plain(question)):
         if op == Op.COUNT:
             try:
-                take_noun(Reading(text=rest, known=known))
+                noun = take_noun(Reading(text=rest, known=known))
             except Unclear:
                 continue
-            return True
+            return noun is None or known.is_id(noun) or known.kind(noun) == "text"
     return False
 
 

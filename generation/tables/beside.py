@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from generation.tables.asking import counts_rows
 from generation.tables.grid import Table, read_table
 from generation.tables.known import Known, Mention
 from generation.tables.words import Word, stands_in, words_of
@@ -23,18 +24,22 @@ def other_rows(question: str, text: str, heading: str) -> frozenset[int]:
     """Return where the rows of ``text`` begin that are not those of the question.
 
     A row is one of them unless each column of which the question names a cell has that
-    cell there, or one of several that it names.
+    cell there, or one of several that it names. And each is where rows are to be counted:
+    their number stands in none of them.
 
     Args:
         heading: path, and in a second line the first row of a table that ``text`` goes
             on with (ingestion.counting).
     """
     words = words_of(question)
-    if any(word.plain in _RELATING for word in words):
-        return frozenset()
+    is_relating = any(word.plain in _RELATING for word in words)
     found: set[int] = set()
     for table in _tables(text, heading):
-        found |= _others(Known(table), words)
+        known = Known(table)
+        if counts_rows(question, known):
+            found.update(row.start for row in known.table.rows)
+        elif not is_relating:
+            found |= _others(known, words)
     return frozenset(found)
 
 
@@ -53,12 +58,31 @@ def record_at(text: str, heading: str, start: int) -> str:
 
 def _tables(text: str, heading: str) -> Iterator[Table]:
     """Yield the tables of a passage, the first with the header that it goes on with."""
-    header = heading.partition("\n")[2]
-    for lines in _tables_in(text):
-        goes_on = bool(header) and lines[0] == 0
-        table = read_table([(-1, header), lines] if goes_on else [lines])
+    above = heading.partition("\n")[2]
+    for start, lines in _tables_in(text):
+        header = above if start == 0 and above else _names_in(lines)
+        part = (start, lines)
+        table = read_table([(-1, header), part] if header else [part])
         if table:
             yield table
+
+
+def _names_in(lines: str) -> str:
+    """Return the header of rows that name their columns, "" if they do not.
+
+    A row leaves out what it has not, so that all are needed.
+    """
+    names: list[str] = []
+    for line in lines.strip("\n").split("\n"):
+        at = 0
+        for cell in line.split(BETWEEN):
+            name, is_named, _ = cell.partition(": ")
+            if not is_named:
+                return ""
+            if name not in names:
+                names.insert(at, name)
+            at = names.index(name) + 1
+    return BETWEEN.join(names)
 
 
 def _tables_in(text: str) -> Iterator[tuple[int, str]]:

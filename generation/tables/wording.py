@@ -136,8 +136,8 @@ def not_counted(stored: StoredTable) -> Notice:
     return Notice(
         code="rows_not_counted",
         message=f"The rows of the table in “{stored.hit.document}” could not be counted for "
-        "this question: it has words that are no column and no value of the table. This "
-        "answer rests on the best passages only.",
+        "sure: words of the question are no column and no value of it, or what they are "
+        "said of is not clear. This answer rests on the best passages only.",
     )
 
 

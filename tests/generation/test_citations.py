@@ -320,7 +320,8 @@ TABLE = (
 )
 RECORDS = (
     "Country: Germany | Full day: 28 euros | Half day: 14 euros\n"
-    "Country: France | Full day: 39 euros | Half day: 20 euros"
+    "Country: France | Full day: 39 euros | Rule: new | Half day: 20 euros\n"
+    "Country: Switzerland | Full day: 64 euros | Half day: 32 euros"
 )
 
 
@@ -342,8 +343,27 @@ RECORDS = (
 def test_a_cell_of_another_row_than_the_one_asked_for_is_marked(
     question: str, answer: str, verdict: str
 ) -> None:
-    checked = check(f"{answer} [1]", {1: TABLE}, question=question)
-    assert [item.verdict for item in checked.cited] == [verdict]
+    for text in (TABLE, RECORDS):
+        checked = check(f"{answer} [1]", {1: text}, question=question)
+        assert [item.verdict for item in checked.cited] == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "verdict"),
+    [
+        ("How many countries have a half day of 20 euros?", "39", "partly"),
+        ("How many countries are there?", "64", "partly"),
+        # One cell, and no number of rows.
+        ("How many euros is the full day in France?", "39 euros", "supported"),
+        ("What is the full day in France?", "39 euros", "supported"),
+    ],
+)
+def test_no_row_tells_how_many_rows_there_are(
+    question: str, answer: str, verdict: str
+) -> None:
+    for text in (TABLE, RECORDS):
+        checked = check(f"{answer} [1]", {1: text}, question=question)
+        assert [item.verdict for item in checked.cited] == [verdict]
 
 
 @pytest.mark.parametrize(
