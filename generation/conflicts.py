@@ -18,6 +18,7 @@ from difflib import SequenceMatcher
 
 from generation.sentences import split_sentences
 from generation.words import Claim, Term, claim_of, terms_in
+from ingestion.parsing.tables import BETWEEN
 
 # Share of the terms outside the answer's place that both sentences must have.
 ALIKE_SHARE = 0.6
@@ -45,6 +46,11 @@ class Line:
     terms: tuple[Term, ...]
     claim: Claim
     heading: Claim
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it is a row of a table."""
+        return BETWEEN in self.text
 
     @property
     def held(self) -> frozenset[str]:
@@ -141,7 +147,9 @@ def _has_other_value(
         alike = min(_share(shared, first), _share(shared, second))
         if alike < ALIKE_SHARE or len(shared) < ALIKE_TERMS:
             continue
-        if (own.marks & first) - other.held and (other.marks & second) - own.held:
+        further = (own.marks & first) - other.held, (other.marks & second) - own.held
+        # Two rows of a table speak of two things, unless all else in them is the same.
+        if any(further) if own.is_row and other.is_row else all(further):
             continue
         is_same = alike >= SAME_SHARE and len(shared) >= SAME_TERMS
         if is_same or _share(other.held, asked.terms & own.held) >= ASKED_SHARE:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from generation.quantities import agree
 from generation.sentences import split_sentences
-from generation.tables.beside import other_rows
+from generation.tables.beside import ALL_ROWS_TELL, RowsBeside, rows_beside
 from generation.words import Claim, claim_of
 
 Verdict = Literal["supported", "partly", "unsupported"]
@@ -46,13 +46,13 @@ class Passage:
     """A source as it was in the prompt, ready to be held against claims.
 
     Attributes:
-        others: where rows of a table begin that are not those of the question.
+        beside: rows of a table that do not tell what is asked.
     """
 
     whole: Claim
     heading: Claim
     parts: tuple[Part, ...]
-    others: frozenset[int] = frozenset()
+    beside: RowsBeside = ALL_ROWS_TELL
 
     def pairs(self) -> Iterator[Part]:
         """Yield each two sentences of which the second goes on with the first."""
@@ -91,7 +91,7 @@ def passage_of(text: str, heading: str = "", question: str = "") -> Passage:
         whole=whole,
         heading=titled,
         parts=tuple(single),
-        others=other_rows(question, text, heading) if question else frozenset(),
+        beside=rows_beside(question, text, heading) if question else ALL_ROWS_TELL,
     )
 
 
@@ -139,7 +139,9 @@ def bearing_of(claim: Claim, passage: Passage, asked: Claim) -> Bearing:
     if part is None or whole < PARTLY_SHARE:
         return Bearing(verdict="unsupported", share=whole, part=part)
     share = share_of(said, joined([part.claim, passage.heading]))
-    is_other = part.start in passage.others
+    if part.start in passage.beside.counted and claim.numbers - asked.numbers:
+        return Bearing(verdict="unsupported", share=share, part=part)
+    is_other = part.start in passage.beside.others
     is_said = share >= SUPPORTED_SHARE and not is_other
     if is_said and _is_exact(claim, part, passage, asked):
         return Bearing(verdict="supported", share=share, part=part)
@@ -204,7 +206,8 @@ def agreeing(
         (n, part)
         for n in numbers
         for part in held[n].parts
-        if part.start not in held[n].others and agrees(claim, part, held[n], asked)
+        if part.start not in held[n].beside.others | held[n].beside.counted
+        and agrees(claim, part, held[n], asked)
     ]
 
 

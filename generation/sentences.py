@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from generation.verbatim import hidden, outside_code, shielded
+from ingestion.parsing.tables import BETWEEN
 
 # [1], [1, 2], [1][2]: what the prompt asks for.
 MARK = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
@@ -20,6 +22,8 @@ _ROUND_CHARS = range(3, 200)
 _SHORTEST_WORDS = 10
 # A mark that the end of a text cut off.
 _BROKEN_MARK = re.compile(r"\s*\[[\d,;\s]*$")
+# A longer row of a table has sentences in its cells.
+_ROW_CHARS = 500
 # A day or the like in German: "1. Januar", "19. Jahrhundert".
 _ORDINAL = (
     r"\d{1,2}\.(?=[^\S\n]+(?:Jan(?:uar)?|Feb(?:ruar)?|März|Apr(?:il)?|Mai|Juni?|Juli?|"
@@ -132,6 +136,7 @@ def split_sentences(text: str) -> list[Sentence]:
         for at, letter in enumerate(short[0])
         if letter == "."
     }
+    inner.update(_stops_in_rows(text))
     for match in _END.finditer(text):
         is_stop = match[0] == "." and match.end() < len(text)
         # A text that begins with a list number has not said anything yet.
@@ -143,6 +148,15 @@ def split_sentences(text: str) -> list[Sentence]:
         start = match.end()
     _add(found, text, start, len(text))
     return found
+
+
+def _stops_in_rows(text: str) -> Iterator[int]:
+    """Yield where full stops stand in rows of tables: "Company: Inc. | No. Of: 7"."""
+    at = 0
+    for line in text.split("\n"):
+        if BETWEEN in line and len(line) <= _ROW_CHARS:
+            yield from (at + i for i, letter in enumerate(line) if letter == ".")
+        at += len(line) + 1
 
 
 def _add(found: list[Sentence], text: str, start: int, end: int) -> None:

@@ -6,6 +6,7 @@ All words of "64 euros" for France may stand in a table, and in the row of Switz
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from generation.tables.asking import counts_rows
 from generation.tables.grid import Table, read_table
@@ -20,12 +21,24 @@ _RELATING = frozenset(
 )
 
 
-def other_rows(question: str, text: str, heading: str) -> frozenset[int]:
-    """Return where the rows of ``text`` begin that are not those of the question.
+@dataclass(frozen=True, slots=True)
+class RowsBeside:
+    """Where rows of a passage begin that do not tell what is asked.
 
-    A row is one of them unless each column of which the question names a cell has that
-    cell there, or one of several that it names. And each is where rows are to be counted:
-    their number stands in none of them.
+    Attributes:
+        others: a column of which the question names a cell has another one there.
+        counted: of a table whose rows are to be counted: none of them tells how many.
+    """
+
+    others: frozenset[int] = frozenset()
+    counted: frozenset[int] = frozenset()
+
+
+ALL_ROWS_TELL = RowsBeside()
+
+
+def rows_beside(question: str, text: str, heading: str) -> RowsBeside:
+    """Return the rows of ``text`` that do not tell what ``question`` asks.
 
     Args:
         heading: path, and in a second line the first row of a table that ``text`` goes
@@ -33,14 +46,15 @@ def other_rows(question: str, text: str, heading: str) -> frozenset[int]:
     """
     words = words_of(question)
     is_relating = any(word.plain in _RELATING for word in words)
-    found: set[int] = set()
+    others: set[int] = set()
+    counted: set[int] = set()
     for table in _tables(text, heading):
         known = Known(table)
         if counts_rows(question, known):
-            found.update(row.start for row in known.table.rows)
+            counted.update(row.start for row in known.table.rows)
         elif not is_relating:
-            found |= _others(known, words)
-    return frozenset(found)
+            others |= _others(known, words)
+    return RowsBeside(frozenset(others), frozenset(counted))
 
 
 def record_at(text: str, heading: str, start: int) -> str:

@@ -70,7 +70,13 @@ _TOLD_BY: dict[str, frozenset[str]] = {
 }
 # Words of a column's name that a question may leave out.
 _SMALL = terms_set("date name day on at by in of the until is no")
-_IN_BRACKETS = re.compile(r"\s*[(\[].*?[)\]]")
+# A unit in a name: "Flow (l/min)", "Value in euros".
+_UNIT = re.compile(
+    r"\s*[(\[].*?[)\]]|\s+in\s+(?:euros?|eur|€|(?:us )?dollars?|usd|\$|pounds?|gbp|£|chf|"
+    r"francs?|percent|per cent|%|kg|kilos?|tons?|tonnes?|km|metres?|meters?|m²|litres?|"
+    r"liters?|hours?|minutes?|days?|months?|years?)$",
+    re.IGNORECASE,
+)
 # What stands in a cell for nothing, besides marks.
 _NO_VALUE = frozenset("n/a na none tbd tba n.n. vacant unknown keine".split())  # noqa: SIM905
 
@@ -250,7 +256,7 @@ class Known:
             column
             for column, name in enumerate(self.table.names)
             if meant & {*self.names[column]}
-            and {*terms_in(_IN_BRACKETS.sub("", name))} - meant <= asked
+            and {*terms_in(_UNIT.sub("", name))} - meant <= asked
         )
 
     def _inside(self, said: Sequence[Word]) -> frozenset[int]:

@@ -96,12 +96,26 @@ def test_another_value_in_the_place_of_the_answer_is_a_conflict(
          "The valve of the Brio pump was made by Bo Ek."),
         ("Who made it?", "Ada Berg", "Ada Berg made it.", "Who made it is unknown."),
         (ASKED, "25", OWN, ""),
+        # Two rows of a table.
+        ("Which companies in Palo Alto closed?", "HP Inc.",
+         "Company: HP Inc. | City: Palo Alto | Received: 02/16/2016 | Kind: Closure",
+         "Company: Alba Inc. | City: Palo Alto | Received: 03/01/2016 | Kind: Closure"),
+        ("How many were affected at Alba?", "137",
+         "Company: Alba | City: Monterey | No. Of: 137 | Kind: Layoff",
+         "Company: Brio | City: Torrance | No. Of: 2 | Kind: Layoff"),
     ],
 )  # fmt: skip
 def test_what_speaks_of_something_else_is_none(
     question: str, answer: str, own: str, other: str
 ) -> None:
     assert found(question, answer, own, other) == ""
+
+
+def test_the_same_row_of_two_lists_is_held_against_itself() -> None:
+    own = "Company: Alba | City: Monterey | No. Of: 137 | Kind: Layoff"
+    other = own.replace("137", "112")
+    list_ = f"Company: Brio | City: Torrance | No. Of: 9 | Kind: Layoff\n{other}\nEnd."
+    assert found("How many left Alba in Monterey?", "137", own, list_) == other
 
 
 def cited(hit: Hit, answer: str) -> CitationFound:

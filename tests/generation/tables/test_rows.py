@@ -345,6 +345,13 @@ def test_equal_ones_are_all_told() -> None:
     assert told("Which city has the most people?", text) == "Oslo|Kiel"
 
 
+def test_a_unit_in_the_name_of_a_column_need_not_be_asked_for() -> None:
+    text = "Yard,Value in euros,Sales in Norway\nOslo,700,3\nKiel,250,4\n"
+    assert told("What is the value of Oslo?", text) == "700"
+    with pytest.raises(Unclear):
+        told("What are the sales of Oslo?", text)
+
+
 def test_days_need_a_column_of_days_that_is_clear() -> None:
     two = "Order,Sent,Paid\nA,2026-01-02,2026-02-03\nB,2026-02-05,2026-03-01\n"
     assert told("How many orders were sent in 2026?", two, "") == "2"
@@ -371,6 +378,8 @@ def test_dates_need_not_be_all_of_a_column() -> None:
         ("How many suppliers deliver within a week?", True),
         ("How many suppliers are there?", True),
         ("How many people live in Oslo?", False),
+        # What one cell says.
+        ("How many employees does Sealtech have?", False),
         ("Which suppliers deliver within a week?", False),
     ],
 )
