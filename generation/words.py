@@ -53,6 +53,8 @@ _NAMED = re.compile(
     r"(?<=[\w,;(] )May\b(?! I\b)|\bM(?:ay|AY)\b(?=\s*(?:[\d.,;:!?)\[]|$))"
     r"|\bU\.S\.(?:A\.)?|\bUnited States\b|\b(?:USA?|WHO)\b(?! [A-Z]{2})"
 )
+# "No. 7", "No. of places", and a column of that name: a number is meant, and no denial.
+_NUMBERED = re.compile(r"\bNo(?:\.(?=\s*(?:\d|[Oo]f\b))|:(?=\s))")
 _SPELLED = dict.fromkeys(("u.s.", "u.s.a.", "usa", "united states"), "us")
 # Scripts that put no blanks between words, as in ingestion's migration 0016: there
 # overlapping pairs of letters stand for words.
@@ -121,6 +123,7 @@ def stem(word: str) -> str:
 
 def claim_of(text: str) -> Claim:
     words, numbers, undated, names, denied = set(), set(), set(), set(), set()
+    numbered = {match.start() for match in _NUMBERED.finditer(text)}
     in_dates = {at for date in DATE.finditer(text) for at in range(*date.span())}
     is_negated = is_denying = points_back = False
     is_first = True
@@ -131,7 +134,8 @@ def claim_of(text: str) -> Claim:
             if start not in in_dates or len(term) > _DAY_DIGITS:
                 undated.add(term)
         elif word in NEGATIONS or "n't" in word:
-            is_negated = is_denying = True
+            is_denying = start not in numbered
+            is_negated = is_negated or is_denying
         elif term:
             words.add(term)
             # The first word of a sentence is capitalised whatever it is.

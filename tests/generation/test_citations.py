@@ -369,6 +369,24 @@ def test_no_row_tells_how_many_rows_there_are(
 
 
 @pytest.mark.parametrize(
+    ("source", "answer", "verdict"),
+    [
+        ("Firm: Alba | No. Of: 137 | Kind: layoff", "137", "supported"),
+        ("No: 137 | Firm: Alba", "137", "supported"),
+        ("The pump No. 137 is at Alba.", "137", "supported"),
+        # These deny.
+        ("No 137 stands at Alba.", "137", "unsupported"),
+        ("It has no 137 of them.", "137", "unsupported"),
+    ],
+)
+def test_no_before_a_number_may_be_short_for_it(
+    source: str, answer: str, verdict: str
+) -> None:
+    checked = check(f"{answer} [1]", {1: source}, question="Which one is it at Alba?")
+    assert [item.verdict for item in checked.cited] == [verdict]
+
+
+@pytest.mark.parametrize(
     "heading", ["", "Rules › Allowance\nCountry | Full day | Half day"]
 )
 def test_rows_that_go_on_are_told_apart_by_their_header(heading: str) -> None:
