@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
+# Of a passage, before the words that bear an answer, in its card.
+_LEAD_CHARS = 120
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationConfig:
@@ -101,11 +104,20 @@ class SourceRef:
 
     @property
     def parts(self) -> tuple[str, str, str]:
-        """The quote before, of and after the words that bear the answer."""
+        """The quote shortly before, of and after the words that bear the answer.
+
+        A card has few lines: what stands far before would push the words out of it.
+        """
         if self.borne is None:
             return self.quote, "", ""
         start, end = self.borne.start - self.start, self.borne.end - self.start
-        return self.quote[:start], self.quote[start:end], self.quote[end:]
+        before = self.quote[:start]
+        if start > _LEAD_CHARS:
+            near = before[-_LEAD_CHARS:]
+            has_line = "\n" in near
+            near = near.rpartition("\n")[2] if has_line else near.partition(" ")[2]
+            before = f"… {near}"
+        return before, self.quote[start:end], self.quote[end:]
 
     def __repr__(self) -> str:
         return f"SourceRef([{self.n}] {self.document!r} p. {self.page})"

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import median
 
-from ingestion.parsing.pdf_lines import Line
+from ingestion.parsing.pdf_lines import Line, Word
 
 # A gap of this many font sizes between words parts two cells or two columns.
 _GAP_SIZES = 1.5
+# Between two numbers: wider than in "10 000", narrower than what figures are set apart.
+_NUMBER_GAP = 0.6
+_STARTS, _ENDS = frozenset("0123456789$€£(-–+"), frozenset("0123456789%)")
 _MIN_TABLE_ROWS = 3
 # Font sizes from a line to the next one of its cell, which is hardly wider.
 _LEADING, _WIDER = 1.6, 1.5
@@ -43,11 +46,18 @@ def cells_of(line: Line) -> list[Line]:
     cells = []
     start = 0
     for i in range(1, len(line.words)):
-        if line.words[i].left - line.words[i - 1].right > _GAP_SIZES * line.size:
+        if _are_apart(line.words[i - 1], line.words[i], line.size):
             cells.append(replace(line, words=line.words[start:i], is_cut=False))
             start = i
     cells.append(replace(line, words=line.words[start:]) if start else line)
     return cells
+
+
+def _are_apart(a: Word, b: Word, size: float) -> bool:
+    """Whether a wide gap parts two words; between numbers it is narrower."""
+    gap = b.left - a.right
+    numbers = a.text[-1] in _ENDS and b.text[0] in _STARTS
+    return gap > (_NUMBER_GAP if numbers else _GAP_SIZES) * size
 
 
 def _is_same_line(a: Line, b: Line) -> bool:

@@ -117,3 +117,28 @@ def test_any_text_renders_balanced(text: str, start: int, length: int) -> None:
     html = render(text, *citations)
     for tag in ("span", "p", "a", "strong", "li"):
         assert len(re.findall(rf"<{tag}[ >]", html)) == html.count(f"</{tag}>")
+
+
+@pytest.mark.parametrize(
+    ("before", "shown"),
+    [
+        ("Few words. ", "Few words. "),
+        (f"{'far ' * 60}It is near. ", "… far far far far"),
+        (f"City: Oslo | People: 7 {'x' * 120}\nCity: Kiel | ", "… City: Kiel | "),
+    ],
+)
+def test_a_card_begins_near_the_words_that_bear_the_answer(
+    before: str, shown: str
+) -> None:
+    said = "It holds 40 litres."
+    start = SOURCE.start + len(before)
+    source = replace(
+        SOURCE,
+        quote=f"{before}{said} After.",
+        borne=Borne(n=1, start=start, end=start + len(said), quote=said),
+    )
+    lead, words, after = source.parts
+    assert lead.startswith(shown)
+    assert len(lead) <= 125
+    assert (words, after) == (said, " After.")
+    assert replace(source, borne=None).parts == (source.quote, "", "")
