@@ -79,16 +79,27 @@ def understand(question: str, known: Known) -> Query:
     return _of_cell(Reading(text=text, known=known))
 
 
-def counts_rows(question: str, known: Known) -> bool:
-    """Whether a number of rows is asked for, of whichever, and not what one cell says."""
+def wants_rows(question: str, known: Known) -> Op | None:
+    """Return COUNT or LIST if rows are to be counted or listed, whichever they are.
+
+    None for what one cell says: "How many employees are at Kiel?"
+    """
     for op, rest in opened(plain(question)):
-        if op == Op.COUNT:
-            try:
-                noun = take_noun(Reading(text=rest, known=known))
-            except Unclear:
-                continue
-            return noun is None or known.is_id(noun) or known.kind(noun) == "text"
-    return False
+        reading = Reading(text=rest, known=known)
+        try:
+            noun = take_noun(reading) if op in (Op.COUNT, Op.LIST) else None
+        except Unclear:
+            continue
+        if op == Op.COUNT or (op == Op.LIST and _is_plural(reading)):
+            is_thing = noun is None or known.is_id(noun) or known.kind(noun) == "text"
+            return op if is_thing else None
+    return None
+
+
+def _is_plural(reading: Reading) -> bool:
+    """Whether the thing that was taken is several: "which suppliers", not "supplier"."""
+    last = reading.words[max(reading.taken)].plain
+    return last.endswith("s") and not last.endswith("ss")
 
 
 def _of_rows(op: Op, reading: Reading) -> Query:

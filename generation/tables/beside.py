@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from generation.tables.asking import counts_rows
+from generation.tables.asking import wants_rows
 from generation.tables.grid import Table, read_table
 from generation.tables.known import Known, Mention
+from generation.tables.openings import Op
 from generation.tables.words import Word, stands_in, words_of
 from ingestion.parsing.tables import BETWEEN
 
@@ -50,7 +51,7 @@ def rows_beside(question: str, text: str, heading: str) -> RowsBeside:
     counted: set[int] = set()
     for table in _tables(text, heading):
         known = Known(table)
-        if counts_rows(question, known):
+        if wants_rows(question, known) == Op.COUNT:
             counted.update(row.start for row in known.table.rows)
         elif not is_relating:
             others |= _others(known, words)

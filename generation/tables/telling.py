@@ -15,15 +15,16 @@ from generation.kinds import Kind, Wanted
 from generation.library import Library
 from generation.listing import PLAIN
 from generation.showing import as_sources, cited_line, unread_notice
-from generation.tables.asking import counts_rows, understand
+from generation.tables.asking import understand, wants_rows
 from generation.tables.grid import read_table
 from generation.tables.known import Known
 from generation.tables.reading import Unclear
 from generation.tables.running import run
-from generation.tables.wording import Told, not_counted
+from generation.tables.wording import Told, not_told
 from generation.types import (
     CitationFound,
     Event,
+    Notice,
     SourceRef,
     Sources,
     Token,
@@ -54,10 +55,10 @@ async def tell_rows(
     if library is None or wanted.kind not in _KINDS or asked.schema is not None:
         return []
     tables = await library.tables(found.hits)
-    told, uncounted = await asyncio.to_thread(_told, question, tables)
+    told, untold = await asyncio.to_thread(_told, question, tables)
     draft.lap("rows")
     if not told:
-        draft.notices += [not_counted(stored) for stored in uncounted[:1]]
+        draft.notices += untold[:1]
         return []
     draft.receipt |= {"way": "table rows", "tables": [one.receipt() for one in told]}
     if asked.unread:
@@ -68,10 +69,10 @@ async def tell_rows(
 
 def _told(
     question: str, tables: Sequence[StoredTable]
-) -> tuple[list[Told], list[StoredTable]]:
-    """Return what tables say, and those whose rows are to be counted and cannot be."""
+) -> tuple[list[Told], list[Notice]]:
+    """Return what tables say, and of which rows are asked for and cannot be told."""
     told: list[Told] = []
-    uncounted: list[StoredTable] = []
+    untold: list[Notice] = []
     # A copy of a document has nothing more to say.
     different = {tuple(text for _, text in one.parts): one for one in reversed(tables)}
     for stored in reversed(different.values()):
@@ -84,10 +85,11 @@ def _told(
             query = understand(question, known)
             result = run(query, known)
         except Unclear:
-            uncounted += [stored] if counts_rows(question, known) else []
+            op = wants_rows(question, known)
+            untold += [not_told(op, stored)] if op else []
         else:
             told.append(Told(stored=stored, known=known, query=query, result=result))
-    return told[:_TABLES], uncounted
+    return told[:_TABLES], untold
 
 
 async def _written(

@@ -132,13 +132,17 @@ class Told:
         }
 
 
-def not_counted(stored: StoredTable) -> Notice:
-    return Notice(
-        code="rows_not_counted",
-        message=f"The rows of the table in “{stored.hit.document}” could not be counted for "
-        "sure: words of the question are no column and no value of it, or what they are "
-        "said of is not clear. This answer rests on the best passages only.",
+def not_told(op: Op, stored: StoredTable) -> Notice:
+    """Say that rows that are asked for are not told, but what passages say of them."""
+    why = (
+        "for sure: words of the question are no column and no value of it, or what they "
+        "are said of is not clear. This answer rests on the best passages only"
     )
+    table = f"The rows of the table in “{stored.hit.document}” could not be"
+    if op == Op.COUNT:
+        return Notice(code="rows_not_counted", message=f"{table} counted {why}.")
+    more = f"{table} listed {why}, and there may be more than it names."
+    return Notice(code="rows_not_listed", message=more)
 
 
 def _rows(count: int) -> str:

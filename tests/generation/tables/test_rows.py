@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.tables.asking import counts_rows, understand
+from generation.tables.asking import understand, wants_rows
 from generation.tables.grid import read_table
 from generation.tables.known import Known
 from generation.tables.openings import Op
@@ -373,16 +373,19 @@ def test_dates_need_not_be_all_of_a_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "counts"),
+    ("question", "op"),
     [
-        ("How many suppliers deliver within a week?", True),
-        ("How many suppliers are there?", True),
-        ("How many people live in Oslo?", False),
-        # What one cell says.
-        ("How many employees does Sealtech have?", False),
-        ("Which suppliers deliver within a week?", False),
+        ("How many suppliers deliver within a week?", Op.COUNT),
+        ("How many suppliers are there?", Op.COUNT),
+        ("Which suppliers deliver within a week?", Op.LIST),
+        ("List the suppliers that deliver within a week", Op.LIST),
+        # One of them, what one cell says, and something else.
+        ("Which supplier delivers within a week?", None),
+        ("How many employees does Sealtech have?", None),
+        ("How many people live in Oslo?", None),
+        ("Which towns are in Norway?", None),
     ],
 )
-def test_a_number_of_rows_is_recognised(question: str, counts: bool) -> None:
+def test_what_is_asked_of_rows_is_recognised(question: str, op: Op | None) -> None:
     have = known(ASKED["Suppliers.csv"][0], "Suppliers.csv")
-    assert counts_rows(question, have) is counts
+    assert wants_rows(question, have) is op

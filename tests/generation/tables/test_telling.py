@@ -178,6 +178,16 @@ async def test_a_number_that_rows_do_not_tell_is_said_to_be_none(
     assert model.prompts
 
 
+async def test_a_list_that_rows_do_not_tell_may_have_more(
+    shared: Collection, alice: Asker, model: ScriptedLLM
+) -> None:
+    await in_db(read, shared, "Suppliers.csv", SUPPLIERS)
+    model.enqueue(["Sealtech [1]."])
+    answer = await told(alice, "Which suppliers deliver seals within a week?")
+    assert "rows_not_listed" in codes(answer)
+    assert model.prompts
+
+
 async def test_only_tables_within_rights_are_read(
     shared: Collection, alice: Asker
 ) -> None:
