@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Literal
 
-Rules = Literal["grid", "across", "boxes", "book", "none"]
+Rules = Literal["grid", "across", "boxes", "bands", "head", "book", "none"]
 
 SIZE = 10
 LEADING = 12.0
@@ -29,7 +29,8 @@ def table(
     Args:
         edges: where columns begin, and where the last one ends.
         rules: around each cell; across all columns below each row; a filled box for each
-            cell of every second row; three lines as in books; none.
+            cell of every second row, from the first or the third on, or of the head
+            alone; three lines as in books; none.
     """
     drawn = []
     y = top
@@ -66,8 +67,10 @@ def _rules(tops: Sequence[float], edges: Sequence[float], kind: Rules) -> Iterat
         yield from (_line(left, y, right, y) for y in tops[1:])
     elif kind == "book":
         yield from (_line(left, y, right, y) for y in (tops[0], tops[1], tops[-1]))
-    elif kind == "boxes":
-        for top, below in list(pairwise(tops))[::2]:
+    elif kind in ("boxes", "bands", "head"):
+        rows = list(pairwise(tops))
+        filled = {"boxes": rows[::2], "bands": rows[2::2], "head": rows[:1]}[kind]
+        for top, below in filled:
             for x, beyond in pairwise(edges):
                 box = f"{x} {_HEIGHT - below} {beyond - x} {below - top}"
                 yield f"q 0.9 g {box} re f Q"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 
 from ingestion.parsing.pdf_lines import Line, Word
@@ -22,6 +23,8 @@ _ONE_CELL = 0.5
 _OVER = 6
 #: Baselines nearer than this, in font sizes, are one.
 LEVEL = 0.4
+#: Nearer than this they are of one row: a label of two lines beside its numbers.
+CENTRED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ def strips(
     Args:
         least: its width in font sizes; None to go by the number of rows.
     """
+    if not rows:
+        return ()
     several = [row for row in rows if len(row) > 1] or list(rows)
     size = median(cell.size for row in several for cell in row)
     few = len(several) < _FEW_ROWS
@@ -52,16 +57,23 @@ def strips(
     steps.sort()
     found = []
     depth = 0
-    blank = None
-    for at, step in steps:
-        if blank is not None and depth <= may_run_over < depth + step:
-            if at - blank >= wide:
-                found.append((blank + at) / 2)
-            blank = None
+    # Within a strip, the stretches between two steps with how many rows run over each.
+    strip: list[tuple[int, float, float]] = []
+    for (at, step), (beyond, _) in pairwise(steps):
         depth += step
-        if depth <= may_run_over and blank is None:
-            blank = at
+        if depth <= may_run_over:
+            strip.append((depth, at, beyond))
+        elif strip:
+            if at - strip[0][1] >= wide:
+                found.append(_middle(strip))
+            strip = []
     return tuple(found)
+
+
+def _middle(strip: Sequence[tuple[int, float, float]]) -> float:
+    """Return the middle of the widest stretch over which the fewest rows run."""
+    _, start, end = min(strip, key=lambda one: (one[0], one[1] - one[2]))
+    return (start + end) / 2
 
 
 def _covered(row: Sequence[Line]) -> list[tuple[float, float]]:
@@ -87,13 +99,19 @@ def levels_of(cells: Sequence[Line]) -> list[list[Line]]:
     return levels
 
 
-def parts_in(cells: Iterable[Line], columns: Sequence[float]) -> list[Part]:
-    """Cut cells at the borders of columns; one that runs over them is in its first."""
+def parts_in(
+    cells: Iterable[Line], columns: Sequence[float], *, drawn: Sequence[float] = ()
+) -> list[Part]:
+    """Cut cells at the borders of columns; one that runs over them is in its first.
+
+    Args:
+        drawn: borders that are lines: words beside them need not stand apart.
+    """
     parts = []
     for cell in cells:
         words: list[Word] = []
         for word in cell.words:
-            if words and _is_parted(words[-1], word, columns, cell.size):
+            if words and _is_parted(words[-1], word, columns, drawn, cell.size):
                 parts.append(_part(cell, words, columns))
                 words = []
             words.append(word)
@@ -101,8 +119,11 @@ def parts_in(cells: Iterable[Line], columns: Sequence[float]) -> list[Part]:
     return parts
 
 
-def _is_parted(a: Word, b: Word, columns: Sequence[float], size: float) -> bool:
-    apart = b.left - a.right >= _ONE_CELL * size
+def _is_parted(
+    a: Word, b: Word, columns: Sequence[float], drawn: Sequence[float], size: float
+) -> bool:
+    line = any(a.right <= at + 1 and at - 1 <= b.left for at in drawn)
+    apart = b.left - a.right >= _ONE_CELL * size or line
     return apart and _column(a, columns) != _column(b, columns)
 
 

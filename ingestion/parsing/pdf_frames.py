@@ -34,6 +34,7 @@ class Frame:
         across: where its lines across are, downwards, at least two.
         down: where its lines down are, from left to right.
         is_stack: whether it is made of lines, or bands, that do not touch.
+        rules: its lines across, as long as they are.
     """
 
     left: float
@@ -41,6 +42,7 @@ class Frame:
     across: tuple[float, ...]
     down: tuple[float, ...] = ()
     is_stack: bool = False
+    rules: tuple[Rule, ...] = ()
 
     @property
     def box(self) -> Box:
@@ -63,6 +65,14 @@ class Frame:
             len(self.down) > 1
             and self.down[0] - self.left <= SAME_EDGE
             and self.right - self.down[-1] <= SAME_EDGE
+        )
+
+    def is_parted(self, at: float, left: float, right: float) -> bool:
+        """Whether a line across at ``at`` parts what is above from what is below."""
+        middle = (left + right) / 2
+        return any(
+            abs(rule.at - at) <= _NEAR and rule.start < middle < rule.end
+            for rule in self.rules
         )
 
     @property
@@ -132,7 +142,7 @@ def _framed(across: Sequence[Rule], down: Sequence[Rule]) -> Frame:
     ys = _places(across, _SHARE * (right - left))
     height = max(ys, default=0.0) - min(ys, default=0.0)
     xs = _places(down, _SHARE * height)
-    return Frame(left, right, tuple(ys or [across[0].at]), tuple(xs))
+    return Frame(left, right, tuple(ys or [across[0].at]), tuple(xs), rules=(*across,))
 
 
 def _places(lines: Sequence[Rule], least: float) -> list[float]:

@@ -29,6 +29,8 @@ _LINE = re.compile(rf"[^\r\n{_HYPHENS}]+")
 _WORD = re.compile(r"\S+")
 # What a font without a table of its characters gives.
 _UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\ufffd\ue000-\uf8ff]+")
+# Of its height, what a line of text may stand in the one above it.
+_OVERLAP = 0.3
 _BOLD_WEIGHT = 600
 _BOLD_NAME = re.compile(r"bold|black|heavy|demi|cmbx|[a-z]bx\d", re.IGNORECASE)
 _NAME_BYTES = 128
@@ -125,7 +127,11 @@ def read_lines(page: Raw) -> PageLines:
     finally:
         textpage.close()
     turn = Counter(turn for turn, _ in found).most_common(1)[0][0] if found else 0
-    lines = [_upright(line, turn, is_turned=own != turn) for own, line in found]
+    lines = [
+        part
+        for own, line in found
+        for part in _unjoined(_upright(line, turn, is_turned=own != turn))
+    ]
     rules = read_rules(page, (left, top), turn)
     return PageLines(lines, turn, width, height, _letters(text), rules)
 
@@ -143,6 +149,8 @@ class _Reader:
         self._rect_ref = ctypes.byref(self._rect)
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
         self._origin = (ctypes.byref(self._x), ctypes.byref(self._y))
+        self._matrix = pdfium.FS_MATRIX()
+        self._matrix_ref = ctypes.byref(self._matrix)
         self._name = ctypes.create_string_buffer(_NAME_BYTES)
 
     def lines(self, text: str) -> Iterator[tuple[int, Line]]:
@@ -165,7 +173,9 @@ class _Reader:
         size = self._pdfium.FPDFText_GetFontSize(self._raw, first)
         weight = self._pdfium.FPDFText_GetFontWeight(self._raw, first)
         angle = self._pdfium.FPDFText_GetCharAngle(self._raw, first)
-        # Scaled text has a nominal size of 1; its height then tells more.
+        # The size is nominal: the text may be scaled.
+        if self._pdfium.FPDFText_GetMatrix(self._raw, first, self._matrix_ref):
+            size *= math.hypot(self._matrix.c, self._matrix.d)
         if size <= 2:
             size = max(words[0].bottom - words[0].top, 1.0)
         # PDFium measures it clockwise.
@@ -239,6 +249,22 @@ def _upright(line: Line, turn: int, *, is_turned: bool) -> Line:
         return line
     words = tuple(_turned(word, turn) for word in line.words) if turn else line.words
     return replace(line, words=words, is_turned=is_turned)
+
+
+def _unjoined(line: Line) -> Iterator[Line]:
+    """Cut where PDFium goes on with a line below: rows beside a cell of several rows."""
+    start = 0
+    for at in range(1, len(line.words) + 1):
+        ends = at == len(line.words)
+        if ends or _is_below(line.words[at - 1], line.words[at]):
+            words = line.words[start:at]
+            base = line.base + words[0].bottom - line.words[0].bottom
+            yield replace(line, words=words, base=base, is_cut=line.is_cut and ends)
+            start = at
+
+
+def _is_below(a: Word, b: Word) -> bool:
+    return b.left < a.left and b.top > a.bottom - _OVERLAP * (a.bottom - a.top)
 
 
 def _turned(word: Word, turn: int) -> Word:

@@ -11,12 +11,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ingestion.parsing.cleaning import one_line
+from ingestion.parsing.pdf_bands import is_number
 from ingestion.parsing.pdf_frames import SAME_EDGE
 from ingestion.parsing.pdf_whole import Page, in_margin, margin_key
 from ingestion.parsing.pieces import Cells, Piece
 from ingestion.parsing.tables import further_text, has_header
 
 _ASIDE = frozenset({"note", "header"})
+_PAGE_WORDS = frozenset("page pages pg p of seite s von sur de blatt no nr".split())  # noqa: SIM905
+# Of the cells below a head, those that are values where the head has words.
+_VALUES = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +92,29 @@ def _is_text(one: Piece, margin: Mapping[int, str]) -> bool:
 
 
 def _is_number(key: str) -> bool:
-    """Whether a line in the margin is a page number."""
-    return len(re.findall(r"[^\W\d_]+", key)) < 3 and "#" in key
+    """Whether a line in the margin is a page number: "Page 3 of 9", "- 3 -"."""
+    words = re.findall(r"[^\W\d_]+", key.casefold())
+    return "#" in key and _PAGE_WORDS.issuperset(words)
 
 
 def _goes_on(before: Carried, cells: Cells) -> bool:
     if not (_same_lines(before.cells, cells) or _same_places(before.cells, cells)):
         return False
     # A head of its own that differs begins another table.
-    other_head = cells.is_bold and before.cells.is_bold
-    return not other_head or _cleaned(cells.rows[0]) == before.names
+    has_head = cells.is_bold and before.cells.is_bold
+    has_head = has_head or _names_values(before.cells, cells.rows[0])
+    return not has_head or _cleaned(cells.rows[0]) == before.names
+
+
+def _names_values(before: Cells, row: Sequence[str]) -> bool:
+    """Whether a row has words in a column that has values on the page before."""
+    for cell, column in zip(row, zip(*before.rows[1:], strict=False), strict=False):
+        filled = [one for one in column if one]
+        values = sum(map(is_number, filled))
+        is_word = bool(cell) and not any(map(str.isdigit, cell))
+        if is_word and len(filled) > 1 and values >= _VALUES * len(filled):
+            return True
+    return False
 
 
 def _same_lines(a: Cells, b: Cells) -> bool:
@@ -129,7 +146,9 @@ def _tied(table: Piece, rows: Sequence[Sequence[str]], names: Sequence[str]) -> 
 
 def _names(cells: Cells) -> tuple[str, ...]:
     names = _cleaned(cells.rows[0])
-    return names if has_header([names, *cells.rows[1:]]) else ()
+    used = [at for at in range(len(names)) if any(row[at] for row in cells.rows)]
+    grid = [[row[at] for at in used] for row in (names, *cells.rows[1:])]
+    return names if has_header(grid) else ()
 
 
 def _cleaned(row: Sequence[str]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ _GAP_SIZES = 1.5
 # Between two numbers: wider than in "10 000", narrower than what figures are set apart.
 _NUMBER_GAP = 0.6
 _STARTS, _ENDS = frozenset("0123456789$€£(-–+"), frozenset("0123456789%)")
-_MIN_TABLE_ROWS = 3
+_MIN_TABLE_ROWS, _NEAR_ROWS = 3, 3
 # Font sizes from a line to the next one of its cell, which is hardly wider.
 _LEADING, _WIDER = 1.6, 1.5
 _MIN_COLUMN_ROWS = 5
@@ -47,10 +47,17 @@ def cells_of(line: Line) -> list[Line]:
     start = 0
     for i in range(1, len(line.words)):
         if _are_apart(line.words[i - 1], line.words[i], line.size):
-            cells.append(replace(line, words=line.words[start:i], is_cut=False))
+            cells.append(_cell(line, start, i, is_cut=False))
             start = i
-    cells.append(replace(line, words=line.words[start:]) if start else line)
+    cells.append(_cell(line, start, len(line.words), is_cut=line.is_cut))
     return cells
+
+
+def _cell(line: Line, start: int, end: int, *, is_cut: bool) -> Line:
+    """Return words of a line; beside a label of two lines they may stand between."""
+    words = line.words[start:end]
+    base = line.base + words[0].bottom - line.words[0].bottom
+    return replace(line, words=words, base=base, is_cut=is_cut)
 
 
 def _are_apart(a: Word, b: Word, size: float) -> bool:
@@ -129,7 +136,9 @@ def _aligned(rows: Sequence[list[Line]], start: int, i: int) -> bool:
     above, row = rows[i - 1], rows[i]
     if not 0 < row[0].base - above[0].base < 4 * max(row[0].size, above[0].size):
         return False
-    pairs = sum(any(overlaps(cell, other) for other in above) for cell in row)
+    # The row just above may have other cells empty than this one.
+    near = [cell for one in rows[max(start, i - _NEAR_ROWS) : i] for cell in one]
+    pairs = sum(any(overlaps(cell, other) for other in near) for cell in row)
     return pairs >= 2
 
 
@@ -141,13 +150,17 @@ def _wraps(rows: Sequence[list[Line]], start: int, i: int) -> bool:
 def goes_on(above: Line, line: Line) -> bool:
     """Whether a line is the rest of one above it, by its first letter and its place."""
     near = 0 < line.base - above.base < _LEADING * above.size
-    starts_low = line.text[0].islower() or line.text[0] == "("
     return (
         near
-        and starts_low
+        and starts_low(line.text)
         and overlaps(above, line)
         and line.right - line.left < (above.right - above.left) * _WIDER
     )
+
+
+def starts_low(text: str) -> bool:
+    """Whether a text begins as the rest of one does."""
+    return text[0].islower() or text[0] == "("
 
 
 def overlaps(a: Line, b: Line) -> bool:

@@ -7,46 +7,30 @@ and rows are told by their numbers, which no cell breaks over two lines.
 
 from __future__ import annotations
 
-import itertools
-import re
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 
-from ingestion.parsing.pdf_columns import (
-    LEVEL,
-    STRIP,
-    Part,
-    levels_of,
-    parts_in,
-    strips,
+from ingestion.parsing.pdf_bands import (
+    Row,
+    fill_spans,
+    is_number,
+    row_of,
+    rows_of,
+    unwrapped,
 )
-from ingestion.parsing.pdf_frames import SAME_EDGE, Box, Frame, frames
+from ingestion.parsing.pdf_beside import widened
+from ingestion.parsing.pdf_columns import STRIP, levels_of, parts_in, strips
+from ingestion.parsing.pdf_frames import Box, Frame, frames
 from ingestion.parsing.pdf_lines import Line
-from ingestion.parsing.pdf_rows import cells_of, goes_on
+from ingestion.parsing.pdf_rows import cells_of
 from ingestion.parsing.pdf_rules import Rules
 
-# Between two words, in font sizes.
-_SPACE = 0.3
 # Cells are short; what is longer is text in columns or a box around it.
 _CELL_CHARS = 300
 _CELL_LINES = 4.0
-# Font sizes between lines of one cell, and from a base to the line across beside it.
-_LEADING, _APART, _PADDING = 1.45, 1.6, 2.5
-_NUMBER = re.compile(
-    r"[-–—]|[(+\-−–±~<>]*[€$£¥]?\s?\d[\d.,'’ \u00a0\u202f]*"
-    r"(?:%|[€$£¥]|[A-Z]{3})?\)?"
-)
-# A list breaks so many lines early, and so large a share of them.
-_LIST_BREAKS, _LIST_SHARE = 3, 0.6
-_AMOUNT = re.compile(r"\d[.,]\d")
-# The lines of a table of a book: above and below its head, and at its end.
-_BOOK_LINES = 3
-
-
-# The lines of each cell.
-Row = list[list[Line]]
+# A title stands so many font sizes above the head that follows it between two lines.
+_APART = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +54,7 @@ def with_tables(lines: Sequence[Line], rules: Rules) -> Iterator[list[Line] | Gr
     for whole in framing:
         for frame in _between_texts(whole, lines):
             free = [o for o in lines if id(o) not in owner and not o.is_turned]
-            wide = _widened(frame, free)
+            wide = widened(frame, free)
             inside = [one for one in free if _is_in(one, wide)]
             grid = _framed(inside, wide)
             if grid:
@@ -96,21 +80,30 @@ def _between_texts(frame: Frame, lines: Sequence[Line]) -> list[Frame]:
     if not frame.is_stack:
         return [frame]
     inside = [one for one in lines if _is_in(one, frame)]
+    bands = [
+        [c for one in band for c in cells_of(one)] for band in _in_bands(inside, frame)
+    ]
+    columns = strips([level for band in bands for level in levels_of(band)])
     parts: list[list[float]] = [[frame.across[0]]]
-    for top, bottom in itertools.pairwise(frame.across):
-        band = [one for one in inside if top < (one.top + one.bottom) / 2 < bottom]
-        if _is_running(band, frame.right - frame.left):
+    for band, bottom in zip(bands, frame.across[1:], strict=True):
+        if _is_running(band, columns, frame.right - frame.left):
             parts.append([])
         parts[-1].append(bottom)
     least = 2 if frame.inner else 3
     return [replace(frame, across=tuple(part)) for part in parts if len(part) >= least]
 
 
-def _is_running(band: Sequence[Line], width: float) -> bool:
-    """Whether lines of text stand in a band, and no cells beside one another."""
-    levels = levels_of([cell for one in band for cell in cells_of(one)])
+def _is_running(band: Sequence[Line], columns: Sequence[float], width: float) -> bool:
+    """Whether text stands in a band: a title above a head, or no cells side by side."""
+    levels = levels_of(band)
+    if not levels:
+        return False
+    first = levels[0]
+    if len(levels) > 1 and len(first) == 1 and len(levels[1]) > 1:
+        gap = levels[1][0].base - first[0].base
+        return gap > _APART * first[0].size
     broad = any(cell.right - cell.left > width / 2 for [cell, *_] in levels)
-    return broad and all(len(level) == 1 for level in levels)
+    return broad and len({part.column for part in parts_in(band, columns)}) == 1
 
 
 def in_columns(rows: Sequence[Sequence[Line]]) -> Grid:
@@ -118,7 +111,7 @@ def in_columns(rows: Sequence[Sequence[Line]]) -> Grid:
     columns = strips(rows)
     parts = [parts_in(row, columns) for row in rows]
     width = len(columns) + 1
-    grid = _unwrapped([_row(part, width) for part in parts])
+    grid = unwrapped([row_of(part, width) for part in parts])
     lines = [cell for row in rows for cell in row]
     return Grid(grid, columns, box_of(lines))
 
@@ -169,55 +162,23 @@ def _is_in(line: Line, frame: Frame) -> bool:
     return left < across < right and top < downwards < bottom
 
 
-def _widened(frame: Frame, lines: Sequence[Line]) -> Frame:
-    """Add the rows before the first line and after the last of a frame that is open there."""
-    if not frame.is_stack:
-        return frame
-    left, top, right, bottom = frame.box
-    edge = (left - SAME_EDGE, right + SAME_EDGE)
-    wide = [one for one in lines if edge[0] < one.left and one.right < edge[1]]
-    above = [one for one in wide if one.bottom < top + SAME_EDGE]
-    below = [one for one in wide if one.top > bottom - SAME_EDGE]
-    before = _beside(above, top, right - left, step=-1)
-    after = _beside(below, bottom, right - left, step=1)
-    across = frame.across
-    if before:
-        across = (min(one.top for one in before) - 1, *across)
-    if after:
-        across = (*across, max(one.bottom for one in after) + 1)
-    return replace(frame, across=across)
-
-
-def _beside(
-    lines: Sequence[Line], edge: float, width: float, *, step: int
-) -> list[Line]:
-    """Return the lines of a row of several cells that stands next to a line across."""
-    cells = [cell for one in lines for cell in cells_of(one)]
-    row: list[Line] = []
-    for level in levels_of(cells)[::step]:
-        size = level[0].size
-        height = abs(level[0].base - (row[-1].base if row else edge))
-        near = height < (_LEADING if row else _PADDING) * size
-        broad = max(cell.right - cell.left for cell in level) > width / 2
-        if not near or broad or (not row and len(level) < 2):
-            break
-        row += level
-    return row
-
-
 def _framed(lines: Sequence[Line], frame: Frame) -> Grid | None:
     """Return the table in a frame, None if what stands in it is none."""
     if not lines:
         return None
-    bands = _banded(lines, frame)
+    bands = [
+        [c for one in band for c in cells_of(one)] for band in _in_bands(lines, frame)
+    ]
     columns = _columns(bands, frame)
+    edges = (frame.left, *columns, frame.right)
     by_rules = bool(frame.inner)
-    rows: list[Row] = []
+    by_band: list[list[Row]] = []
     for band in bands:
-        parts = parts_in(band, columns)
-        bases = _bases(parts, frame) or _list_bases(parts, (*columns, frame.right))
-        rows += _rows(parts, bases, len(columns) + 1)
-    rows = _unwrapped(rows)
+        parts = parts_in(band, columns, drawn=frame.inner)
+        by_band.append(rows_of(parts, edges[1:], frame) if band else [])
+    if frame.is_grid and not frame.is_stack:
+        fill_spans(by_band, edges, frame)
+    rows = unwrapped([row for rows in by_band for row in rows])
     return (
         Grid(rows, columns, frame.box) if _is_table(rows, by_rules=by_rules) else None
     )
@@ -228,124 +189,47 @@ def _columns(bands: Sequence[Sequence[Line]], frame: Frame) -> tuple[float, ...]
     levels = [row for band in bands for row in levels_of(band)]
     if not frame.inner:
         return strips(levels)
-    size = median(cell.size for band in bands for cell in band)
     clear = [
         at
         for at in strips(levels, least=STRIP)
-        if all(abs(at - line) > 2 * size for line in frame.down)
-        and (not frame.is_closed or _before_numbers(levels, at))
+        if not any(_is_blank(levels, at, line) for line in frame.down)
+        and (not frame.is_closed or _before_numbers(levels, at, _next(frame, at)))
     ]
     return tuple(sorted([*frame.inner, *clear]))
 
 
-def _before_numbers(levels: Iterable[Sequence[Line]], at: float) -> bool:
-    """Whether what stands behind a strip is mostly numbers, and not the rest of a text."""
+def _is_blank(levels: Iterable[Sequence[Line]], at: float, line: float) -> bool:
+    """Whether no word stands between a strip and a line down: the line is in it."""
+    left, right = min(at, line), max(at, line)
+    return not any(
+        left < (word.left + word.right) / 2 < right
+        for level in levels
+        for cell in level
+        for word in cell.words
+    )
+
+
+def _next(frame: Frame, at: float) -> float:
+    return min((line for line in frame.down if line > at), default=frame.right)
+
+
+def _before_numbers(levels: Iterable[Sequence[Line]], at: float, beyond: float) -> bool:
+    """Whether between a strip and the next line down stand mostly numbers."""
     behind = [
-        next((w for cell in level for w in cell.words if w.left > at), None)
+        next((w for cell in level for w in cell.words if at < w.left < beyond), None)
         for level in levels
     ]
-    numbers = [bool(_NUMBER.fullmatch(word.text)) for word in behind if word]
+    numbers = [is_number(word.text) for word in behind if word]
     return sum(numbers) > len(numbers) / 2
 
 
-def _list_bases(parts: Sequence[Part], edges: Sequence[float]) -> list[float]:
-    """Return the baselines of a band that holds several rows without lines between.
-
-    Its columns then break their lines where the next word would have had room.
-    """
-    loose = 0
-    for column in {part.column for part in parts}:
-        own = [one.line for one in parts if one.column == column]
-        lines = sorted(own, key=lambda one: one.base)
-        pairs = itertools.pairwise(lines)
-        early = sum(_is_apart(a, b, edges[column]) for a, b in pairs)
-        loose += early >= _LIST_BREAKS and early >= _LIST_SHARE * (len(lines) - 1)
-    if loose < 2:
-        return []
-    return [level[0].base for level in levels_of([part.line for part in parts])]
-
-
-def _is_apart(a: Line, b: Line, edge: float) -> bool:
-    """Whether the lower of two lines is no continuation of the upper one."""
-    had_room = a.right + (b.words[0].right - b.left) + _SPACE * a.size < edge
-    is_far = b.base - a.base > _APART * a.size
-    return had_room or is_far or (_is_number(a) and _is_number(b))
-
-
-def _banded(lines: Sequence[Line], frame: Frame) -> list[list[Line]]:
-    """Part lines at the lines across; each is cut at wide gaps."""
+def _in_bands(lines: Iterable[Line], frame: Frame) -> list[list[Line]]:
+    """Part lines at the lines across."""
     bands: list[list[Line]] = [[] for _ in frame.across]
     for line in lines:
         at = bisect(frame.across, (line.top + line.bottom) / 2)
-        bands[at - 1] += cells_of(line)
-    return [band for band in bands if band]
-
-
-def _rows(parts: Sequence[Part], bases: Sequence[float], width: int) -> list[Row]:
-    """Return the rows that stand between two lines across: one, or one for each base."""
-    if len(bases) < 2:
-        return [_row(parts, width)]
-    rows: list[list[Part]] = [[] for _ in bases]
-    for part in parts:
-        at = bisect(bases, part.line.base + LEVEL * part.line.size)
-        rows[max(at - 1, 0)].append(part)
-    return [_row(row, width) for row in rows]
-
-
-def _bases(parts: Sequence[Part], frame: Frame) -> list[float]:
-    """Return the baselines of the rows in a band; none if it is one row."""
-    by_column: dict[int, list[Line]] = {}
-    for part in parts:
-        by_column.setdefault(part.column, []).append(part.line)
-    numbers = [c for c in by_column.values() if all(map(_is_number, c)) and len(c) > 1]
-    amounts = [c for c in numbers if all(_AMOUNT.search(line.text) for line in c)]
-    # Two telephone numbers in one cell make no two rows.
-    if amounts or len(numbers) >= (2 if frame.inner else 1):
-        telling = max(numbers, key=len)
-    elif len(frame.across) <= _BOOK_LINES and not frame.is_grid:
-        telling = by_column[min(by_column)]
-    else:
-        return []
-    bases = [level[0].base for level in levels_of(telling)]
-    alike = [
-        {p.column for p in parts if abs(p.line.base - base) < LEVEL * p.line.size}
-        for base in bases
-    ]
-    if len(bases) < 2 or not all(len(columns) > 1 for columns in alike):
-        return []
-    return sorted({*bases, *_far(parts)})
-
-
-def _far(parts: Sequence[Part]) -> Iterator[float]:
-    """Yield the baselines that stand too far below others to be of the same cells."""
-    levels = levels_of([part.line for part in parts])
-    for above, level in itertools.pairwise(levels):
-        if len(level) > 1 and level[0].base - above[0].base > _APART * level[0].size:
-            yield level[0].base
-
-
-def _unwrapped(rows: Sequence[Row]) -> list[Row]:
-    """Put the rest of a cell that stands in a line of its own back into its cell."""
-    whole: list[Row] = []
-    for row in rows:
-        filled = [at for at, cell in enumerate(row) if cell]
-        above = whole[-1][filled[0]] if whole and len(filled) == 1 else []
-        if above and goes_on(above[-1], row[filled[0]][0]):
-            above += row[filled[0]]
-        else:
-            whole.append(row)
-    return whole
-
-
-def _is_number(line: Line) -> bool:
-    return bool(_NUMBER.fullmatch(line.text))
-
-
-def _row(parts: Iterable[Part], width: int) -> Row:
-    row: Row = [[] for _ in range(width)]
-    for part in sorted(parts, key=lambda one: (one.line.base, one.line.left)):
-        row[part.column].append(part.line)
-    return row
+        bands[at - 1].append(line)
+    return bands[:-1]
 
 
 def _is_table(rows: Sequence[Row], *, by_rules: bool) -> bool:

@@ -23,7 +23,7 @@ ROWS = [
     ("Blue Harbour", "France", "31 Jan 2026", "4,100"),
 ]
 PLAIN = [" | ".join(row).strip(" |") for row in ROWS]
-ALL_RULES: list[Rules] = ["grid", "across", "boxes", "book", "none"]
+ALL_RULES: list[Rules] = ["grid", "across", "boxes", "bands", "head", "book", "none"]
 
 
 def read(
@@ -113,6 +113,68 @@ def test_a_form_is_read_line_by_line(tmp_path: Path) -> None:
         assert any(f"{name} | {value}" in line for t in tables(page) for line in t)
 
 
+def test_a_label_of_two_lines_stays_beside_its_numbers(tmp_path: Path) -> None:
+    stream = "\n".join(
+        [
+            table(
+                [("Town", "Days", "Rain"), ("\n\n\n", "", "")],
+                edges=(60, 250, 350, 450),
+                rules="book",
+            ),
+            *(
+                text(*at)
+                for at in (("Bonn", 64, 130), ("18.4", 254, 130), ("70", 354, 130))
+            ),
+            *(text(*at) for at in (("Sankt Andreas-", 64, 145), ("berg", 64, 157))),
+            *(text(*at) for at in (("14.1", 254, 151), ("128", 354, 151))),
+        ]
+    )
+    (page,) = read(tmp_path, stream)
+    assert tables(page)[0][1:] == ["Bonn | 18.4 | 70", "Sankt Andreasberg | 14.1 | 128"]
+
+
+def test_a_cell_of_several_rows_is_said_in_each(tmp_path: Path) -> None:
+    rows = [("Country", "City", "People"), ("", "Berlin", "3,7"), ("", "Kiel", "0,2")]
+    edges = (60, 190, 280, 380)
+    stream = table(rows, edges=edges).replace(
+        # The line between the two rows begins behind the first column.
+        "0.5 w 60 658.0 m",
+        "0.5 w 190 658.0 m",
+    )
+    (page,) = read(tmp_path, f"{stream}\n{text('Germany', 64, 138)}")
+    assert tables(page)[0][1:] == ["Germany | Berlin | 3,7", "Germany | Kiel | 0,2"]
+
+
+def test_a_title_is_no_part_of_the_head(tmp_path: Path) -> None:
+    title = text("Contracts", 60, 84, font="F2")
+    (page,) = read(tmp_path, f"{title}\n{table(ROWS, rules='across')}")
+    assert tables(page) == [PLAIN]
+
+
+def test_two_tables_of_one_width_are_two(tmp_path: Path) -> None:
+    second = [("Person", "Office", "Since", "Room"), ("Ada", "Kiel", "2019", "4")]
+    stream = [
+        table(ROWS, rules="across"),
+        text("People", 60, 250),
+        table([*second, ("Ben", "Bonn", "2021", "7")], rules="across", top=258),
+    ]
+    (page,) = read(tmp_path, "\n".join(stream))
+    assert [found[0] for found in tables(page)] == [
+        PLAIN[0],
+        "Person | Office | Since | Room",
+    ]
+
+
+def test_scaled_text_has_the_size_that_is_seen(tmp_path: Path) -> None:
+    """Browsers write large text and scale it down: gaps are as wide as they look."""
+    rows = [("Staff", "1,200,000", "1,198,400"), ("Rent", "300,000", "310,000")]
+    stream = table(rows * 2, edges=(60, 110, 162, 214), rules="none", bold_head=False)
+    (page,) = read(
+        tmp_path, stream.replace("/F1 10 Tf", "/F1 40 Tf 0.25 0 0 0.25 0 0 Tm")
+    )
+    assert page.text
+
+
 # --- Over pages --------------------------------------------------------------
 
 
@@ -166,6 +228,31 @@ def test_another_table_does_not_go_on(tmp_path: Path) -> None:
     ):
         pages = read(tmp_path, table(ROWS), second)
         assert not any(block.continues for block in pages[1].blocks)
+
+
+@pytest.mark.parametrize("bold", [True, False])
+def test_a_head_without_bold_begins_another_table(tmp_path: Path, bold: bool) -> None:
+    other = [("Boat", "Berth", "Since", "Sold"), *ROWS[1:]]
+    pages = read(tmp_path, table(ROWS, bold_head=bold), table(other, bold_head=False))
+    assert not any(block.continues for block in pages[1].blocks)
+
+
+def test_page_numbers_and_running_heads_part_no_table(tmp_path: Path) -> None:
+    def page(number: int, rows: Sequence[Sequence[str]]) -> str:
+        head = text("Contracts of the yard", 60, 40)
+        foot = text(f"Page {number} of 2", 300, 760)
+        return f"{head}\n{table(rows, bold_head=number == 1)}\n{foot}"
+
+    pages = read(tmp_path, page(1, ROWS), page(2, ROWS[1:]))
+    assert [b.continues for b in pages[1].blocks if b.kind == "table"] == [True]
+
+
+def test_a_caption_begins_another_table(tmp_path: Path) -> None:
+    caption = text("Table 2: Bonn", 60, 60)
+    pages = read(
+        tmp_path, table(ROWS), f"{caption}\n{table(ROWS[1:], bold_head=False)}"
+    )
+    assert not any(block.continues for block in pages[1].blocks)
 
 
 def test_a_page_reads_the_same_when_reading_begins_there(tmp_path: Path) -> None:
