@@ -30,6 +30,8 @@ _NUMBER = re.compile(
     r"(?:%|[€$£¥]|[A-Z]{3})?\)?"
 )
 _AMOUNT = re.compile(r"\d[.,]\d")
+# In font sizes, what is raised or lowered stands off its line.
+_RAISED = 0.6
 # The lines of a table of a book: above and below its head, and at its end.
 _BOOK_LINES = 3
 
@@ -86,22 +88,25 @@ def _by_numbers(parts: Sequence[Part], frame: Frame) -> list[float]:
     else:
         return []
     bases = [level[0].base for level in levels_of(telling)]
-    labelled = frame.is_closed and not frame.is_stack
-    several = () if labelled else numbers
-    if len(bases) < 2 or not all(_is_row(parts, base, several) for base in bases):
+    first = min(by_column)
+    filled = [_columns_at(parts, base) for base in bases]
+    labels = sum(first in columns for columns in filled)
+    # A sum may stand without a label; in one cell numbers stand below one another.
+    least = len(bases) if frame.is_closed and not frame.is_stack else len(bases) / 2
+    if len(bases) < 2 or labels < least:
+        return []
+    if not all(len(c) > 1 and (first in c or len(c & {*numbers}) > 1) for c in filled):
         return []
     return sorted({*bases, *_far(parts)})
 
 
-def _is_row(parts: Sequence[Part], base: float, numbers: Iterable[int]) -> bool:
-    """Whether on a base stand a label and something else, or two numbers."""
-    near = {
+def _columns_at(parts: Sequence[Part], base: float) -> set[int]:
+    """Return the columns in which something stands on a base."""
+    return {
         part.column
         for part in parts
         if abs(part.line.base - base) < CENTRED * part.line.size
     }
-    first = min(part.column for part in parts)
-    return len(near) > 1 and (first in near or len(near & {*numbers}) > 1)
 
 
 def _far(parts: Sequence[Part]) -> Iterator[float]:
@@ -159,10 +164,6 @@ def _in_order(cell: Sequence[Line]) -> list[Line]:
         else:
             lines.append([line])
     return [one for line in lines for one in sorted(line, key=lambda one: one.left)]
-
-
-# In font sizes, what is raised or lowered stands off its line.
-_RAISED = 0.6
 
 
 def unwrapped(rows: Sequence[Row]) -> list[Row]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingestion.parsing.pdf_rules import Rule, Rules
 
@@ -23,7 +23,7 @@ _MAX_ROW = 200.0
 # Comparing all lines takes time; no table has so many.
 _MAX_LINES = 600
 # Of a table's height, or width, that a line between two of its columns, or rows, runs.
-_SHARE = 0.3
+_SHARE, _MOST = 0.3, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,24 @@ def frames(rules: Rules) -> list[Frame]:
     others = sorted(
         (one for one in found if not one.is_grid), key=lambda one: one.across
     )
-    return sorted(grids + _stacked(others), key=lambda one: one.area)
+    stacks = [_with_parts(one, across) for one in _stacked(others)]
+    return sorted(grids + stacks, key=lambda one: one.area)
+
+
+def _with_parts(frame: Frame, across: Iterable[Rule]) -> Frame:
+    """Add the lines that stop at a cell of several rows, if most columns have them."""
+    if not frame.is_stack:
+        return frame
+    inside = [
+        rule
+        for rule in across
+        if frame.left - SAME_EDGE < rule.start
+        and rule.end < frame.right + SAME_EDGE
+        and frame.across[0] + _NEAR < rule.at < frame.across[-1] - _NEAR
+    ]
+    more = _places(inside, _MOST * (frame.right - frame.left))
+    new = [at for at in more if all(abs(at - one) > _NEAR for one in frame.across)]
+    return replace(frame, across=tuple(sorted([*frame.across, *new])))
 
 
 def _merged(rules: Iterable[Rule]) -> list[Rule]:

@@ -69,6 +69,11 @@ class Line:
     def text(self) -> str:
         return " ".join(word.text for word in self.words)
 
+    @property
+    def middle(self) -> float:
+        """The middle of its small letters, downwards; other words may be turned."""
+        return self.base - 0.3 * self.size
+
     @cached_property
     def left(self) -> float:
         return self.words[0].left

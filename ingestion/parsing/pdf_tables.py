@@ -143,7 +143,7 @@ def extents_of(grid: Grid) -> tuple[tuple[float, float] | None, ...]:
 
 def _cut(line: Line, framing: Sequence[Frame]) -> list[Line]:
     """Cut a line that runs from one frame into another."""
-    middle = (line.top + line.bottom) / 2
+    middle = line.middle
     edges = sorted(
         {
             edge
@@ -158,7 +158,7 @@ def _cut(line: Line, framing: Sequence[Frame]) -> list[Line]:
 
 def _is_in(line: Line, frame: Frame) -> bool:
     left, top, right, bottom = frame.box
-    across, downwards = (line.left + line.right) / 2, (line.top + line.bottom) / 2
+    across, downwards = (line.left + line.right) / 2, line.middle
     return left < across < right and top < downwards < bottom
 
 
@@ -227,7 +227,7 @@ def _in_bands(lines: Iterable[Line], frame: Frame) -> list[list[Line]]:
     """Part lines at the lines across."""
     bands: list[list[Line]] = [[] for _ in frame.across]
     for line in lines:
-        at = bisect(frame.across, (line.top + line.bottom) / 2)
+        at = bisect(frame.across, line.middle)
         bands[at - 1].append(line)
     return bands[:-1]
 

@@ -145,6 +145,26 @@ def test_a_cell_of_several_rows_is_said_in_each(tmp_path: Path) -> None:
     assert tables(page)[0][1:] == ["Germany | Berlin | 3,7", "Germany | Kiel | 0,2"]
 
 
+def test_a_line_that_stops_at_a_cell_of_two_rows_parts_the_others(
+    tmp_path: Path,
+) -> None:
+    stream = table(ROWS, rules="across").replace("60 658.0 m 500", "60 658.0 m 380")
+    (page,) = read(tmp_path, stream)
+    assert tables(page) == [PLAIN]
+
+
+def test_numbers_below_one_another_in_a_cell_are_no_rows(tmp_path: Path) -> None:
+    rows = [("Part", "Sizes", "Stock"), ("\nBolt", "10\n12\n16", "99\n80\n60")]
+    rows += [("Nut", "10", "44"), ("Washer", "12", "40")]
+    for rules in ("grid", "across"):
+        (page,) = read(tmp_path, table(rows, edges=(60, 190, 280, 380), rules=rules))
+        assert tables(page)[0][1:] == [
+            "Bolt | 10 12 16 | 99 80 60",
+            "Nut | 10 | 44",
+            "Washer | 12 | 40",
+        ]
+
+
 def test_a_title_is_no_part_of_the_head(tmp_path: Path) -> None:
     title = text("Contracts", 60, 84, font="F2")
     (page,) = read(tmp_path, f"{title}\n{table(ROWS, rules='across')}")
