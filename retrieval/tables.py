@@ -33,7 +33,7 @@ class StoredTable:
         hit: the passage that led to it.
         heading: the nearest above it on its page, "" for none.
         parts: where each of its parts begins in the text of the version, and its lines;
-            none if it is longer than MAX_CHARS.
+            none if it is longer than MAX_CHARS, or was read by an earlier release.
     """
 
     hit: Hit
@@ -96,7 +96,12 @@ def _heading_above(page: Page, block: Block) -> str:
 
 
 def _whole(page: Page, block: Block) -> tuple[int, Parts]:
-    """Return where a table begins, and all of its parts; none if it is too long."""
+    """Return where a table begins, and all of its parts; none if it is too long.
+
+    None too of one that was read before parts said that they continue: it may go on.
+    """
+    if "continues" not in block:
+        return page.start + block["start"], ()
     run = _run_of(page, block)
     first = run[0][0].start + run[0][1]["start"]
     if sum(one["end"] - one["start"] for _, one in run) > MAX_CHARS:

@@ -65,6 +65,14 @@ def test_what_may_not_be_seen_stays_and_is_told(tmp_path: Path, part: str) -> No
     assert parsed.notices[0].startswith("Readers of the file may not see all")
 
 
+def test_what_hides_is_found_however_deep_it_lies(tmp_path: Path) -> None:
+    deep = f'<div style="display:none">{ORDER}</div><p>Seen.</p>'
+    page = f"{'<div>' * 3_000}{deep}{'</div>' * 3_000}<p>The end.</p>"
+    parsed = read(tmp_path, "a.html", page.encode(), "text/html")
+    assert text_of(parsed) == "Seen.\n\nThe end."
+    assert parsed.notices[0].startswith("Hidden text was left out: 1 passage ")
+
+
 def test_an_ordinary_page_has_no_notice(tmp_path: Path) -> None:
     page = (
         '<p style="color:#fff;background:#000">White on black</p><!-- nav -->'

@@ -261,6 +261,16 @@ def test_a_table_too_long_to_read_is_left(
     assert stored.parts == ()
 
 
+def test_a_table_read_by_an_earlier_release_is_left(shared: Collection) -> None:
+    document = read(shared, "Staff list.csv", STAFF)
+    page = Page.objects.get(version__document=document)
+    for block in page.blocks:
+        del block["continues"]
+    page.save()
+    (stored,) = read_tables([hit_in(document)], factories.alice().pk)
+    assert stored.parts == ()
+
+
 async def test_what_is_masked_in_answers_is_masked_in_rows(
     shared: Collection, alice: Asker
 ) -> None:
