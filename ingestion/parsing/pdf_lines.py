@@ -69,6 +69,12 @@ class Line:
     def text(self) -> str:
         return " ".join(word.text for word in self.words)
 
+    def part(self, start: int, end: int, *, is_cut: bool) -> Line:
+        """Return the words ``start`` to ``end``; these may stand lower than the first."""
+        words = self.words[start:end]
+        base = self.base + words[0].bottom - self.words[0].bottom
+        return replace(self, words=words, base=base, is_cut=is_cut)
+
     @property
     def middle(self) -> float:
         """The middle of its small letters, downwards; other words may be turned."""
@@ -262,9 +268,7 @@ def _unjoined(line: Line) -> Iterator[Line]:
     for at in range(1, len(line.words) + 1):
         ends = at == len(line.words)
         if ends or _is_below(line.words[at - 1], line.words[at]):
-            words = line.words[start:at]
-            base = line.base + words[0].bottom - line.words[0].bottom
-            yield replace(line, words=words, base=base, is_cut=line.is_cut and ends)
+            yield line.part(start, at, is_cut=line.is_cut and ends)
             start = at
 
 

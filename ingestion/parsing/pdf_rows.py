@@ -41,23 +41,17 @@ def rows(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def cells_of(line: Line) -> list[Line]:
+    """Return a line cut at its wide gaps."""
     if line.is_turned:
         return [line]
     cells = []
     start = 0
     for i in range(1, len(line.words)):
         if _are_apart(line.words[i - 1], line.words[i], line.size):
-            cells.append(_cell(line, start, i, is_cut=False))
+            cells.append(line.part(start, i, is_cut=False))
             start = i
-    cells.append(_cell(line, start, len(line.words), is_cut=line.is_cut))
+    cells.append(line.part(start, len(line.words), is_cut=line.is_cut))
     return cells
-
-
-def _cell(line: Line, start: int, end: int, *, is_cut: bool) -> Line:
-    """Return words of a line; beside a label of two lines they may stand between."""
-    words = line.words[start:end]
-    base = line.base + words[0].bottom - line.words[0].bottom
-    return replace(line, words=words, base=base, is_cut=is_cut)
 
 
 def _are_apart(a: Word, b: Word, size: float) -> bool:

@@ -1,8 +1,7 @@
 """Tables of a PDF page: what stands in which row and column, and what stands beside them.
 
-Rules part rows and columns where a table has them. Elsewhere columns are what blank
-strips part in all rows, so that an empty cell leaves its place empty and moves none;
-and rows are told by their numbers, which no cell breaks over two lines.
+Rules part rows and columns where a table has them (pdf_frames); elsewhere columns are
+told by blank strips (pdf_columns) and rows by their numbers (pdf_bands).
 """
 
 from __future__ import annotations
@@ -80,9 +79,7 @@ def _between_texts(frame: Frame, lines: Sequence[Line]) -> list[Frame]:
     if not frame.is_stack:
         return [frame]
     inside = [one for one in lines if _is_in(one, frame)]
-    bands = [
-        [c for one in band for c in cells_of(one)] for band in _in_bands(inside, frame)
-    ]
+    bands = _in_bands(inside, frame)
     columns = strips([level for band in bands for level in levels_of(band)])
     parts: list[list[float]] = [[frame.across[0]]]
     for band, bottom in zip(bands, frame.across[1:], strict=True):
@@ -143,12 +140,11 @@ def extents_of(grid: Grid) -> tuple[tuple[float, float] | None, ...]:
 
 def _cut(line: Line, framing: Sequence[Frame]) -> list[Line]:
     """Cut a line that runs from one frame into another."""
-    middle = line.middle
     edges = sorted(
         {
             edge
             for frame in framing
-            if len(frame.down) > 1 and frame.across[0] < middle < frame.across[-1]
+            if len(frame.down) > 1 and frame.across[0] < line.middle < frame.across[-1]
             for edge in (frame.left, frame.right)
             if line.left < edge < line.right
         }
@@ -166,9 +162,7 @@ def _framed(lines: Sequence[Line], frame: Frame) -> Grid | None:
     """Return the table in a frame, None if what stands in it is none."""
     if not lines:
         return None
-    bands = [
-        [c for one in band for c in cells_of(one)] for band in _in_bands(lines, frame)
-    ]
+    bands = _in_bands(lines, frame)
     columns = _columns(bands, frame)
     edges = (frame.left, *columns, frame.right)
     by_rules = bool(frame.inner)
@@ -224,11 +218,11 @@ def _before_numbers(levels: Iterable[Sequence[Line]], at: float, beyond: float) 
 
 
 def _in_bands(lines: Iterable[Line], frame: Frame) -> list[list[Line]]:
-    """Part lines at the lines across."""
+    """Part lines at the lines across; each is cut at wide gaps."""
     bands: list[list[Line]] = [[] for _ in frame.across]
     for line in lines:
         at = bisect(frame.across, line.middle)
-        bands[at - 1].append(line)
+        bands[at - 1] += cells_of(line)
     return bands[:-1]
 
 
