@@ -166,6 +166,35 @@ def test_numbers_below_one_another_in_a_cell_are_no_rows(tmp_path: Path) -> None
         ]
 
 
+def test_a_number_of_several_rows_is_said_once(tmp_path: Path) -> None:
+    """It would be added up twice where a line is only missing."""
+    rows = [("City", "Land", "Cost"), ("Berlin", "Spree", "370"), ("Kiel", "Sea", "")]
+    stream = table(rows, edges=(60, 190, 280, 380))
+    stream = stream.replace("658.0 m 380", "658.0 m 280")
+    (page,) = read(tmp_path, stream)
+    assert tables(page)[0][1:] == ["Berlin | Spree | 370", "Kiel | Sea"]
+
+
+def test_a_long_cell_moves_no_border(tmp_path: Path) -> None:
+    rows = [("Town", "Days", "Rain"), *[(f"Town {n}", "390", "532") for n in range(6)]]
+    rows[3] = ("Sankt Peter-Ording, the old lighthouse", "390", "532")
+    (page,) = read(tmp_path, table(rows, edges=(60, 250, 330, 420), rules="across"))
+    assert tables(page)[0] == [" | ".join(row) for row in rows]
+
+
+def test_words_on_both_sides_of_a_line_are_two_cells(tmp_path: Path) -> None:
+    rows = [("Item", "Now"), ("Rent 1,200", "1,198"), ("Water", "40")]
+    (page,) = read(tmp_path, table(rows, edges=(60, 116, 200)))
+    assert tables(page)[0] == [" | ".join(row) for row in rows]
+
+
+def test_an_empty_cell_unlike_the_row_above_ends_no_table(tmp_path: Path) -> None:
+    rows = [("Room", "Seats", "Note"), ("Aula", "200", "new"), ("Blue room", "", "old")]
+    rows += [("Red room", "24", "")]
+    (page,) = read(tmp_path, table(rows, edges=(60, 190, 280, 380), rules="none"))
+    assert tables(page)[0] == [" | ".join(row).strip(" |") for row in rows]
+
+
 def test_a_title_is_no_part_of_the_head(tmp_path: Path) -> None:
     title = text("Contracts", 60, 84, font="F2")
     (page,) = read(tmp_path, f"{title}\n{table(ROWS, rules='across')}")
