@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from ingestion.parsing.pdf_bands import row_of
+from ingestion.parsing.pdf_columns import Part, strips
+from ingestion.parsing.pdf_lines import Line, Word, _unjoined
 from ingestion.sandbox import parse_in_child
 from ingestion.types import PageText, ParseJob
 from tests import samples
@@ -149,9 +152,12 @@ def test_a_cell_of_several_rows_is_said_in_each(tmp_path: Path) -> None:
 def test_a_line_that_stops_at_a_cell_of_two_rows_parts_the_others(
     tmp_path: Path,
 ) -> None:
-    stream = table(ROWS, rules="across").replace("60 658.0 m 500", "60 658.0 m 380")
+    rows = [("Time", "Monday", "Tuesday", "Friday")]
+    rows += [("early", "Maths", "Art", "Sport"), ("late", "French", "Art", "Physics")]
+    rows += [("night", "none", "none", "none")]
+    stream = table(rows, rules="across").replace("60 636.0 m 500", "60 636.0 m 380")
     (page,) = read(tmp_path, stream)
-    assert tables(page) == [PLAIN]
+    assert tables(page) == [[" | ".join(row) for row in rows]]
 
 
 def test_numbers_below_one_another_in_a_cell_are_no_rows(tmp_path: Path) -> None:
@@ -184,8 +190,38 @@ def test_a_long_cell_moves_no_border(tmp_path: Path) -> None:
 
 def test_words_on_both_sides_of_a_line_are_two_cells(tmp_path: Path) -> None:
     rows = [("Item", "Now"), ("Rent 1,200", "1,198"), ("Water", "40")]
-    (page,) = read(tmp_path, table(rows, edges=(60, 116, 200)))
+    (page,) = read(tmp_path, table(rows, edges=(60, 113, 200)))
     assert tables(page)[0] == [" | ".join(row) for row in rows]
+
+
+def line(*words: tuple[str, float, float], size: float = 10) -> Line:
+    """Return words with where they begin and their base, 5 points a letter."""
+    made = [
+        Word(text, left, base - 8, left + 5 * len(text), base + 2)
+        for text, left, base in words
+    ]
+    return Line(tuple(made), size, words[0][2], is_bold=False)
+
+
+def test_a_border_stands_where_no_row_runs_over_it() -> None:
+    rows = [[line(("Kiel", 0, 10 * n)), line(("39", 200, 10 * n))] for n in range(8)]
+    rows[3][0] = line(("x" * 30, 0, 30))
+    (border,) = strips(rows)
+    assert 150 < border < 200
+
+
+def test_rows_that_the_reader_joins_are_parted() -> None:
+    joined = line(("Paris", 100, 50), ("1998", 200, 50), ("Lyon", 100, 66))
+    assert [(one.text, one.base) for one in _unjoined(joined)] == [
+        ("Paris 1998", 50),
+        ("Lyon", 66),
+    ]
+
+
+def test_a_raised_sign_stays_behind_its_word() -> None:
+    parts = [Part(line(("2-", 15, 96), size=6), 0), Part(line(("SO4", 0, 100)), 0)]
+    ((word, sign),) = row_of(parts, 1)
+    assert (word.text, sign.text) == ("SO4", "2-")
 
 
 def test_an_empty_cell_unlike_the_row_above_ends_no_table(tmp_path: Path) -> None:
