@@ -210,6 +210,15 @@ def test_a_border_stands_where_no_row_runs_over_it() -> None:
     assert 150 < border < 200
 
 
+def test_numbers_stand_nearer_to_one_another_than_columns_of_text(
+    tmp_path: Path,
+) -> None:
+    rows = [("1,200", "1,198", "3,310"), ("1,300", "1,250", "4,020")] * 2
+    stream = table(rows, edges=(60, 92, 124, 156), rules="none", bold_head=False)
+    (page,) = read(tmp_path, stream)
+    assert tables(page) == [[" | ".join(row) for row in rows]]
+
+
 def test_rows_that_the_reader_joins_are_parted() -> None:
     joined = line(("Paris", 100, 50), ("1998", 200, 50), ("Lyon", 100, 66))
     assert [(one.text, one.base) for one in _unjoined(joined)] == [
