@@ -98,8 +98,8 @@ def test_another_value_in_the_place_of_the_answer_is_a_conflict(
         (ASKED, "25", OWN, ""),
         # Two rows of a table.
         ("Which companies in Palo Alto closed?", "HP",
-         "02/16/2016 | HP | Palo Alto | Closure | Permanent | Notice",
-         "03/01/2016 | Alba | Palo Alto | Closure | Permanent | Notice"),
+         "2016 | HP | Palo Alto | Closure | Permanent | Notice",
+         "2015 | Alba | Palo Alto | Closure | Permanent | Notice"),
         ("Which companies in Palo Alto closed?", "HP Inc.",
          "Company: HP Inc. | City: Palo Alto | Received: 02/16/2016 | Kind: Closure",
          "Company: Alba Inc. | City: Palo Alto | Received: 03/01/2016 | Kind: Closure"),
