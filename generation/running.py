@@ -49,7 +49,7 @@ from generation.types import (
 from ingestion.masking import Kind
 from ingestion.masking_settings import masks_of
 from ingestion.selectors import progress_of, unread_documents
-from ingestion.visibility import Visible, collections_visible_to, visible_to
+from ingestion.visibility import Visible, collections_reached_by, visible_to
 from ingestion.yielding import answering
 from rag_site.asking import Asker
 from rag_site.errors import NotFound, RagError
@@ -341,7 +341,7 @@ def _prepare(answer_id: UUID, asker: Asker) -> tuple[Asked, _Scope]:
     question, typed = parse(row.question)
     chosen = frozenset(UUID(pk) for pk in row.collections)
     visible = visible_to(asker, chosen or None)
-    collections = collections_visible_to(asker)
+    collections = collections_reached_by(asker)
     if chosen:
         collections = collections.filter(pk__in=chosen)
     unread = [

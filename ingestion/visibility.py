@@ -120,6 +120,21 @@ def collections_visible_to(
     return rows
 
 
+def collections_reached_by(asker: Asker) -> QuerySet[Collection]:
+    """Return the collections of which the asker may read all or a shared document.
+
+    What a collection says about its answers (masking, adapter) holds for both.
+    """
+    shared = Document.objects.filter(id__in=_shared_with(asker.user_id))
+    rows = Collection.objects.filter(
+        Q(id__in=_open_to(asker.user_id, Role.READER))
+        | Q(id__in=shared.values("collection"))
+    )
+    if asker.key_collections is not None:
+        rows = rows.filter(id__in=asker.key_collections)
+    return rows
+
+
 def documents_visible_to(asker: Asker, role: Role = Role.READER) -> QuerySet[Document]:
     """Return what the asker's role in a collection opens, and to read, what was shared.
 

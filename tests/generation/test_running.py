@@ -32,6 +32,7 @@ from generation.selectors import (
 from generation.turns import turn_of
 from ingestion.models import Membership
 from ingestion.services import delete_collection
+from ingestion.sharing import share
 from ingestion.visibility import collections_visible_to
 from rag_site import keys
 from rag_site.asking import Asker
@@ -93,6 +94,28 @@ async def wait_for(answer_id: UUID, ready: Callable[[Answer], bool]) -> Answer:
             return row
         await asyncio.sleep(0.05)
     raise AssertionError(f"still {row.state}")
+
+
+@pytest.fixture
+def reader_of_one(model: ScriptedLLM) -> Asker:
+    """Bob, who may read one document of a collection that masks, and not the rest."""
+    text = "The pump holds 40 litres of oil; ask jane.doe@example.org for more."
+    collection = factories.make_collection(masking="answers")
+    document = factories.make_ready_document(collection, pages=(text,))
+    share(factories.asker(factories.alice()), document.pk, user=factories.bob())
+    return factories.asker(factories.bob())
+
+
+async def test_one_shared_document_is_masked_as_its_collection_says(
+    reader_of_one: Asker, model: ScriptedLLM
+) -> None:
+    model.enqueue(["It holds 40 litres of oil; ask jane.doe@example.org for more [1]."])
+    answer = await ask(reader_of_one)
+    running.start(answer.pk, reader_of_one)
+    row = await settled(answer.pk)
+    assert "40 litres" in row.text
+    assert "jane.doe" not in row.text
+    assert "written" not in row.receipt
 
 
 async def test_an_answer_is_streamed_cited_and_saved(
