@@ -9,15 +9,18 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin import ModelAdmin, TabularInline
-from django.db.models import Model, QuerySet
+from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest
 
 from ingestion import services
+from ingestion.errors import OwnerInactive
 from ingestion.models import Collection, Document, Membership
 from rag_site import audit
 from rag_site.asking import Asker
 from rag_site.errors import RagError
+from rag_site.models import User
 
+_SUSPENDED = "This owner is suspended. Choose somebody active."
 _BY_SERVICE = ("name", "description", "language", "visibility", "masking", "adapter")
 
 
@@ -36,6 +39,15 @@ class CollectionAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic only to 
     autocomplete_fields = ("owner",)
     inlines = (MembershipInline,)
 
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Let nobody suspended own a collection that is saved: see ``_as_owner``."""
+        if db_field.name == "owner":
+            kwargs["queryset"] = User.objects.filter(is_active=True)
+            kwargs["error_messages"] = {"invalid_choice": _SUSPENDED}
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     def save_model(
         self, request: HttpRequest, obj: Collection, form: Any, change: bool
     ) -> None:
@@ -43,14 +55,14 @@ class CollectionAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic only to 
         if not change:
             super().save_model(request, obj, form, change)
         else:
-            before = Collection.objects.get(pk=obj.pk)
             fields = {name: getattr(obj, name) for name in _BY_SERVICE}
+            # First, so that a collection whose owner is gone can be given on.
+            Collection.objects.filter(pk=obj.pk).update(owner=obj.owner)
             _as_owner(
                 request,
-                before,
+                obj,
                 lambda owner: services.update_collection(owner, obj.pk, **fields),
             )
-            Collection.objects.filter(pk=obj.pk).update(owner=obj.owner)
         if not change or "owner" in form.changed_data:
             audit.record(
                 "collection.given" if change else "collection.created",
@@ -160,7 +172,15 @@ def _administrator(request: HttpRequest) -> Asker:
 def _as_owner(
     request: HttpRequest, collection: Collection, deed: Callable[[Asker], object]
 ) -> None:
-    """Act with the owner's rights: being staff is no membership, and stays on record."""
+    """Act with the owner's rights: being staff is no membership, and stays on record.
+
+    Raises OwnerInactive: one who is suspended has no rights to act with.
+    """
+    if not collection.owner.is_active:
+        raise OwnerInactive(
+            f"The owner of “{collection.name}”, {collection.owner}, is suspended. "
+            "Give the collection to somebody active first: it has the field Owner."
+        )
     with audit.acting(_administrator(request)):
         deed(Asker(user_id=collection.owner_id))
 

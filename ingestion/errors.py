@@ -79,6 +79,12 @@ class NameTaken(Conflict):
     code = "name_taken"
 
 
+class OwnerInactive(Conflict):
+    """The owner of this collection is suspended. Give it to somebody active first."""
+
+    code = "owner_inactive"
+
+
 class AddressRefused(InvalidInput):
     """This address cannot be fetched. Use a public http or https address."""
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -54,6 +55,40 @@ def test_every_page_opens_without_inline_script_or_style(
         assert ApiKey.objects.get().digest not in text
         assert "Plumbline administration" in text
         assert "css/admin.css" in text
+
+
+def test_what_a_suspended_owner_left_is_given_to_somebody_and_then_kept_up(
+    browser: Client, document: Document
+) -> None:
+    owner, heir = document.collection.owner, factories.bob()
+    owner.is_active = False
+    owner.save()
+    act(browser, "ingestion_document", "retry", document)
+    document.refresh_from_db()
+    assert document.state == Document.State.FAILED
+    path = reverse("admin:ingestion_collection_change", args=[document.collection_id])
+    form = {**_shown_fields(browser, path), "description": "Of the workshop"}
+    refused = browser.post(path, form)
+    assert "This owner is suspended" in refused.content.decode()
+    assert browser.post(path, {**form, "owner": heir.pk}).status_code == 302
+    collection = Collection.objects.get()
+    assert (collection.owner, collection.description) == (heir, "Of the workshop")
+    act(browser, "ingestion_document", "retry", document)
+    document.refresh_from_db()
+    assert document.state == Document.State.QUEUED
+
+
+def _shown_fields(browser: Client, path: str) -> dict[str, Any]:
+    """What the form of an admin page would send back unchanged."""
+    context = browser.get(path).context
+    forms = [context["adminform"].form]
+    for inline in context["inline_admin_formsets"]:
+        forms += [inline.formset.management_form, *inline.formset.forms]
+    return {
+        field.html_name: "" if field.value() is None else field.value()
+        for form in forms
+        for field in form
+    }
 
 
 def act(browser: Client, model: str, action: str, *rows: object) -> None:
