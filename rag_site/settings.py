@@ -79,7 +79,6 @@ MIDDLEWARE = [
     "rag_site.middleware.static_files",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -230,7 +229,8 @@ QUESTIONS_PER_MINUTE = env_int("PLUMBLINE_QUESTIONS_PER_MINUTE", 20, minimum=1)
 # many from one address over all accounts, ten times for one account from all.
 SIGN_IN_ATTEMPTS = env_int("PLUMBLINE_SIGN_IN_ATTEMPTS", 10, minimum=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_KB * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+# With each file of an upload goes the path that it had.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = MAX_FILES_PER_UPLOAD + 150
 DATA_UPLOAD_MAX_NUMBER_FILES = MAX_FILES_PER_UPLOAD
 FILE_UPLOAD_TEMP_DIR = VAR_DIR / "uploads"
 FILE_UPLOAD_PERMISSIONS = 0o600

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -76,6 +77,23 @@ def test_readers_and_strangers_do_not_learn_that_it_exists(
     ):
         assert stranger.post(reverse(name, args=args)).status_code == 404
     assert GoldenQuestion.objects.filter(pk=golden.pk).exists()
+
+
+def test_the_set_runs_from_a_browser_in_any_language(shared: Collection) -> None:
+    client = signed_in(alice())
+    GoldenQuestion.objects.create(
+        collection=shared,
+        question=QUESTION,
+        document=Document.objects.get(),
+        passage="The pump holds 40 litres.",
+    )
+    address, german = reverse("why", args=[shared.pk]), {"Accept-Language": "de"}
+    html = client.get(address, {"q": QUESTION}, headers=german).content.decode()
+    form = html.split(reverse("run_golden", args=[shared.pk]))[1].split("</form>")[0]
+    fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form))
+    assert fields["a-weight"] == "0.78"
+    client.post(reverse("run_golden", args=[shared.pk]), fields, headers=german)
+    assert GoldenRun.objects.get().config["weight"] == 0.78
 
 
 def test_staff_see_it_where_they_may_read_and_nowhere_else(shared: Collection) -> None:
