@@ -28,8 +28,8 @@ from ingestion.models import Role
 from ingestion.selectors import unread_documents
 from ingestion.visibility import collections_visible_to, visible_to
 from rag_site.asking import Asker, asker_of_request
+from rag_site.credentials import count_question
 from rag_site.errors import Conflict, InvalidInput, RateLimited, ValidationFailed
-from rag_site.limits import check_questions
 from rag_site.logs import current_reference
 from retrieval.filters import NO_FILTERS, values_of
 from retrieval.forms import FilterForm
@@ -168,7 +168,7 @@ def undelete(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _checked_asker(request: HttpRequest) -> Asker:
     asker = asker_of_request(request)
-    check_questions(asker)
+    count_question(request, asker)
     return asker
 
 
@@ -289,6 +289,7 @@ def _chat_context(
         "picked": picked,
         "filters": FilterForm(chosen=chosen),
         "upload_to": collections_visible_to(asker, Role.WRITER).first(),
+        "max_upload_mb": settings.MAX_UPLOAD_MB,
         "unread": len(unread_documents(visible_to(asker))) if collections else 0,
         "model": settings.MODEL,
         "model_label": model_label(settings.MODEL),

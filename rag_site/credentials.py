@@ -11,7 +11,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from rag_site import keys
 from rag_site.addresses import current_address
 from rag_site.asking import Asker
-from rag_site.errors import Forbidden, NotSignedIn
+from rag_site.errors import Forbidden, NotSignedIn, RateLimited
 from rag_site.limits import RateState, check_rate, subject_of
 
 # Wrong keys a minute from one address; a right key from there still works.
@@ -30,12 +30,7 @@ def asker_of(request: HttpRequest) -> Asker:
     if known is not None:
         return cast("Asker", known)
     asker = identify(request)
-    remember_rate(
-        request,
-        check_rate(
-            "requests", subject_of(asker), per_minute=settings.REQUESTS_PER_MINUTE
-        ),
-    )
+    _count(request, "requests", asker, settings.REQUESTS_PER_MINUTE)
     request.asker = asker  # type: ignore[attr-defined]  # this module's own field
     return asker
 
@@ -45,9 +40,29 @@ def identify(request: HttpRequest) -> Asker:
     return _of_key(request) or _of_session(request)
 
 
+def count_question(request: HttpRequest, asker: Asker) -> None:
+    """Count one question: they cost far more than other requests.
+
+    Raises:
+        RateLimited: over the limit of this person or key.
+    """
+    _count(request, "questions", asker, settings.QUESTIONS_PER_MINUTE)
+
+
+def _count(request: HttpRequest, bucket: str, asker: Asker, per_minute: int) -> None:
+    try:
+        state = check_rate(bucket, subject_of(asker), per_minute=per_minute)
+    except RateLimited as problem:
+        wait_s = problem.retry_after_s or 1
+        remember_rate(request, RateState(limit=per_minute, remaining=0, reset_s=wait_s))
+        raise
+    remember_rate(request, state)
+
+
 def remember_rate(request: HttpRequest, state: RateState) -> None:
-    """Let the middleware send ``state`` with the response."""
-    request.rate_state = state  # type: ignore[attr-defined]  # read by rag_site.middleware
+    """Let the middleware send ``state`` with the response, or a tighter one."""
+    known = getattr(request, "rate_state", state)
+    request.rate_state = min(known, state, key=lambda one: one.remaining)  # type: ignore[attr-defined]  # read by rag_site.middleware
 
 
 def _of_key(request: HttpRequest) -> Asker | None:

@@ -62,17 +62,6 @@ def check_rate(bucket: str, subject: str, *, per_minute: int) -> RateState:
     return _count(bucket, subject, limit=per_minute, window_s=60)
 
 
-def check_questions(asker: Asker) -> RateState:
-    """Count one question: they cost far more than other requests.
-
-    Raises:
-        RateLimited: over the limit of this person or key.
-    """
-    return check_rate(
-        "questions", subject_of(asker), per_minute=settings.QUESTIONS_PER_MINUTE
-    )
-
-
 def subject_of(asker: Asker) -> str:
     """Return what is counted: a key by itself, else the person."""
     return f"key-{asker.key_id}" if asker.key_id else f"user-{asker.user_id}"

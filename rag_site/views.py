@@ -25,6 +25,7 @@ from rag_site.asking import asker_of_request
 from rag_site.context import site
 from rag_site.errors import NotFound, RagError
 from rag_site.forms import KeyForm, PasswordForm, SetupForm, SignInForm, ThemeForm
+from rag_site.limits import SIGN_IN_WINDOW_S
 from rag_site.models import ApiKey, User
 from rag_site.sessions import end_others, note_sign_in, sessions_of
 
@@ -47,7 +48,10 @@ class SignInView(LoginView):
 
     def form_invalid(self, form: Any) -> HttpResponse:
         response = super().form_invalid(form)
-        response.status_code = 429 if form.has_error("__all__", "rate_limited") else 422
+        response.status_code = 422
+        if form.has_error("__all__", "rate_limited"):
+            response.status_code = 429
+            response["Retry-After"] = str(SIGN_IN_WINDOW_S)
         return response
 
 

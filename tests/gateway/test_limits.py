@@ -131,7 +131,8 @@ def test_the_api_tells_and_keeps_its_limit(settings: Settings) -> None:
     client = client_of(factories.alice())
     answers = [client.get("/api/v1/collections") for _ in range(4)]
     assert [a.status_code for a in answers] == [200, 200, 200, 429]
-    assert [a["RateLimit-Remaining"] for a in answers[:3]] == ["2", "1", "0"]
+    assert [a["RateLimit-Remaining"] for a in answers] == ["2", "1", "0", "0"]
+    assert answers[3]["RateLimit-Reset"] == answers[3]["Retry-After"]
     assert answers[0]["RateLimit-Limit"] == "3"
     assert int(answers[3]["Retry-After"]) > 0
     assert answers[3].json()["error"]["code"] == "rate_limited"

@@ -50,6 +50,7 @@ def test_a_wrong_password_says_so_and_too_many_say_how_long(settings: Settings) 
     limited = Client().post("/sign-in", wrong)
     assert limited.status_code == 429
     assert "15 minutes" in limited.content.decode()
+    assert limited["Retry-After"] == "900"
     right = {"username": "alice", "password": factories.PASSWORD}
     assert Client().post("/sign-in", right).status_code == 429
 
