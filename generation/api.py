@@ -21,9 +21,9 @@ from generation.structured import checked_schema
 from ingestion.visibility import collections_visible_to
 from rag_site.access import asker_of, needs
 from rag_site.asking import Asker
+from rag_site.credentials import count_question
 from rag_site.errors import InvalidInput, NotFound
 from rag_site.event_stream import event_stream
-from rag_site.limits import check_questions
 from rag_site.paging import Cursor, Limit, slice_of
 from rag_site.repeating import once
 from rag_site.sending import release_database
@@ -170,7 +170,7 @@ def delete_conversation(request: HttpRequest, pk: UUID) -> Status[None]:
 def _accepted(request: HttpRequest, body: shapes.AskIn) -> tuple[Asker, UUID]:
     """Store the question; return the id of the answer to come."""
     asker = asker_of(request)
-    check_questions(asker)
+    count_question(request, asker)
     if body.conversation is not None:
         _get_conversation(asker, body.conversation)
         wanted = body.collections or None
@@ -194,9 +194,16 @@ def _accepted(request: HttpRequest, body: shapes.AskIn) -> tuple[Asker, UUID]:
             services.hold_to(answer, schema)
         return {"id": str(answer.pk)}
 
-    made = once(request, asker, body.dict(exclude={"stream"}), make)
+    payload = body.dict(exclude={"stream"})
+    made = once(request, asker, payload, make, stands=_is_worth_keeping)
     release_database()
     return asker, UUID(made["id"])
+
+
+def _is_worth_keeping(made: dict[str, Any]) -> bool:
+    """Whether the answer to a repeated request is not one that failed."""
+    failed = Answer.objects.filter(pk=made["id"], state__in=Answer.BROKEN)
+    return not failed.exists()
 
 
 def _reach(asker: Asker, wanted: list[UUID] | None) -> list[UUID] | None:

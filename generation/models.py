@@ -51,6 +51,7 @@ class Answer(models.Model):
         NOT_IN_DOCUMENTS = "not_in_documents", "Not in your documents"
 
     SETTLED = (State.DONE, State.STOPPED, State.FAILED, State.INTERRUPTED)
+    BROKEN = (State.FAILED, State.INTERRUPTED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey(

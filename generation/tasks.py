@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 
 from generation import golden_running, golden_runs, services
 from ingestion.leasing import Queue
+from rag_site import repeating, sessions
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ def sweep_answers() -> None:
     """End answers whose process died, and remove what is past its time."""
     services.interrupt_lapsed()
     services.purge()
+    repeating.forget_old()
+    sessions.forget_expired()
     if golden_runs.is_any_waiting():
         send_runs()
 

@@ -35,7 +35,11 @@ class KeyReused(ValidationFailed):
 
 
 def once(
-    request: HttpRequest, asker: Asker, payload: Any, make: Callable[[], Made]
+    request: HttpRequest,
+    asker: Asker,
+    payload: Any,
+    make: Callable[[], Made],
+    stands: Callable[[Made], bool] = lambda made: True,
 ) -> Made:
     """Return ``make()``, or what it returned for the same Idempotency-Key before.
 
@@ -43,6 +47,8 @@ def once(
         payload: the validated request, JSON-able; its digest tells repeats
             from mix-ups.
         make: creates and returns what the response is built from, JSON-able.
+        stands: whether what was made before is still worth returning; what
+            is not, because it failed later, is made again.
 
     Raises:
         KeyReused, StillRunning: see there. What ``make`` raises frees the key.
@@ -55,18 +61,23 @@ def once(
             f"Idempotency-Key: use 1 to {MAX_KEY_CHARS} printable characters.",
             detail={"field": "Idempotency-Key"},
         )
-    return _once(_place(request, asker, key), _digest(payload), make)
+    return _once(_place(request, asker, key), _digest(payload), make, stands)
 
 
 def _place(request: HttpRequest, asker: Asker, key: str) -> dict[str, Any]:
     return {"user_id": asker.user_id, "key": key, "path": request.path[:300]}
 
 
-def _once(place: dict[str, Any], digest: str, make: Callable[[], Made]) -> Made:
+def _once(
+    place: dict[str, Any],
+    digest: str,
+    make: Callable[[], Made],
+    stands: Callable[[Made], bool],
+) -> Made:
     from rag_site.models import RepeatableRequest
 
     rows = RepeatableRequest.objects
-    _forget_old(place)
+    forget_old()
     row, is_new = rows.get_or_create(**place, defaults={"digest": digest})
     if is_new:
         return _make(row.pk, make)
@@ -75,7 +86,12 @@ def _once(place: dict[str, Any], digest: str, make: Callable[[], Made]) -> Made:
     if row.made is None:
         raise StillRunning
     made: Made = row.made
-    return made
+    if stands(made):
+        return made
+    # One of those who ask again at once makes it; to the others it is at work.
+    if not rows.filter(pk=row.pk, made=made).update(made=None):
+        raise StillRunning
+    return _make(row.pk, make)
 
 
 def _make(pk: int, make: Callable[[], Made]) -> Made:
@@ -93,13 +109,14 @@ def _make(pk: int, make: Callable[[], Made]) -> Made:
     return made
 
 
-def _forget_old(place: dict[str, Any]) -> None:
+def forget_old() -> None:
+    """Remove the keys whose time is over, and those of requests that died."""
     from rag_site.models import RepeatableRequest
 
-    mine = RepeatableRequest.objects.filter(user_id=place["user_id"])
     now = timezone.now()
-    mine.filter(created_at__lt=now - KEPT_FOR).delete()
-    mine.filter(made=None, created_at__lt=now - ABANDONED_AFTER).delete()
+    rows = RepeatableRequest.objects
+    rows.filter(created_at__lt=now - KEPT_FOR).delete()
+    rows.filter(made=None, created_at__lt=now - ABANDONED_AFTER).delete()
 
 
 def _digest(payload: Any) -> str:

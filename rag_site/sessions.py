@@ -35,6 +35,11 @@ def note_sign_in(request: HttpRequest) -> None:
     }
 
 
+def forget_expired() -> None:
+    """Remove sessions whose time is over; nobody signs out of those."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
+
+
 def sessions_of(request: HttpRequest) -> list[SignedIn]:
     """Return the browsers of the person asking, this one first, then the newest."""
     found = [_shown(row, request) for row in _rows_of(request)]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.test import AsyncClient
+from pytest_django import Settings
 
 from generation.models import Answer, Conversation
 from ingestion.models import Collection
@@ -169,6 +170,33 @@ async def test_the_same_idempotency_key_asks_once(secret: str) -> None:
     second = (await post(secret, "/ask", {"question": QUESTION}, **header)).json()
     assert first["id"] == second["id"]
     assert await Answer.objects.acount() == 1
+
+
+async def test_the_same_key_asks_a_question_that_failed_again(
+    secret: str, model: ScriptedLLM
+) -> None:
+    header = {"Idempotency-Key": "one"}
+    model._scripts.clear()
+    model.enqueue(["The pump ", lost()])
+    failed = (await post(secret, "/ask", {"question": QUESTION}, **header)).json()
+    assert failed["state"] == "failed"
+    model.enqueue(["The pump holds 40 litres of oil [1]."])
+    for _ in range(2):
+        made = (await post(secret, "/ask", {"question": QUESTION}, **header)).json()
+        assert made["state"] == "done"
+    assert await Answer.objects.acount() == 2
+
+
+async def test_the_limit_of_questions_is_told_where_it_is_the_tighter_one(
+    secret: str, settings: Settings
+) -> None:
+    settings.QUESTIONS_PER_MINUTE = 1
+    asked = await post(secret, "/ask", {"question": QUESTION})
+    assert (asked["RateLimit-Limit"], asked["RateLimit-Remaining"]) == ("1", "0")
+    refused = await post(secret, "/ask", {"question": QUESTION})
+    assert refused.status_code == 429
+    assert (refused["RateLimit-Limit"], refused["RateLimit-Remaining"]) == ("1", "0")
+    assert (await get(secret, "/conversations"))["RateLimit-Limit"] != "1"
 
 
 async def test_feedback_and_the_life_of_a_conversation(secret: str) -> None:

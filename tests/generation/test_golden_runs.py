@@ -10,6 +10,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.utils import timezone
@@ -29,6 +30,7 @@ from generation.llm import Message, SamplingParams
 from generation.parts import using
 from ingestion.models import Collection, Membership, Role
 from rag_site.errors import NotFound
+from rag_site.models import RepeatableRequest
 from retrieval import golden_answers
 from retrieval.models import GoldenQuestion
 from tests import factories
@@ -303,6 +305,19 @@ def test_the_timer_calls_a_worker_when_a_run_waits(
     start(collection)
     tasks.sweep_answers()
     assert sent == ["sent"]
+
+
+def test_the_timer_forgets_sessions_and_repeats_whose_time_is_over() -> None:
+    now, day = timezone.now(), timedelta(hours=24)
+    for name, age in (("old", 1.1 * day), ("young", 0.9 * day)):
+        row = RepeatableRequest.objects.create(
+            user=factories.alice(), key=name, path="/", digest="", made={}
+        )
+        RepeatableRequest.objects.filter(pk=row.pk).update(created_at=now - age)
+        Session.objects.create(session_key=name, expire_date=now + day - age)
+    tasks.sweep_answers()
+    assert [row.key for row in RepeatableRequest.objects.all()] == ["young"]
+    assert [row.session_key for row in Session.objects.all()] == ["young"]
 
 
 def test_old_runs_go_when_others_begin(
