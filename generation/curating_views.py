@@ -116,7 +116,7 @@ def _lines(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         if line.strip():
             try:
                 yield json.loads(line)
-            except ValueError as exc:
+            except (ValueError, RecursionError) as exc:
                 raise ValidationFailed(f"Line {number} is not JSON.") from exc
 
 

@@ -126,7 +126,12 @@ def _fill_marks(
 
 
 def source_url(source: SourceRef) -> str:
-    """Return the address of the document at the words that bear the answer."""
+    """Return the address of the document at the words that bear the answer.
+
+    Of one that may no longer be read, that of the list which says so.
+    """
+    if not source.quote:
+        return "#sources"
     page, start, end = source.place
     place = urlencode(
         {

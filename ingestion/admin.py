@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin import ModelAdmin, TabularInline
+from django.contrib.auth import get_user_model
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest
 
@@ -18,7 +19,6 @@ from ingestion.models import Collection, Document, Membership
 from rag_site import audit
 from rag_site.asking import Asker
 from rag_site.errors import RagError
-from rag_site.models import User
 
 _SUSPENDED = "This owner is suspended. Choose somebody active."
 _BY_SERVICE = ("name", "description", "language", "visibility", "masking", "adapter")
@@ -44,7 +44,7 @@ class CollectionAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic only to 
     ) -> Any:
         """Let nobody suspended own a collection that is saved: see ``_as_owner``."""
         if db_field.name == "owner":
-            kwargs["queryset"] = User.objects.filter(is_active=True)
+            kwargs["queryset"] = get_user_model().objects.filter(is_active=True)
             kwargs["error_messages"] = {"invalid_choice": _SUSPENDED}
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 

@@ -14,7 +14,7 @@ import time
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from ingestion import sweeping
+from ingestion import holding, sweeping
 from ingestion.leasing import Watch, claim_next
 from ingestion.pipeline import read
 
@@ -143,6 +143,7 @@ class Takers:
                 if time.monotonic() - orphans_at >= _ORPHANS_S:
                     orphans_at = time.monotonic()
                     sweeping.remove_orphans()
+                    holding.forget_old()
             except (DatabaseError, OSError) as exc:
                 logger.warning("nothing could be swept: %s", type(exc).__name__)
             finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 from uuid import UUID
@@ -147,7 +147,10 @@ def _chosen(asker: Asker, pk: UUID, token: str, policy: OnSameName) -> Line:
             if policy == "skip" and not is_archive(sent.name):
                 skipped = Received(name=sent.shown, outcome="skipped")
                 return Line(name=sent.shown, received=[skipped])
-            return _taken_in(asker, pk, sent, policy)
+            line = _taken_in(asker, pk, sent, policy)
+            if line.may_be_sent_again:
+                line = replace(line, token=holding.hold(asker, pk, sent))
+            return line
     except holding.NoLongerHeld as problem:
         return _line(asker, "", [Received(name="This file", problem=problem)])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
@@ -33,10 +34,12 @@ _RATE_HEADERS = {
     "X-Reference": "Finds the log line.",
 }
 _CREATING = (
+    "add_address",
     "ask",
     "create_collection",
     "create_conversation",
     "set_member",
+    "share_document",
     "upload_documents",
 )
 _IDEMPOTENCY = {
@@ -87,7 +90,7 @@ def document_of(api: NinjaAPI) -> Document:
     document["components"]["securitySchemes"]["Session"] = {
         "type": "apiKey",
         "in": "cookie",
-        "name": "plumbline_session",
+        "name": settings.SESSION_COOKIE_NAME,
         "description": "The session of the pages, with the header X-CSRFToken.",
     }
     return document

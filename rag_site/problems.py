@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import (
     BadRequest,
@@ -232,6 +233,7 @@ def _page(request: HttpRequest, problem: RagError) -> HttpResponse:
         "detail": problem.detail,
         "reference": current_reference(),
         "retryable": problem.retryable,
+        "again": page_of(request),
     }
     try:
         html = render_to_string(
@@ -241,6 +243,16 @@ def _page(request: HttpRequest, problem: RagError) -> HttpResponse:
         logger.warning("the error page could not be rendered", exc_info=True)
         html = plain_page(problem)
     return HttpResponse(html, status=problem.http_status)
+
+
+def page_of(request: HttpRequest) -> str:
+    """Return where to go on: for a form, where it stood and not where it was sent."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    if came_from.netloc != request.get_host():
+        return "/"
+    return came_from._replace(scheme="", netloc="", fragment="").geturl() or "/"
 
 
 def _without_database(request: HttpRequest, problem: RagError) -> HttpRequest:

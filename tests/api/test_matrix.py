@@ -403,3 +403,9 @@ def test_the_document_is_complete() -> None:
     for name, operation in operations().items():
         assert operation["description"], name
         assert {"401", "403", "404", "422", "429"} <= set(operation["responses"]), name
+    takes_key = {
+        operation["operationId"]
+        for operation in operations().values()
+        if "Idempotency-Key" in str(operation["parameters"])
+    }
+    assert {"ask", "fetch_add_address", "sharing_share_document"} <= takes_key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -57,6 +58,21 @@ def test_pages_say_what_happened_and_give_the_reference(
     assert "eference" in text
     assert "secret-detail" not in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    ("method", "referer", "again"),
+    [
+        ("get", "", "/documents/bulk?x=1"),
+        ("post", "http://testserver/documents?q=a", "/documents?q=a"),
+        ("post", "https://elsewhere.example/documents", "/"),
+    ],
+)
+def test_trying_again_leads_to_a_page(method: str, referer: str, again: str) -> None:
+    make = getattr(RequestFactory(), method)
+    request = make("/documents/bulk?x=1", headers={"Referer": referer})
+    html = problems.response_to(request, Unavailable()).content.decode()
+    assert re.findall(r'class="button" href="([^"]+)"', html) == [again]
 
 
 def test_a_broken_template_still_gives_a_page(monkeypatch: pytest.MonkeyPatch) -> None:

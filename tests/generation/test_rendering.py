@@ -22,7 +22,7 @@ SOURCE = SourceRef(
     page=3,
     start=10,
     end=20,
-    quote="",
+    quote="Open it.",
     score=1.0,
 )
 

@@ -16,7 +16,7 @@ from django.test import Client
 
 from ingestion import holding, receiving
 from ingestion.addresses import Target
-from ingestion.errors import AddressRefused
+from ingestion.errors import AddressRefused, DiskFull
 from ingestion.fetching import Fetched
 from ingestion.models import Document, Membership, Role
 from rag_site.models import AuditEvent, User
@@ -367,3 +367,23 @@ def test_an_old_version_says_which_is_current(alice: Client, scene: Scene) -> No
     assert "Version two says 14." in current
     assert "is current." not in current
     assert f'href="?version={old.pk}"' in current
+
+
+def test_a_choice_that_failed_for_now_can_be_made_again(
+    alice: Client, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(alice, scene, file("Handbook.txt", "One."))
+    [token] = tokens_of(send(alice, scene, file("Handbook.txt", "Two.")))
+
+    def full(*_: object, **__: object) -> None:
+        raise DiskFull
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ingestion.receiving.accept_upload", full)
+        html = choose(alice, scene, "replace", token, **HTMX).content.decode()
+    assert "too little disk space" in html
+    [again] = tokens_of(html)
+    assert (
+        "Version 2" in choose(alice, scene, "replace", again, **HTMX).content.decode()
+    )
+    assert held_files() == []

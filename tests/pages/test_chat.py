@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -60,6 +61,9 @@ def test_sources_withdrawn_later_show_no_quote(
     html = client_of(factories.bob()).get(f"/c/{conversation.pk}").content.decode()
     assert "It weighs 12 kilograms." not in html
     assert "no longer shared with you" in html
+    # The number in the text leads to what says so, and not to a page that is not there.
+    assert re.search(r'<a class="mark" href="#sources"', html)
+    assert "00000000-0000" not in html
 
 
 @pytest.mark.parametrize(

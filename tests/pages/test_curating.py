@@ -257,7 +257,8 @@ def test_the_set_travels_as_json_lines(
     both = json.dumps({**passage, "answers": []})
     assert send(both.encode()) == "2 imported, 0 known before."
     assert GoldenAnswer.objects.get(question="q").accepted == []
-    assert send(b"{") == "Line 1 is not JSON."
+    for broken in (b"{", b"[" * 100_000):
+        assert send(broken) == "Line 1 is not JSON."
     for answers in ('"x"', "[1]", '[""]'):
         line = f'{{"question": "z", "answers": {answers}}}'
         assert send(line.encode()).startswith("Line 1 has ")
