@@ -6,19 +6,25 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime, time
-from itertools import islice
 from typing import IO, Any
 from zipfile import BadZipFile
 
 from ingestion.errors import Corrupt, LimitExceeded
 from ingestion.parsing.archives import Archive
 from ingestion.parsing.cleaning import one_line
-from ingestion.parsing.markup import Element, local, read_xml, relations
 from ingestion.parsing.pieces import Piece, in_parts, piece
 from ingestion.parsing.source import Source
 from ingestion.parsing.tables import table_text
+from ingestion.parsing.xlsx_sheets import (
+    Merged,
+    Uncomputed,
+    comments,
+    is_to_be_calculated,
+    merged_cells,
+    sheet_xml,
+    uncomputed,
+)
 from ingestion.types import PageText, Parsed
 
 _MAX_CELLS = 5_000_000
@@ -36,24 +42,6 @@ _STYLES = "xl/styles.xml"
 # Formats 9 and 10 are percentages by the standard (ECMA-376, 18.8.30).
 _PERCENT_STYLE = re.compile(rb'numFmtId="(?:9|10)"|formatCode="[^"]*%')
 _PERCENT = re.compile(r"0(?:\.(0+))?%")
-_MERGE = re.compile(rb'mergeCell [^>]*?ref="([A-Z]{1,3})(\d+):([A-Z]{1,3})(\d+)"')
-_MAX_MERGED = 20_000
-# A merged cell of this many columns at most is a heading of columns that belong
-# together; a wider one is a title.
-_BRIDGE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class _Merged:
-    """Merged cells of a sheet.
-
-    Attributes:
-        down: by first row: column and last row of those that reach over rows.
-        bridged: columns that narrow ones reach over, though nothing is in them.
-    """
-
-    down: dict[int, list[tuple[int, int]]]
-    bridged: frozenset[int]
 
 
 def parse_xlsx(source: Source) -> Parsed:
@@ -69,18 +57,23 @@ def _parsed(book: Any, archive: Archive, source: Source) -> Parsed:
     pages: list[PageText] = []
     sheets = [s for s in book.worksheets if hasattr(s, "iter_rows")]
     budget = _MAX_CELLS
+    unknown = 0
+    to_calculate = is_to_be_calculated(archive)
     styles = archive.read(_STYLES) if _STYLES in archive else b""
     has_percent = bool(_PERCENT_STYLE.search(styles))
     for i, sheet in enumerate(sheets, start=1):
-        merged = _merged(archive, sheet)
-        rows = list(_rows(sheet, budget, merged, has_percent=has_percent))
+        data = sheet_xml(archive, sheet)
+        merged = merged_cells(data)
+        formulas = uncomputed(data, is_to_be_calculated=to_calculate)
+        unknown += formulas.count
+        rows = list(_rows(sheet, budget, merged, formulas, has_percent=has_percent))
         budget -= sum(map(len, rows))
-        pieces = [*_tables(rows, merged.bridged), *_comments(archive, sheet)]
+        pieces = [*_tables(rows, merged.bridged), *comments(archive, sheet)]
         if pieces and not _DEFAULT_NAME.fullmatch(sheet.title):
             pieces.insert(0, piece("heading", sheet.title, level=1))
         pages += in_parts(pieces, first=len(pages) + 1, label=sheet.title)
         source.progress(i, len(sheets))
-    return Parsed(pages=tuple(pages), notices=_notices(sheets))
+    return Parsed(pages=tuple(pages), notices=_notices(sheets, unknown))
 
 
 def _opened(file: IO[bytes]) -> Any:
@@ -113,38 +106,22 @@ def _absent(*names: str) -> Iterator[None]:
                 sys.modules[name] = module
 
 
-def _notices(sheets: list[Any]) -> tuple[str, ...]:
+def _notices(sheets: list[Any], unknown: int) -> tuple[str, ...]:
+    """Return what to tell; ``unknown`` is how many formulas hold no value."""
+    notices = []
     hidden = [sheet.title for sheet in sheets if sheet.sheet_state != "visible"]
-    if not hidden:
-        return ()
-    return (f"Hidden sheets were read too: {', '.join(hidden)}.",)
+    if hidden:
+        notices.append(f"Hidden sheets were read too: {', '.join(hidden)}.")
+    if unknown:
+        hold = "1 formula holds" if unknown == 1 else f"{unknown:,} formulas hold"
+        notices.append(
+            f"{hold} no computed value; open the file in Excel, save it, and upload "
+            "it again."
+        )
+    return tuple(notices)
 
 
-def _merged(archive: Archive, sheet: Any) -> _Merged:
-    """Return the merged cells, which the streaming reader leaves out."""
-    part = getattr(sheet, "_worksheet_path", "")
-    down: dict[int, list[tuple[int, int]]] = {}
-    bridged: set[int] = set()
-    data = archive.read(part) if part in archive else b""
-    for match in islice(_MERGE.finditer(data), _MAX_MERGED):
-        left, top, right, bottom = (group.decode("ascii") for group in match.groups())
-        first, last = _column(left), _column(right)
-        if int(bottom) > int(top):
-            down.setdefault(int(top), []).append((first, int(bottom)))
-        if 0 < last - first < _BRIDGE:
-            bridged.update(range(first + 1, last + 1))
-    return _Merged(down, frozenset(bridged))
-
-
-def _column(letters: str) -> int:
-    """The index of a column, counted from 0: A, B, ..., Z, AA."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number - 1
-
-
-def _filled(line: Line, number: int, merged: _Merged, held: _Held) -> Line:
+def _filled(line: Line, number: int, merged: Merged, held: _Held) -> Line:
     """Say again what a merged cell says of each row that it reaches over."""
     for column, (last, text) in list(held.items()):
         if number > last:
@@ -159,7 +136,12 @@ def _filled(line: Line, number: int, merged: _Merged, held: _Held) -> Line:
 
 
 def _rows(
-    sheet: Any, budget: int, merged: _Merged, *, has_percent: bool
+    sheet: Any,
+    budget: int,
+    merged: Merged,
+    formulas: Uncomputed,
+    *,
+    has_percent: bool,
 ) -> Iterator[Line]:
     """Rows as text without trailing blanks; the sheet's claimed size is ignored."""
     sheet.reset_dimensions()
@@ -168,7 +150,10 @@ def _rows(
     try:
         cells = sheet.iter_rows(values_only=not has_percent)
         for number, row in enumerate(cells, start=1):
-            line = _trimmed(map(_value, row) if has_percent else row)
+            values = map(_value, row) if has_percent else row
+            if unknown := formulas.zeros.get(number):
+                values = [None if i in unknown else v for i, v in enumerate(values)]
+            line = _trimmed(values)
             line = _filled(line, number, merged, held)
             budget -= len(line)
             if budget < 0:
@@ -261,20 +246,3 @@ def _table(table: list[Line]) -> Iterator[Piece]:
         yield piece("heading" if is_title else "paragraph", text, level=2)
     elif table:
         yield piece("table", table_text(table))
-
-
-def _comments(archive: Archive, sheet: Any) -> Iterator[Piece]:
-    """Cell comments, which the streaming reader leaves out."""
-    part = getattr(sheet, "_worksheet_path", "")
-    for kind, target in relations(archive, part).values():
-        if kind in {"comments", "threadedComment"} and target in archive:
-            for node in read_xml(archive, target).iter():
-                if local(node) in {"comment", "threadedComment"}:
-                    yield from _comment(node)
-
-
-def _comment(node: Element) -> Iterator[Piece]:
-    text = "".join(t.text or "" for t in node.iter() if local(t) in {"t", "text"})
-    # A stand-in for programs that do not know threads; the thread is read itself.
-    if text and not text.startswith("[Threaded comment]"):
-        yield piece("note", f"Comment on {node.get('ref', '?')}: {one_line(text)}")
