@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from generation.periods import MONTHS, days_of
 
 # One number with its sign, and a currency or a unit of a word or two around it; behind
-# it what brackets add.
+# it what brackets add. A minus may stand before the currency.
 _AMOUNT = re.compile(
-    r"(?P<before>(?:US)?\$|[€£¥]|USD|EUR|GBP|CHF|)\s?(?P<sign>[-−–+]?)"
+    r"(?P<minus>[-−–]?)(?P<before>(?:US)?\$|[€£¥]|USD|EUR|GBP|CHF|)\s?(?P<sign>[-−–+]?)"
     r"(?P<number>\d{1,3}(?:[ '’]\d{3})+|\d+(?:[.,]\d+)*)"
     r"(?P<behind>\s?[%‰°$€£¥]?(?:\s?[^\W\d_]+[²³]?(?:/[^\W\d_]+)?\.?){0,2})"
     r"(?:\s?\([^)]*\)|\s?\[[^\]]*\])*"
@@ -83,7 +83,7 @@ def _amount(cell: str, *, is_comma: bool) -> Amount | None:
     if plain.count(".") > 1:
         return None
     value = float(plain)
-    is_negative = match["sign"] in {"-", "−", "–"}
+    is_negative = bool(match["minus"]) or match["sign"] in {"-", "−", "–"}
     unit = f"{match['before']} {match['behind']}".strip().lower()
     return Amount(-value if is_negative and value else value, unit)
 

@@ -6,13 +6,14 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import IO, Any
 from zipfile import BadZipFile
 
 from ingestion.errors import Corrupt, LimitExceeded
 from ingestion.parsing.archives import Archive
 from ingestion.parsing.cleaning import one_line
+from ingestion.parsing.number_formats import formatted
 from ingestion.parsing.pieces import Piece, in_parts, piece
 from ingestion.parsing.source import Source
 from ingestion.parsing.tables import table_text
@@ -39,9 +40,8 @@ Line = list[str]
 _Held = dict[int, tuple[int, str]]
 
 _STYLES = "xl/styles.xml"
-# Formats 9 and 10 are percentages by the standard (ECMA-376, 18.8.30).
-_PERCENT_STYLE = re.compile(rb'numFmtId="(?:9|10)"|formatCode="[^"]*%')
-_PERCENT = re.compile(r"0(?:\.(0+))?%")
+# A format besides those of numbers as they are and of texts (ECMA-376, 18.8.30).
+_FORMATTED = re.compile(rb'numFmtId="(?!(?:0|49)")')
 
 
 def parse_xlsx(source: Source) -> Parsed:
@@ -60,13 +60,13 @@ def _parsed(book: Any, archive: Archive, source: Source) -> Parsed:
     unknown = 0
     to_calculate = is_to_be_calculated(archive)
     styles = archive.read(_STYLES) if _STYLES in archive else b""
-    has_percent = bool(_PERCENT_STYLE.search(styles))
+    has_formats = bool(_FORMATTED.search(styles))
     for i, sheet in enumerate(sheets, start=1):
         data = sheet_xml(archive, sheet)
         merged = merged_cells(data)
         formulas = uncomputed(data, is_to_be_calculated=to_calculate)
         unknown += formulas.count
-        rows = list(_rows(sheet, budget, merged, formulas, has_percent=has_percent))
+        rows = list(_rows(sheet, budget, merged, formulas, has_formats=has_formats))
         budget -= sum(map(len, rows))
         pieces = [*_tables(rows, merged.bridged), *comments(archive, sheet)]
         if pieces and not _DEFAULT_NAME.fullmatch(sheet.title):
@@ -141,16 +141,16 @@ def _rows(
     merged: Merged,
     formulas: Uncomputed,
     *,
-    has_percent: bool,
+    has_formats: bool,
 ) -> Iterator[Line]:
     """Rows as text without trailing blanks; the sheet's claimed size is ignored."""
     sheet.reset_dimensions()
     blank_before = True
     held: _Held = {}
     try:
-        cells = sheet.iter_rows(values_only=not has_percent)
+        cells = sheet.iter_rows(values_only=not has_formats)
         for number, row in enumerate(cells, start=1):
-            values = map(_value, row) if has_percent else row
+            values = map(_value, row) if has_formats else row
             if unknown := formulas.zeros.get(number):
                 values = [None if i in unknown else v for i, v in enumerate(values)]
             line = _trimmed(values)
@@ -171,12 +171,16 @@ def _rows(
 
 
 def _value(cell: Any) -> object:
-    """The value of a cell; shares of one as the percentages that people see."""
+    """The value of a cell, a number or day as its format shows it."""
     value = cell.value
-    found = _PERCENT.search(getattr(cell, "number_format", None) or "")
-    if found is None or isinstance(value, bool) or not isinstance(value, int | float):
+    if value is None or isinstance(value, str | bool):
         return value
-    return f"{value:.{len(found[1] or '')}%}"
+    try:
+        code = cell.number_format
+    except IndexError:  # a style that the workbook does not have
+        return value
+    shown = formatted(value, code)
+    return value if shown is None else shown
 
 
 def _trimmed(row: Iterable[object]) -> Line:
@@ -199,6 +203,10 @@ def _shown(value: object) -> str:
         return text.removesuffix(" 00:00")
     if isinstance(value, date | time):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        seconds = round(abs(value.total_seconds()))
+        sign = "-" if value < timedelta() else ""
+        return f"{sign}{seconds // 3_600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
     return one_line(str(value))
 
 
