@@ -24,9 +24,14 @@ _OVERRIDES = re.compile("[\u202d\u202e]")
 
 @dataclass(slots=True)
 class Hidden:
-    """What was met: texts by reason, those left out and those kept apart."""
+    """What was met: texts by reason, those left out and those kept apart.
+
+    Attributes:
+        struck: what is shown struck out; it is left out too.
+    """
 
     left_out: dict[str, set[str]] = field(default_factory=dict)
+    struck: dict[str, set[str]] = field(default_factory=dict)
     kept: dict[str, set[str]] = field(default_factory=dict)
 
 
@@ -49,6 +54,13 @@ def left_out(reason: str, text: str) -> None:
     found = _listening.get()
     if found is not None:
         _add(found.left_out, reason, text)
+
+
+def struck_out(text: str) -> None:
+    """Tell of text that is struck out: shown, but no longer meant; on no page."""
+    found = _listening.get()
+    if found is not None:
+        _add(found.struck, "struck out", text)
 
 
 def kept(reason: str, text: str) -> None:
@@ -82,6 +94,8 @@ def notices_of(found: Hidden) -> tuple[str, ...]:
             f"Hidden text was left out: {_reasons(found.left_out)}. "
             "Readers of the file do not see it."
         )
+    if found.struck:
+        notices.append(f"Text was left out: {_reasons(found.struck)}.")
     if found.kept:
         notices.append(
             f"Readers of the file may not see all of its text: {_reasons(found.kept)}. "

@@ -16,11 +16,11 @@ from ingestion.parsing.docx import main_part
 from ingestion.parsing.docx_styles import to_int
 from ingestion.parsing.markup import Element, local, read_xml, relations
 from ingestion.parsing.pieces import Piece, assemble, piece
+from ingestion.parsing.pptx_text import A, Numbering, line_of
 from ingestion.parsing.source import Source
 from ingestion.parsing.tables import table_text
 from ingestion.types import PageText, Parsed
 
-_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
@@ -87,32 +87,24 @@ def _shape(shape: Element) -> Iterator[Piece]:
     if body is None or role in _MARGINS:
         return
     if role in _TITLES:
-        yield piece("heading", " ".join(map(_line, body.iter(f"{_A}p"))), level=1)
+        yield piece("heading", " ".join(map(line_of, body.iter(f"{A}p"))), level=1)
         return
-    is_list = role in {"body", "obj", ""} and len(body.findall(f"{_A}p")) > 1
-    for paragraph in body.iter(f"{_A}p"):
-        yield from _paragraph(paragraph, is_list=is_list and role != "")
+    is_list = role in {"body", "obj", ""} and len(body.findall(f"{A}p")) > 1
+    numbering = Numbering()
+    for paragraph in body.iter(f"{A}p"):
+        yield _paragraph(paragraph, numbering, is_list=is_list and role != "")
 
 
-def _paragraph(node: Element, *, is_list: bool) -> Iterator[Piece]:
-    text = _line(node)
-    props = node.find(f"{_A}pPr")
+def _paragraph(node: Element, numbering: Numbering, *, is_list: bool) -> Piece:
+    text = one_line(line_of(node))
+    props = node.find(f"{A}pPr")
     level = to_int(None if props is None else props.get("lvl"))
-    bulleted = props is not None and (
-        props.find(f"{_A}buChar") is not None
-        or props.find(f"{_A}buAutoNum") is not None
-    )
-    if text and (is_list or bulleted or level):
-        yield piece("list", "  " * min(level, 8) + "- " + one_line(text))
-    else:
-        yield piece("paragraph", text)
-
-
-def _line(node: Element) -> str:
-    return "".join(
-        (child.text or "") if local(child) == "t" else " "
-        for child in node.iter(f"{_A}t", f"{_A}br", f"{_A}tab")
-    )
+    # One without words has no number either.
+    marker = numbering.marker(props, level) if text else ""
+    is_bulleted = props is not None and props.find(f"{A}buChar") is not None
+    if text and (is_list or marker or is_bulleted or level):
+        return piece("list", f"{'  ' * min(level, 8)}{marker or '-'} {text}")
+    return piece("paragraph", text)
 
 
 def _placeholder(shape: Element) -> str | None:
@@ -130,9 +122,9 @@ def _described(shape: Element) -> Iterator[Piece]:
 
 
 def _frame(shape: Element, slide: _Slide) -> Iterator[Piece]:
-    table = shape.find(f".//{_A}tbl")
+    table = shape.find(f".//{A}tbl")
     if table is not None:
-        yield piece("table", table_text([_cells(row) for row in table.iter(f"{_A}tr")]))
+        yield piece("table", table_text([_cells(row) for row in table.iter(f"{A}tr")]))
         return
     for node in shape.iter():
         for attribute in (f"{_R}id", f"{_R}dm"):
@@ -146,7 +138,7 @@ def _frame(shape: Element, slide: _Slide) -> Iterator[Piece]:
 def _cells(row: Element) -> list[str]:
     """Merged cells keep their text at their first place, as the file has it."""
     return [
-        " ".join(map(_line, cell.iter(f"{_A}p"))) for cell in row.findall(f"{_A}tc")
+        " ".join(map(line_of, cell.iter(f"{A}p"))) for cell in row.findall(f"{A}tc")
     ]
 
 
@@ -154,7 +146,7 @@ def _chart(root: Element) -> Iterator[Piece]:
     """A chart as its title and the table of numbers behind it."""
     title = root.find(f"{_C}chart/{_C}title")
     if title is not None:
-        yield piece("caption", " ".join(map(_line, title.iter(f"{_A}p"))))
+        yield piece("caption", " ".join(map(line_of, title.iter(f"{A}p"))))
     series = list(root.iter(f"{_C}ser"))
     names = [" ".join(_points(one.find(f"{_C}tx"))) for one in series]
     columns = [_points(_first(one, "val", "yVal")) for one in series]
@@ -182,8 +174,8 @@ def _at(values: list[str], i: int) -> str:
 
 
 def _diagram(root: Element) -> Iterator[Piece]:
-    for node in root.iter(f"{_A}p"):
-        yield piece("list", f"- {text}" if (text := one_line(_line(node))) else "")
+    for node in root.iter(f"{A}p"):
+        yield piece("list", f"- {text}" if (text := one_line(line_of(node))) else "")
 
 
 def _remarks(slide: _Slide) -> Iterator[Piece]:
@@ -201,7 +193,7 @@ def _notes(root: Element) -> Iterator[Piece]:
     for shape in root.iter(f"{_P}sp"):
         body = shape.find(f"{_P}txBody")
         if body is not None and _placeholder(shape) not in _MARGINS:
-            text = "\n".join(map(_line, body.iter(f"{_A}p")))
+            text = "\n".join(map(line_of, body.iter(f"{A}p")))
             yield piece("note", f"Notes: {text.strip()}" if text.strip() else "")
 
 
