@@ -64,19 +64,21 @@ def formatted(value: Value, code: str) -> str | None:
     return _moment(value, sections[0])
 
 
-def is_of_days(code: str) -> bool:
-    """Whether numbers with this format are days or times."""
+def formatted_number(number: float, code: str, *, is_1904: bool = False) -> str | None:
+    """Return a number as the format shows it: of days, if that is what it counts.
+
+    None if the format is not known, or there is no such day.
+    """
     first, *_ = _sections(code) or ((),)
-    return any(token.kind in {"unit", "elapsed"} for token in first)
-
-
-def day_of(number: float, *, is_1904: bool = False) -> datetime | None:
-    """Return the day and time that a number of days stands for, None of no such day."""
+    kinds = {token.kind for token in first}
+    if not kinds & {"unit", "elapsed"}:
+        return formatted(number, code)
     try:
-        day = timedelta(milliseconds=round(number * _MS_A_DAY))
-        return (_DAY_0_OF_1904 if is_1904 else _DAY_0) + day
+        passed = timedelta(milliseconds=round(number * _MS_A_DAY))
+        day = (_DAY_0_OF_1904 if is_1904 else _DAY_0) + passed
     except (OverflowError, ValueError):
         return None
+    return formatted(passed if "elapsed" in kinds else day, code)
 
 
 @lru_cache(maxsize=512)

@@ -16,6 +16,7 @@ from ingestion.parsing.docx import main_part
 from ingestion.parsing.docx_styles import to_int
 from ingestion.parsing.markup import Element, local, read_xml, relations
 from ingestion.parsing.pieces import Piece, assemble, piece
+from ingestion.parsing.pptx_charts import chart_pieces
 from ingestion.parsing.pptx_text import A, Numbering, line_of
 from ingestion.parsing.source import Source
 from ingestion.parsing.tables import table_text
@@ -23,11 +24,9 @@ from ingestion.types import PageText, Parsed
 
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-_C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 _TITLES = {"title", "ctrTitle"}
 # Placeholders that repeat on every slide.
 _MARGINS = {"dt", "sldNum", "ftr", "hdr", "sldImg"}
-_MAX_POINTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ def _frame(shape: Element, slide: _Slide) -> Iterator[Piece]:
         for attribute in (f"{_R}id", f"{_R}dm"):
             kind, target = slide.parts.get(node.get(attribute, ""), ("", ""))
             if kind == "chart" and target in slide.archive:
-                yield from _chart(read_xml(slide.archive, target))
+                yield from chart_pieces(read_xml(slide.archive, target))
             elif kind == "diagramData" and target in slide.archive:
                 yield from _diagram(read_xml(slide.archive, target))
 
@@ -140,37 +139,6 @@ def _cells(row: Element) -> list[str]:
     return [
         " ".join(map(line_of, cell.iter(f"{A}p"))) for cell in row.findall(f"{A}tc")
     ]
-
-
-def _chart(root: Element) -> Iterator[Piece]:
-    """A chart as its title and the table of numbers behind it."""
-    title = root.find(f"{_C}chart/{_C}title")
-    if title is not None:
-        yield piece("caption", " ".join(map(line_of, title.iter(f"{A}p"))))
-    series = list(root.iter(f"{_C}ser"))
-    names = [" ".join(_points(one.find(f"{_C}tx"))) for one in series]
-    columns = [_points(_first(one, "val", "yVal")) for one in series]
-    labels = _points(_first(series[0], "cat", "xVal")) if series else []
-    height = max([len(labels), *map(len, columns)], default=0)
-    rows = [
-        [_at(labels, i), *(_at(column, i) for column in columns)] for i in range(height)
-    ]
-    yield piece("table", table_text([["", *names], *rows], header=True))
-
-
-def _first(node: Element, *names: str) -> Element | None:
-    found = (node.find(f"{_C}{name}") for name in names)
-    return next((one for one in found if one is not None), None)
-
-
-def _points(node: Element | None) -> list[str]:
-    if node is None:
-        return []
-    return [value.text or "" for value in node.iter(f"{_C}v")][:_MAX_POINTS]
-
-
-def _at(values: list[str], i: int) -> str:
-    return values[i] if i < len(values) else ""
 
 
 def _diagram(root: Element) -> Iterator[Piece]:

@@ -1,7 +1,8 @@
-"""Slides give what people see: signs raised, lists numbered."""
+"""Slides give what people see: charts point by point, signs raised, lists numbered."""
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import pytest
 from lxml import etree
 from pptx import Presentation
+from pptx.chart.data import CategoryChartData, XyChartData
+from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
 from ingestion.parsing import parse
+from ingestion.parsing.pptx_charts import chart_pieces
 from ingestion.parsing.source import Source
 from ingestion.types import Parsed
 from ingestion.uploads import SUPPORTED
@@ -26,6 +30,89 @@ def _parsed(folder: Path, deck: Any) -> Parsed:
     path = folder / "stored"
     path.write_bytes(out.getvalue())
     return parse(Source(path=path, name="a.pptx"), SUPPORTED[".pptx"])
+
+
+def _with_chart(folder: Path, kind: Any, data: Any) -> list[str]:
+    deck = Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+    slide.shapes.add_chart(kind, *_BOX, data)
+    return _parsed(folder, deck).pages[0].text.splitlines()
+
+
+def test_points_of_a_chart_stand_at_their_places(tmp_path: Path) -> None:
+    data = CategoryChartData()
+    data.categories = ["Q1", "Q2", "Q3", "Q4"]
+    data.add_series("North", (10, None, 30, 40))
+    data.add_series("Share", (0.25, 0.5, None, 1), number_format="0%")
+
+    assert _with_chart(tmp_path, XL_CHART_TYPE.COLUMN_CLUSTERED, data) == [
+        "| North | Share",
+        "Q1 | 10 | 25%",
+        "Q2 |  | 50%",
+        "Q3 | 30",
+        "Q4 | 40 | 100%",
+    ]
+
+
+def test_days_below_a_chart_are_read_as_days(tmp_path: Path) -> None:
+    data = CategoryChartData()
+    data.categories = [dt.date(2024, 1, 1), dt.date(2024, 2, 1)]
+    data.add_series("Sales", (1.5, 2))
+
+    lines = _with_chart(tmp_path, XL_CHART_TYPE.LINE, data)
+
+    assert lines == ["| Sales", "2024-01-01 | 1.5", "2024-02-01 | 2"]
+
+
+def test_levels_of_categories_are_joined(tmp_path: Path) -> None:
+    data = CategoryChartData()
+    for year in ("2023", "2024"):
+        category = data.add_category(year)
+        for quarter in ("Q1", "Q2"):
+            category.add_sub_category(quarter)
+    data.add_series("Sales", (1, 2, 3, 4))
+
+    lines = _with_chart(tmp_path, XL_CHART_TYPE.COLUMN_CLUSTERED, data)
+
+    assert lines[1:] == ["2023 Q1 | 1", "2023 Q2 | 2", "2024 Q1 | 3", "2024 Q2 | 4"]
+
+
+def test_series_over_other_places_have_tables_of_their_own(tmp_path: Path) -> None:
+    data = XyChartData()
+    for name, points in (("A", [(1, 10), (2, 20)]), ("B", [(5, 50), (6, 60)])):
+        series = data.add_series(name)
+        for x, y in points:
+            series.add_data_point(x, y)
+
+    lines = _with_chart(tmp_path, XL_CHART_TYPE.XY_SCATTER, data)
+
+    assert lines == ["| A", "1 | 10", "2 | 20", "", "| B", "5 | 50", "6 | 60"]
+
+
+@pytest.mark.parametrize(
+    ("code", "is_1904", "number", "shown"),
+    [
+        ("[h]:mm", "0", "1.5", "36:00"),
+        ("h:mm", "0", "0.25", "6:00"),
+        ("mmm yy", "0", "45292", "2024-01"),
+        ("yyyy-mm-dd", "1", "43830", "2024-01-01"),
+        ("yyyy-mm-dd", "0", "1e12", "1000000000000"),
+        ("General", "0", "0.30000000000000004", "0.3"),
+        ("General", "0", "#N/A", "#N/A"),
+    ],
+)
+def test_numbers_of_a_chart_are_shown_by_their_format(
+    code: str, is_1904: str, number: str, shown: str
+) -> None:
+    points = (
+        f'<c:formatCode>{code}</c:formatCode><c:pt idx="0"><c:v>{number}</c:v></c:pt>'
+    )
+    root = etree.fromstring(
+        '<c:chartSpace xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart">'
+        f'<c:date1904 val="{is_1904}"/><c:ser><c:tx><c:v>S</c:v></c:tx><c:val><c:numRef>'
+        f"<c:numCache>{points}</c:numCache></c:numRef></c:val></c:ser></c:chartSpace>"
+    )
+    assert [one.text for one in chart_pieces(root)] == [f"S\n{shown}"]
 
 
 def _with_paragraphs(folder: Path, *paragraphs: str) -> Parsed:
