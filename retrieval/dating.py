@@ -10,20 +10,37 @@ import datetime as dt
 import re
 from typing import NamedTuple
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905 - reads as the calendar
+_MONTHS = (
+    "jan(?:uary)?", "feb(?:ruary)?", "mar(?:ch)?", "apr(?:il)?", "may", "june?",
+    "july?", "aug(?:ust)?", "sept?(?:ember)?", "oct(?:ober)?", "nov(?:ember)?",
+    "dec(?:ember)?",
+)  # fmt: skip
+# As a word of its own: Summary and Marketing are no March.
+_NAME = rf"(?<![^\W\d_])(?P<name>{'|'.join(_MONTHS)})(?![^\W\d_])"
 _YEAR = r"(?P<year>(?:19|20)\d{2})"
-# The most exact form first. Between the parts stands what file names have there.
+_MONTH, _DAY = r"(?P<month>0[1-9]|1[0-2])", r"(?P<day>0?[1-9]|[12]\d|3[01])"
+_TH = r"(?:st|nd|rd|th)?"
+# Between the parts stands what file names have there, and a comma in sentences.
+_BETWEEN = r"[-_., ]{0,2}"
+# The most exact form first.
 _FORMS = tuple(
     re.compile(rf"(?<!\d){form}(?!\d)", re.IGNORECASE)
     for form in (
-        rf"{_YEAR}[-_. ]?(?P<month>0[1-9]|1[0-2])[-_. ]?(?P<day>0[1-9]|[12]\d|3[01])",
-        rf"(?P<day>0?[1-9]|[12]\d|3[01])[-_. ](?P<month>0?[1-9]|1[0-2])[-_. ]{_YEAR}",
-        rf"(?P<name>{'|'.join(_MONTHS)})[a-z]{{0,6}}[-_. ]?{_YEAR}",
-        rf"{_YEAR}[-_. ](?P<name>{'|'.join(_MONTHS)})[a-z]{{0,6}}",
-        rf"{_YEAR}[-_. ](?P<month>0[1-9]|1[0-2])",
+        rf"{_YEAR}[-_. ]?{_MONTH}[-_. ]?(?P<day>0[1-9]|[12]\d|3[01])",
+        rf"{_DAY}[-_. ](?P<month>0?[1-9]|1[0-2])[-_. ]{_YEAR}",
+        rf"{_NAME}{_BETWEEN}{_DAY}{_TH}{_BETWEEN}(?<!\d){_YEAR}",
+        rf"{_DAY}{_TH}{_BETWEEN}{_NAME}{_BETWEEN}{_YEAR}",
+        rf"{_YEAR}{_BETWEEN}{_NAME}{_BETWEEN}{_DAY}",
+        rf"{_NAME}{_BETWEEN}{_YEAR}",
+        rf"{_YEAR}[-_. ]{_NAME}",
+        rf"{_YEAR}[-_. ]{_MONTH}",
+        # By itself: Q03-2024 is no March.
+        rf"(?<![^\W\d_]){_MONTH}[-_./]{_YEAR}",
         rf"{_YEAR}",
     )
 )
+# 2011-12, but not 2011-12-05.
+_YEAR_TO_YEAR = re.compile(r"(?<!\d)(?:19|20)(\d\d)[-–_/. ](\d\d)(?![-_. ]?\d)")
 
 
 class Dated(NamedTuple):
@@ -34,6 +51,8 @@ class Dated(NamedTuple):
 
 
 def date_in(name: str) -> Dated | None:
+    """Return the most exact date of a name, None if it has none."""
+    name = _YEAR_TO_YEAR.sub(_first_year, name)
     for form in _FORMS:
         match = form.search(name)
         if match is None:
@@ -41,7 +60,7 @@ def date_in(name: str) -> Dated | None:
         parts = match.groupdict()
         month = parts.get("month") or ""
         if parts.get("name"):
-            month = str(_MONTHS.index(parts["name"].lower()) + 1)
+            month = str(_month_of(parts["name"]))
         given = [int(part) for part in (parts["year"], month, parts.get("day")) if part]
         try:
             day = dt.date(*([*given, 1, 1][:3]))
@@ -49,3 +68,15 @@ def date_in(name: str) -> Dated | None:
             continue
         return Dated(day, day.isoformat()[: (4, 7, 10)[len(given) - 1]])
     return None
+
+
+def _first_year(match: re.Match[str]) -> str:
+    """Return the year of 2011-12 alone, which is a business year and no December."""
+    is_next = int(match[2]) == (int(match[1]) + 1) % 100
+    return match[0][:4] if is_next else match[0]
+
+
+def _month_of(name: str) -> int:
+    return 1 + next(
+        at for at, form in enumerate(_MONTHS) if form.startswith(name[:3].lower())
+    )
