@@ -89,7 +89,8 @@ def approve(request: HttpRequest, pk: UUID) -> HttpResponse:
             form.add_error(None, problem.message)
         else:
             messages.success(request, "Saved as golden.")
-            return redirect(f"{reverse('chat', args=[answer.conversation_id])}#a-{pk}")
+            url = reverse("chat", args=[answer.conversation_id])
+            return redirect(f"{url}?from={pk}#a-{pk}")
     context = _context(answer, collections, form)
     status = 422 if form.errors else 200
     return render(request, "generation/approve.html", context, status=status)

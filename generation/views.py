@@ -35,6 +35,8 @@ from retrieval.filters import NO_FILTERS, values_of
 from retrieval.forms import FilterForm
 
 SIDEBAR_CHATS = 100
+# A turn takes a dozen statements: a chat of a hundred is opened from its end.
+TURNS_SHOWN = 20
 # What a person can mend on the page itself, with the question kept.
 _MENDABLE = (InvalidInput, Conflict, RateLimited)
 
@@ -52,10 +54,15 @@ def new_chat(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def chat(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Show the conversation; ``edit`` names the answer whose question is edited."""
+    """Show the latest turns of the conversation, or those from an answer on.
+
+    ``from`` names that answer, ``edit`` the one whose question is edited.
+    """
     asker = asker_of_request(request)
-    context = _chat_context(asker, get_conversation_for(asker, pk))
-    if edited := _uuid(request.GET.get("edit", "")):
+    edited = _uuid(request.GET.get("edit", ""))
+    since = edited or _uuid(request.GET.get("from", ""))
+    context = _chat_context(asker, get_conversation_for(asker, pk), since=since)
+    if edited:
         context |= _edit_context(asker, edited)
     return render(request, "generation/chat.html", context)
 
@@ -239,7 +246,7 @@ def _back_to(request: HttpRequest, answer: Answer) -> HttpResponse:
     if request.htmx:  # type: ignore[attr-defined]  # set by django-htmx
         return HttpResponse(status=204)
     url = reverse("chat", args=[answer.conversation_id])
-    return redirect(f"{url}#a-{answer.pk}")
+    return redirect(f"{url}?from={answer.pk}#a-{answer.pk}")
 
 
 def _open_chat(request: HttpRequest) -> UUID | None:
@@ -268,11 +275,16 @@ def _chats_context(request: HttpRequest, asker: Asker) -> dict[str, Any]:
 
 
 def _chat_context(
-    asker: Asker, conversation: Conversation | None, picked: Sequence[str] | None = None
+    asker: Asker,
+    conversation: Conversation | None,
+    picked: Sequence[str] | None = None,
+    *,
+    since: UUID | None = None,
 ) -> dict[str, Any]:
     answers = list(conversation.answers.all()) if conversation else []
     collections = list(collections_visible_to(asker))
-    turns = [turn_of(answer, asker) for answer in answers]
+    first = _first_shown(answers, since)
+    turns = [turn_of(answer, asker) for answer in answers[first:]]
     if picked is None:
         picked = answers[-1].collections if answers else []
     chosen = services.filters_of(answers[-1]) if answers else NO_FILTERS
@@ -281,6 +293,8 @@ def _chat_context(
         "conversation": conversation,
         "current": conversation.pk if conversation else None,
         "turns": turns,
+        "hidden_turns": first,
+        "earlier": answers[max(0, first - TURNS_SHOWN)] if first else None,
         "turn": turns[-1] if turns else None,
         "starters": [] if turns else starters_for(asker),
         "is_running": any(not turn.is_settled for turn in turns),
@@ -295,6 +309,12 @@ def _chat_context(
         "model_label": model_label(settings.MODEL),
         "max_chars": settings.MAX_QUESTION_CHARS,
     }
+
+
+def _first_shown(answers: Sequence[Answer], since: UUID | None) -> int:
+    """Return the place of the first turn to show: the latest, and all from ``since``."""
+    first = max(0, len(answers) - TURNS_SHOWN)
+    return next((i for i, row in enumerate(answers[:first]) if row.pk == since), first)
 
 
 def _edit_context(asker: Asker, pk: UUID) -> dict[str, Any]:

@@ -530,7 +530,7 @@ def test_a_curator_saves_their_own_answer_as_golden(
     assert form.context["form"].initial["accepted"] == "40 litres."
     kept = {"collection": shared.pk, "question": QUESTION, "accepted": "40 litres"}
     saved = client.post(address, {**kept, "is_right": "on"})
-    assert saved["Location"] == f"{chat}#a-{answer.pk}"
+    assert saved["Location"] == f"{chat}?from={answer.pk}#a-{answer.pk}"
     assert GoldenAnswer.objects.get().accepted == ["40 litres"]
     assert Approval.objects.get().approved_by == bob()
     client.post(address, kept)

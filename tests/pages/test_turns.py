@@ -10,6 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import AsyncClient, Client
 
+from generation import views
 from generation.models import Answer, Conversation
 from rag_site.models import User
 from tests import factories
@@ -80,7 +81,10 @@ def test_without_script_a_question_is_edited_in_its_chat(
     page = client.get(link).content.decode()
     turn, other = page.split("</article>")[:2]
     assert ">How much does it hold?</textarea>" in turn
-    assert f'href="{chat}#a-{scene.answer.pk}" data-close-edit' in turn
+    assert (
+        f'href="{chat}?from={scene.answer.pk}#a-{scene.answer.pk}" data-close-edit'
+        in turn
+    )
     assert "<textarea" not in other
     assert 'http-equiv="refresh"' not in page
     for wrong, status in (("soon", 400), (scene.conversation.pk, 404)):
@@ -115,3 +119,30 @@ def test_a_collection_that_was_withdrawn_stays_ticked(
         assert "Manuals" not in page
     asked = {"question": "Anything?", "picker": "on", "collections": pk}
     assert client.post("/ask", asked, **HTMX).status_code == 404
+
+
+def test_a_long_chat_opens_at_its_end_and_leads_to_what_came_before(
+    scene: Scene, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "TURNS_SHOWN", 2)
+    alice = client_of(factories.alice())
+    chat = scene.answer.conversation
+    for number in range(4):
+        Answer.objects.create(
+            conversation=chat, question=f"Question {number}?", state=Answer.State.DONE
+        )
+    rows = list(chat.answers.all())
+    hidden = len(rows) - 2
+
+    def shown(query: str = "") -> list[str]:
+        html = alice.get(f"/c/{chat.pk}{query}").content.decode()
+        return re.findall(r'<article class="turn" id="a-([^"]+)"', html)
+
+    assert shown() == [str(row.pk) for row in rows[-2:]]
+    html = alice.get(f"/c/{chat.pk}").content.decode()
+    [earlier] = re.findall(r'class="button earlier" href="([^"#]+)', html)
+    assert f"{hidden} earlier questions" in html
+    assert shown(earlier) == [str(row.pk) for row in rows[hidden - 2 :]]
+    # A link to an answer, and the form that edits its question, find it.
+    for query in (f"?from={rows[0].pk}", f"?edit={rows[0].pk}"):
+        assert len(shown(query)) == len(rows)
