@@ -1,4 +1,4 @@
-"""Bytes to text: byte order mark, then UTF-8, then an educated guess."""
+"""Bytes to text: byte order mark, then UTF-8, then what is declared, then a guess."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import codecs
 import re
 
 from ingestion.errors import Corrupt
+from ingestion.parsing.codepages import alphabet_of, is_foreign, is_odd, latin_page
 
 # The longer marks first: UTF-32 LE starts with the mark of UTF-16 LE.
 _MARKS = (
@@ -17,6 +18,8 @@ _MARKS = (
 )
 # A guess needs a sample, not the whole file: detection is slow on megabytes.
 _SAMPLE_BYTES = 64_000
+# Statistics of letters say nothing of a text as short as this.
+_FEW_BYTES = 200
 _DECLARED = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})")
 
 
@@ -63,11 +66,8 @@ def _attempt(data: bytes, encoding: str | None) -> str | None:
 
 
 def _guessed(data: bytes) -> str:
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(data[:_SAMPLE_BYTES].replace(b"\0", b" ")).best()
-    # Single bytes that no detector can name are most often Windows-1252.
-    encoding = best.encoding if best and len(data) > 200 else _short_guess(data, best)
+    sample = _sample(data)
+    encoding = alphabet_of(sample) or _detected(sample)
     try:
         return data.decode(encoding, "replace")
     except LookupError as exc:
@@ -76,17 +76,40 @@ def _guessed(data: bytes) -> str:
         ) from exc
 
 
-def _short_guess(data: bytes, best: object) -> str:
+def _sample(data: bytes) -> bytes:
+    """Lines that tell encodings apart: ASCII is the same in all of them."""
+    lines = (line for line in data.replace(b"\0", b" ").split(b"\n"))
+    return b"\n".join(line for line in lines if not line.isascii())[:_SAMPLE_BYTES]
+
+
+def _detected(sample: bytes) -> str:
+    """Choose by a detector's statistics, in Latin letters by those of the words."""
+    from charset_normalizer import from_bytes
+
+    if len(sample) <= _FEW_BYTES:
+        return _double_byte(sample) or latin_page(sample)
+    best = from_bytes(sample).best()
+    if best and (is_odd(sample) or _has_other_letters(sample, best.encoding)):
+        return best.encoding
+    return latin_page(sample)
+
+
+def _has_other_letters(sample: bytes, encoding: str) -> bool:
+    text = sample.decode(encoding, "replace")
+    return is_foreign(sample) or _mostly_cjk(text)
+
+
+def _double_byte(data: bytes) -> str | None:
     """Choose for a text too short for statistics.
 
     Tries the multi-byte encodings whose rules hold over the whole text and
-    whose reading is made of real letters; Windows-1252 otherwise.
+    whose reading is made of real letters.
     """
     for encoding in ("cp932", "gb18030", "euc_kr", "big5"):
         text = _attempt(data, encoding)
         if text and _mostly_cjk(text):
             return encoding
-    return "cp1252"
+    return None
 
 
 def _mostly_cjk(text: str) -> bool:
