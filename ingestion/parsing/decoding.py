@@ -20,6 +20,20 @@ _MARKS = (
 _SAMPLE_BYTES = 64_000
 # Statistics of letters say nothing of a text as short as this.
 _FEW_BYTES = 200
+# Names that browsers read as a larger code page (https://encoding.spec.whatwg.org,
+# 4.2): writers name the small one, and use "€" and “quotes” all the same.
+_LARGER = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+}
+# Written in ASCII alone, these would pass for UTF-8.
+_SEVEN_BITS = ("iso2022", "hz", "utf-7")
+_ESCAPES = (b"\x1b$B", b"\x1b$@", b"\x1b(J")
 _DECLARED = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})")
 
 
@@ -28,7 +42,8 @@ def decoded(data: bytes, *, declared: str | None = None) -> str:
 
     Args:
         declared: what the file or its envelope says; tried after UTF-8,
-            because wrong declarations are common and UTF-8 proves itself.
+            because wrong declarations are common and UTF-8 proves itself. Only
+            encodings of seven bits, which are UTF-8 too, are tried before.
 
     Raises:
         Corrupt: it is not text in any known encoding.
@@ -36,7 +51,8 @@ def decoded(data: bytes, *, declared: str | None = None) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return data[len(mark) :].decode(_exact(encoding, mark), "replace")
-    for attempt in ("utf-8", declared):
+    name = _name(declared)
+    for attempt in (_seven_bits(data, name), "utf-8", _LARGER.get(name), name):
         text = _attempt(data, attempt)
         if text is not None:
             return text
@@ -47,6 +63,22 @@ def declared_encoding(head: bytes) -> str | None:
     """The charset that markup names in its first kilobytes, if any."""
     match = _DECLARED.search(head[:4096])
     return match[1].decode("ascii") if match else None
+
+
+def _name(declared: str | None) -> str:
+    """The encoding as Python calls it; "" for none and for one it does not know."""
+    try:
+        return codecs.lookup(declared).name if declared else ""
+    except (LookupError, ValueError):
+        return ""
+
+
+def _seven_bits(data: bytes, declared: str) -> str | None:
+    if not data.isascii():
+        return None
+    if declared.startswith(_SEVEN_BITS):
+        return declared
+    return "iso2022_jp" if any(escape in data for escape in _ESCAPES) else None
 
 
 def _exact(encoding: str, mark: bytes) -> str:

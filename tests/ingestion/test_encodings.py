@@ -71,3 +71,43 @@ def test_files_of_old_systems_are_told_by_signs_inside_words(encoding: str) -> N
     text = "Die Prüfung der Öfen läuft täglich. Die Größe der Flächen ist müßig. " * 5
 
     assert decoded(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("declared", ["iso-8859-1", "latin-1", "us-ascii"])
+def test_latin_1_is_read_as_browsers_do(declared: str) -> None:
+    text = "Škoda costs 5 € – “net”."
+
+    assert decoded(text.encode("cp1252"), declared=declared) == text
+    assert decoded(b"\x81 caf\xe9", declared="latin-1") == "\x81 café"
+
+
+def test_names_of_small_code_pages_mean_their_large_ones() -> None:
+    assert decoded("朱镕基".encode("gb18030"), declared="gb2312") == "朱镕基"
+    assert decoded("①株".encode("cp932"), declared="shift_jis") == "①株"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "is_declared"),
+    [
+        ("iso2022_jp", True),
+        ("iso2022_jp", False),
+        ("iso2022_kr", True),
+        ("hz", True),
+        ("utf-7", True),
+    ],
+)
+def test_encodings_of_seven_bits_are_not_taken_for_ascii(
+    encoding: str, is_declared: bool
+) -> None:
+    text = {"iso2022_kr": "가격 표", "hz": "价格 ok", "utf-7": "Größe"}.get(
+        encoding, "価格は三円です ok"
+    )
+
+    read = decoded(text.encode(encoding), declared=encoding if is_declared else None)
+
+    assert read == text
+
+
+def test_names_of_no_encoding_are_passed_over() -> None:
+    for name in ("x-none", "a\0b", "é", "base64"):
+        assert decoded(b"\xe9t\xe9", declared=name) == "été"
