@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+#: Why text of a page is not shown.
+BY_STYLE = "hidden by its style"
 # Words that make a comment of a web page worth telling.
 MIN_COMMENT_WORDS = 4
 _MOST = 10_000

@@ -9,6 +9,7 @@ from typing import Any
 from ingestion.parsing import hidden
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.decoding import declared_encoding, decoded
+from ingestion.parsing.html_looks import Sizes, is_hidden, tell_comment, tell_unseen
 from ingestion.parsing.pieces import Piece, in_parts, piece, title_of
 from ingestion.parsing.source import Source
 from ingestion.parsing.tables import table_text
@@ -51,12 +52,6 @@ _WRAPPER = re.compile(
     r"(?:\s*|(?P<more>\s[^<>]*))>",
     re.IGNORECASE,
 )
-# What no browser shows, in a style without spaces.
-_UNSHOWN = re.compile(
-    r"display:none|visibility:hidden|opacity:0(?:\.0+)?(?![.\d])"
-    r"|font-size:0(?![.\d])|(?:left|top|text-indent):-\d{4,}"
-)
-_WHITE = re.compile(r"(?:^|;)color:(?:white|#fff(?:fff)?|rgb\(255,255,255\))(?:;|!|$)")
 _HEADINGS = {f"h{i}": i for i in range(1, 7)}
 
 
@@ -111,11 +106,14 @@ class _Walk:
         # A number for each open ordered list, 0 for an unordered one.
         self._lists: list[int] = []
         self._marker = ""
+        self._sizes = Sizes()
 
     def pieces(self, root: Node) -> Iterator[Piece]:
         node = root
         while node is not None:
             goes_in = yield from self._enter(node)
+            if goes_in and node.tag != "-text":
+                self._sizes.enter(node)
             if goes_in and node.child is not None:
                 node = node.child
                 continue
@@ -136,15 +134,15 @@ class _Walk:
         """Meet a node; return whether its children are to be read."""
         tag = node.tag
         if tag == "-text":
-            self._inline.append(self._spaced(node.text_content or ""))
+            self._read(node.text_content or "")
             return True
         if tag in _SKIPPED:
-            _tell_comment(node)
+            tell_comment(node)
             return False
-        if _hidden(node):
-            hidden.left_out("hidden by its style", node.text())
+        if is_hidden(node):
+            hidden.left_out(hidden.BY_STYLE, node.text())
             return False
-        _tell_unseen(node)
+        tell_unseen(node)
         if tag not in _BLOCKS:
             self._inline.append(_inline_mark(node))
             return True
@@ -156,6 +154,12 @@ class _Walk:
             return False
         self._open(node)
         return True
+
+    def _read(self, text: str) -> None:
+        if self._sizes.is_nothing:
+            hidden.left_out(hidden.BY_STYLE, text)
+        else:
+            self._inline.append(self._spaced(text))
 
     def _open(self, node: Node) -> None:
         tag = node.tag
@@ -169,6 +173,7 @@ class _Walk:
 
     def _leave(self, node: Node) -> Iterator[Piece]:
         tag = node.tag
+        self._sizes.leave(node)
         if tag not in _BLOCKS:
             return
         yield from self._flush()
@@ -212,28 +217,6 @@ class _Walk:
 def _start(node: Node) -> int:
     value = node.attributes.get("start") or ""
     return int(value) if value.isdecimal() and len(value) < 7 and int(value) else 1
-
-
-def _hidden(node: Node) -> bool:
-    """Whether a browser would not show it: a place for planted instructions."""
-    return "hidden" in node.attributes or bool(_UNSHOWN.search(_style(node)))
-
-
-def _style(node: Node) -> str:
-    return (node.attributes.get("style") or "").replace(" ", "").lower()
-
-
-def _tell_unseen(node: Node) -> None:
-    """Tell of white letters; what lies under them is not known."""
-    style = _style(node)
-    if style and _WHITE.search(style) and "background" not in style:
-        hidden.kept("in white letters", node.text())
-
-
-def _tell_comment(node: Node) -> None:
-    text = node.comment_content or "" if node.tag == "-comment" else ""
-    if len(text.split()) >= hidden.MIN_COMMENT_WORDS:
-        hidden.left_out("in comments", text)
 
 
 def _inline_mark(node: Node) -> str:

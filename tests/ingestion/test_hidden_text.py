@@ -30,6 +30,12 @@ HTML_LEFT_OUT = {
     "visibility": f'<p style="visibility:hidden">{ORDER}</p>',
     "attribute": f"<p hidden>{ORDER}</p>",
     "no size": f'<span style="font-size: 0px">{ORDER}</span>',
+    "a share of no size": (
+        f'<div style="font-size:0"><p style="font-size:100%">{ORDER}</p></div>'
+    ),
+    "no size inside": (
+        f'<p style="font-size:14px">Seen.<span style="font: 0/0 a">{ORDER}</span></p>'
+    ),
     "no opacity": f'<span style="opacity:0">{ORDER}</span>',
     "off the screen": f'<p style="position:absolute;left:-9999px">{ORDER}</p>',
     "comment": f"<!-- {ORDER} -->",
@@ -63,6 +69,18 @@ def test_what_may_not_be_seen_stays_and_is_told(tmp_path: Path, part: str) -> No
     parsed = read(tmp_path, "a.html", page.encode(), "text/html")
     assert "Ignore" in text_of(parsed)
     assert parsed.notices[0].startswith("Readers of the file may not see all")
+
+
+def test_text_with_a_size_is_read_in_a_wrapper_without_one(tmp_path: Path) -> None:
+    page = (
+        '<table role="presentation"><tr><td style="font-size:0px; padding:10px">'
+        '<div style="font-size:14px">Your order <b>A-99</b> left us.</div></td></tr>'
+        '<tr><td style="font-size:0"><p style="font-size:1rem">The end.</p></td></tr>'
+        "</table>"
+    )
+    parsed = read(tmp_path, "a.html", page.encode(), "text/html")
+    assert text_of(parsed) == "Your order A-99 left us.\n\nThe end."
+    assert parsed.notices == ()
 
 
 def test_what_hides_is_found_however_deep_it_lies(tmp_path: Path) -> None:
