@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from ingestion.parsing import hidden
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.decoding import declared_encoding, decoded
 from ingestion.parsing.html_looks import Sizes, is_hidden, tell_comment, tell_unseen
+from ingestion.parsing.html_tables import Grid, is_data_table
 from ingestion.parsing.pieces import Piece, in_parts, piece, title_of
 from ingestion.parsing.source import Source
-from ingestion.parsing.tables import table_text
 from ingestion.types import BlockKind, Parsed
 
 # selectolax carries no types.
@@ -38,9 +38,6 @@ _KINDS: dict[str, BlockKind] = {
     "caption": "caption",
     "footer": "note",
 }
-# Rows looked at to find two cells side by side, and the longest cell of data.
-_LOOK_ROWS = 8
-_MAX_CELL_CHARS = 2_000
 # A list of this many links of this average length is a menu.
 _MENU_ITEMS = 12
 _MENU_CHARS = 30
@@ -107,6 +104,8 @@ class _Walk:
         self._lists: list[int] = []
         self._marker = ""
         self._sizes = Sizes()
+        # The data table that is open; one with others in it is none.
+        self._grid: Grid | None = None
 
     def pieces(self, root: Node) -> Iterator[Piece]:
         node = root
@@ -141,6 +140,8 @@ class _Walk:
             return False
         if is_hidden(node):
             hidden.left_out(hidden.BY_STYLE, node.text())
+            if self._grid is not None:
+                self._grid.pass_over(node)
             return False
         tell_unseen(node)
         if tag not in _BLOCKS:
@@ -149,9 +150,8 @@ class _Walk:
         yield from self._flush()
         if tag in {"ul", "ol"} and not self._lists and _is_menu(node):
             return False
-        if _is_data_table(node):
-            yield from _table(node)
-            return False
+        if self._grid is None and is_data_table(node):
+            self._grid = Grid()
         self._open(node)
         return True
 
@@ -163,6 +163,8 @@ class _Walk:
 
     def _open(self, node: Node) -> None:
         tag = node.tag
+        if self._grid is not None:
+            self._grid.enter(node)
         if tag in _KINDS:
             self._kinds.append(_KINDS[tag])
         if tag in {"ul", "ol"}:
@@ -177,6 +179,11 @@ class _Walk:
         if tag not in _BLOCKS:
             return
         yield from self._flush()
+        if self._grid is not None:
+            self._grid.leave(node)
+            if tag == "table":
+                yield from self._grid.pieces()
+                self._grid = None
         if tag in _KINDS and self._kinds:
             self._kinds.pop()
         if tag in {"ul", "ol"} and self._lists:
@@ -189,7 +196,9 @@ class _Walk:
         self._inline.clear()
         if not text.strip():
             return
-        if self._level:
+        if self._grid is not None and self._grid.is_in_cell:
+            self._grid.say(text)
+        elif self._level:
             yield piece("heading", text, level=self._level)
         elif self._kinds and self._kinds[-1] == "list":
             indent = "  " * min(len(self._lists) - 1, _MAX_INDENT)
@@ -232,17 +241,6 @@ def _inline_mark(node: Node) -> str:
     return ""
 
 
-def _is_data_table(node: Node) -> bool:
-    """Whether a table holds data; tables used for layout are read as blocks."""
-    if node.tag != "table" or node.attributes.get("role") == "presentation":
-        return False
-    if node.css_first("table table, h1, h2, h3, h4, h5, h6") is not None:
-        return False
-    if not any(len(row.css("td, th")) > 1 for row in node.css("tr")[:_LOOK_ROWS]):
-        return False
-    return all(len(cell.text()) < _MAX_CELL_CHARS for cell in node.css("td"))
-
-
 def _is_menu(node: Node) -> bool:
     """Whether a long list is nothing but short links: a menu, not content."""
     items = node.css("li")
@@ -251,52 +249,3 @@ def _is_menu(node: Node) -> bool:
     text = len("".join(node.text().split()))
     linked = sum(len("".join(link.text().split())) for link in node.css("a"))
     return linked >= 0.95 * text and text / len(items) < _MENU_CHARS
-
-
-def _table(node: Node) -> Iterator[Piece]:
-    caption = node.css_first("caption")
-    if caption is not None:
-        yield piece("caption", caption.text())
-    rows = list(_rows(node.css("tr")))
-    first = node.css_first("tr")
-    header = True if first.css_first("th") and not first.css_first("td") else None
-    yield piece("table", table_text(rows, header=header))
-
-
-def _rows(rows: Iterable[Node]) -> Iterator[list[str]]:
-    """Cells as text; what spans rows is said in each of them."""
-    held: dict[int, tuple[int, str]] = {}
-    for row in rows:
-        line: list[str] = []
-        for cell in row.css("td, th"):
-            _add_held(line, held)
-            text = _cell_text(cell)
-            if (down := _span(cell, "rowspan")) > 1:
-                held[len(line)] = (down - 1, text)
-            line += [text] + [""] * (_span(cell, "colspan") - 1)
-        _add_held(line, held)
-        yield line
-
-
-def _add_held(line: list[str], held: dict[int, tuple[int, str]]) -> None:
-    """Add the cells that reach down to this place from rows above."""
-    while len(line) in held:
-        left, text = held.pop(len(line))
-        if left > 1:
-            held[len(line)] = (left - 1, text)
-        line.append(text)
-
-
-def _span(cell: Node, name: str) -> int:
-    span = cell.attributes.get(name) or ""
-    return min(max(int(span), 1), 51) if span.isdecimal() and len(span) < 4 else 1
-
-
-def _cell_text(cell: Node) -> str:
-    parts = []
-    for node in cell.traverse(include_text=True):
-        if node.tag == "-text" and node.parent.tag not in _SKIPPED:
-            parts.append(node.text_content or "")
-        elif node.tag in _BLOCKS or node.tag in {"br", "img"}:
-            parts.append(f" {_inline_mark(node)} ")
-    return "".join(parts)

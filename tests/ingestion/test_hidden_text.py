@@ -71,6 +71,32 @@ def test_what_may_not_be_seen_stays_and_is_told(tmp_path: Path, part: str) -> No
     assert parsed.notices[0].startswith("Readers of the file may not see all")
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        f'<tr style="display:none"><td>{ORDER}</td><td>9</td></tr>',
+        f'<tr><td>Pears<span style="display:none">{ORDER}</span></td><td>2</td></tr>',
+        f"<tr><td>Pears</td><td hidden>{ORDER}</td><td>2</td></tr>",
+        f'<tr><td>Pears<i style="font-size:0">{ORDER}</i></td><td>2</td></tr>',
+        f'<tr><td style="visibility:hidden">{ORDER}</td><td>2</td></tr>',
+    ],
+)
+def test_hidden_parts_of_tables_are_left_out_and_told(tmp_path: Path, row: str) -> None:
+    table = f"<table><tr><th>Fruit</th><th>Price</th></tr>{row}</table>"
+    parsed = read(tmp_path, "a.html", table.encode(), "text/html")
+    shown = [] if "9" in row else ["Pears | 2"] if "Pears" in row else ["| 2"]
+    assert text_of(parsed).split("\n") == ["Fruit | Price", *shown]
+    assert parsed.notices[0].startswith("Hidden text was left out: 1 passage ")
+
+
+def test_white_cells_of_tables_are_told(tmp_path: Path) -> None:
+    row = f'<tr><td style="color:#fff">{ORDER}</td><td>2</td></tr>'
+    table = f"<table><tr><th>Fruit</th><th>Price</th></tr>{row}</table>"
+    parsed = read(tmp_path, "a.html", table.encode(), "text/html")
+    assert "Ignore" in text_of(parsed)
+    assert parsed.notices[0].startswith("Readers of the file may not see all")
+
+
 def test_text_with_a_size_is_read_in_a_wrapper_without_one(tmp_path: Path) -> None:
     page = (
         '<table role="presentation"><tr><td style="font-size:0px; padding:10px">'

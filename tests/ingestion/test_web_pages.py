@@ -1,0 +1,84 @@
+"""What web pages, and what is written in their language, keep of a text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingestion.parsing import parse
+from ingestion.parsing.source import Source
+from ingestion.types import Parsed
+from ingestion.uploads import SUPPORTED
+
+
+def _parsed(folder: Path, name: str, text: str) -> Parsed:
+    path = folder / "stored"
+    path.write_text(text, encoding="utf-8")
+    return parse(Source(path=path, name=name), SUPPORTED[Path(name).suffix])
+
+
+def _text(folder: Path, name: str, text: str) -> str:
+    return "\n".join(page.text for page in _parsed(folder, name, text).pages)
+
+
+def test_cells_over_rows_and_columns_hold_all_their_places(tmp_path: Path) -> None:
+    table = (
+        "<table><tr><th>A</th><th>B</th><th>C</th></tr>"
+        "<tr><td rowspan=2 colspan=2>both</td><td>1</td></tr><tr><td>2</td></tr>"
+        "<tr><td>x</td><td>y</td><td>3</td></tr></table>"
+    )
+
+    lines = _text(tmp_path, "a.html", table).split("\n")
+
+    assert lines == ["A | B | C", "both |  | 1", "both |  | 2", "x | y | 3"]
+
+
+_TWO_ROWS = (
+    "<tr><th rowspan=2>Region</th><th colspan=2>2023</th><th colspan=2>2024</th></tr>"
+    "<tr><th>Q1</th><th>Q2</th><th>Q1</th><th>Q2</th></tr>"
+)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"<thead>{_TWO_ROWS}</thead>",
+        _TWO_ROWS,
+        f"<thead>{_TWO_ROWS.replace('th>', 'td>').replace('<th', '<td')}</thead>",
+    ],
+)
+def test_a_head_of_two_rows_names_the_columns(tmp_path: Path, head: str) -> None:
+    cells = "".join(f"<td>{n}00</td>" for n in range(1, 5))
+    rows = [f"<tr><td>Region {i}</td>{cells}</tr>" for i in range(60)]
+
+    short = _text(tmp_path, "a.html", f"<table>{head}{rows[0]}</table>")
+    long = _text(tmp_path, "a.html", f"<table>{head}{''.join(rows)}</table>")
+
+    names = "Region | 2023 Q1 | 2023 Q2 | 2024 Q1 | 2024 Q2"
+    assert short == f"{names}\nRegion 0 | 100 | 200 | 300 | 400"
+    assert long.split("\n")[0] == names
+    assert long.split("\n")[9] == (
+        "Region: Region 8 | 2023 Q1: 100 | 2023 Q2: 200 | 2024 Q1: 300 | 2024 Q2: 400"
+    )
+
+
+def test_a_row_over_all_columns_is_a_title_above_names_only(tmp_path: Path) -> None:
+    names = "<tr><th>Name</th><th>Price</th></tr>"
+    wide = "<tr><th colspan=2>Fruit</th></tr>"
+    row = "<tr><td>Pear</td><td>2</td></tr>"
+
+    above = _text(tmp_path, "a.html", f"<table>{wide}{names}{row}</table>")
+    below = _text(tmp_path, "a.html", f"<table>{names}{wide}{row}</table>")
+
+    assert above == "Fruit\n\nName | Price\nPear | 2"
+    assert below == "Name | Price\nFruit\nPear | 2"
+
+
+def test_spans_end_with_their_section(tmp_path: Path) -> None:
+    table = (
+        "<table><thead><tr><th rowspan=9>Name</th><th>Price</th></tr></thead>"
+        "<tbody><tr><td>Pear</td><td>2</td></tr></tbody></table>"
+    )
+
+    assert _text(tmp_path, "a.html", table) == "Name | Price\nPear | 2"
