@@ -10,6 +10,7 @@ from ingestion.parsing import hidden
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.decoding import declared_encoding, decoded
 from ingestion.parsing.html_looks import Sizes, is_hidden, tell_comment, tell_unseen
+from ingestion.parsing.html_menus import Menus
 from ingestion.parsing.html_tables import Grid, is_data_table
 from ingestion.parsing.pieces import Piece, in_parts, piece, title_of
 from ingestion.parsing.source import Source
@@ -38,9 +39,6 @@ _KINDS: dict[str, BlockKind] = {
     "caption": "caption",
     "footer": "note",
 }
-# A list of this many links of this average length is a menu.
-_MENU_ITEMS = 12
-_MENU_CHARS = 30
 _MAX_INDENT = 8
 # Browsers go 512 deep.
 _MAX_DEPTH = 1_000
@@ -56,18 +54,25 @@ def parse_html(source: Source) -> Parsed:
     """Read an HTML file."""
     data = source.path.read_bytes()
     text = decoded(data, declared=declared_encoding(data))
-    title, pieces = read_markup(text)
+    title, pieces = read_markup(text, is_page=True)
     return Parsed(pages=tuple(in_parts(pieces)), title=title or title_of(pieces))
 
 
-def read_markup(text: str) -> tuple[str, list[Piece]]:
-    """Return the <title> and the pieces of a document or fragment."""
+def read_markup(text: str, *, is_page: bool = False) -> tuple[str, list[Piece]]:
+    """Return the <title> and the pieces of a document or fragment.
+
+    Args:
+        is_page: of a site, which may have menus. Mails, books and Markdown have
+            none: a list of links is content there.
+    """
     from selectolax.lexbor import LexborHTMLParser
 
     tree = LexborHTMLParser(_shallow(text))
-    title = tree.css_first("title")
-    pieces = list(_Walk().pieces(tree.body)) if tree.body is not None else []
-    return (one_line(title.text()) if title is not None else ""), pieces
+    title = one_line(tree.css_first("title").text()) if tree.css_first("title") else ""
+    if tree.body is None:
+        return title, []
+    walk = _Walk(Menus(tree.body) if is_page else None)
+    return title, list(walk.pieces(tree.body))
 
 
 def _shallow(text: str) -> str:
@@ -96,7 +101,8 @@ def _shallow(text: str) -> str:
 class _Walk:
     """One pass over the tree, without recursion: 50,000 levels are no error."""
 
-    def __init__(self) -> None:
+    def __init__(self, menus: Menus | None) -> None:
+        self._menus = menus
         self._inline: list[str] = []
         self._kinds: list[BlockKind] = []
         self._level = 0
@@ -148,7 +154,7 @@ class _Walk:
             self._inline.append(_inline_mark(node))
             return True
         yield from self._flush()
-        if tag in {"ul", "ol"} and not self._lists and _is_menu(node):
+        if self._menus is not None and not self._lists and self._menus.is_menu(node):
             return False
         if self._grid is None and is_data_table(node):
             self._grid = Grid()
@@ -239,13 +245,3 @@ def _inline_mark(node: Node) -> str:
     if node.tag == "input" and attributes.get("type") == "checkbox":
         return "[x] " if "checked" in attributes else "[ ] "
     return ""
-
-
-def _is_menu(node: Node) -> bool:
-    """Whether a long list is nothing but short links: a menu, not content."""
-    items = node.css("li")
-    if len(items) < _MENU_ITEMS:
-        return False
-    text = len("".join(node.text().split()))
-    linked = sum(len("".join(link.text().split())) for link in node.css("a"))
-    return linked >= 0.95 * text and text / len(items) < _MENU_CHARS

@@ -82,3 +82,42 @@ def test_spans_end_with_their_section(tmp_path: Path) -> None:
     )
 
     assert _text(tmp_path, "a.html", table) == "Name | Price\nPear | 2"
+
+
+_NAMES = [f"Supplier {i}" for i in range(13)]
+_LINKS = "".join(f'<li><a href="https://x.org/{n}">{n}</a></li>' for n in _NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.md", "# Approved suppliers\n\n" + "".join(f"- [{n}](/x)\n" for n in _NAMES)),
+        ("a.md", "".join(f"- [{n}](/x)\n" for n in _NAMES)),
+        ("a.eml", f"Subject: S\nContent-Type: text/html\n\n<ul>{_LINKS}</ul>"),
+        ("a.html", f"<h1>Approved suppliers</h1><ul>{_LINKS}</ul>"),
+        ("a.html", f"<ul>{_LINKS}</ul>"),
+        ("a.html", f"<header><h1>Logo</h1></header><p>See:</p><ul>{_LINKS}</ul>"),
+    ],
+)  # fmt: skip
+def test_lists_of_links_are_content(tmp_path: Path, name: str, text: str) -> None:
+    read = _text(tmp_path, name, text)
+
+    assert [one for one in _NAMES if one not in read] == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        f"<div><ul>{_LINKS}</ul></div><h1>Pumps</h1><p>They hold oil.</p>",
+        f"<header><h1>Logo</h1><ul>{_LINKS}</ul></header><p>They hold oil.</p>",
+        f"<p>They hold oil.</p><footer><ul>{_LINKS}</ul></footer>",
+        f"<p>They hold oil.</p><aside><p>More</p><ul>{_LINKS}</ul></aside>",
+        f'<p>They hold oil.</p><div role="navigation"><ul>{_LINKS}</ul></div>',
+        f"<p>They hold oil.</p><nav><ul>{_LINKS}</ul></nav>",
+    ],
+)
+def test_menus_of_web_pages_are_left_out(tmp_path: Path, page: str) -> None:
+    read = _text(tmp_path, "a.html", page)
+
+    assert "They hold oil." in read
+    assert "Supplier" not in read
