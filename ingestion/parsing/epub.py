@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import unquote
 
 from ingestion.errors import Corrupt, Encrypted
@@ -18,10 +17,6 @@ from ingestion.types import PageText, Parsed
 _CONTAINER = "META-INF/container.xml"
 _RIGHTS = "META-INF/encryption.xml"
 _PAGE_TYPES = {"application/xhtml+xml", "text/html"}
-# XHTML closes any tag in itself; read as HTML, "<script/>" would swallow the page.
-_SELF_CLOSED = re.compile(
-    r"<(title|script|style|iframe|a|div|span|p|i|b|em)\b([^>]*)/>"
-)
 # Fonts may be scrambled in a book that is otherwise free to read.
 _FONTS = (".ttf", ".otf", ".woff", ".woff2")
 
@@ -80,7 +75,7 @@ def _chapters(root: Element, package: str, archive: Archive) -> list[str]:
 def _chapter(archive: Archive, name: str, *, first: int) -> list[PageText]:
     data = archive.read(name)
     text = decoded(data, declared=declared_encoding(data))
-    title, pieces = read_markup(_SELF_CLOSED.sub(r"<\1\2></\1>", text))
+    title, pieces = read_markup(text)
     return in_parts(pieces, first=first, label=title_of(pieces) or title)
 
 

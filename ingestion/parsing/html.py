@@ -47,6 +47,13 @@ _WRAPPER = re.compile(
     r"(?:\s*|(?P<more>\s[^<>]*))>",
     re.IGNORECASE,
 )
+# Any but those that are empty in HTML too.
+_SELF_CLOSED = re.compile(
+    r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)"
+    r"([A-Za-z][\w:-]*)([^<>]*)/>"
+)
+_XHTML = re.compile(r"\s*<\?xml|.*(?:w3\.org/1999/xhtml|DTD XHTML)", re.DOTALL)
+_HEAD_CHARS = 2_000
 _HEADINGS = {f"h{i}": i for i in range(1, 7)}
 
 
@@ -67,12 +74,23 @@ def read_markup(text: str, *, is_page: bool = False) -> tuple[str, list[Piece]]:
     """
     from selectolax.lexbor import LexborHTMLParser
 
-    tree = LexborHTMLParser(_shallow(text))
-    title = one_line(tree.css_first("title").text()) if tree.css_first("title") else ""
+    tree = LexborHTMLParser(_shallow(_closed(text)))
+    found = tree.css_first("title")
+    title = one_line(found.text()) if found is not None else ""
     if tree.body is None:
         return title, []
     walk = _Walk(Menus(tree.body) if is_page else None)
     return title, list(walk.pieces(tree.body))
+
+
+def _closed(text: str) -> str:
+    """Write out the ends of tags that XHTML closes in themselves.
+
+    Read as HTML, "<script/>" is never closed and would swallow the page.
+    """
+    if not _XHTML.match(text[:_HEAD_CHARS]):
+        return text
+    return _SELF_CLOSED.sub(r"<\1\2></\1>", text)
 
 
 def _shallow(text: str) -> str:

@@ -121,3 +121,23 @@ def test_menus_of_web_pages_are_left_out(tmp_path: Path, page: str) -> None:
 
     assert "They hold oil." in read
     assert "Supplier" not in read
+
+
+_HEAD = '<head><title/><script src="a.js"/><style type="text/css" /></head>'
+_BODY = '<body><p>They<br/> hold <a id="a"/>oil.<img src="b" alt="Pump"/></p></body>'
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("a.xhtml", '<?xml version="1.0"?>\n<html>'),
+        ("a.xhtml", '<html xmlns="http://www.w3.org/1999/xhtml">'),
+        ("a.xml", '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">'),
+    ],
+)
+def test_tags_that_close_themselves_swallow_nothing(
+    tmp_path: Path, name: str, start: str
+) -> None:
+    read = _text(tmp_path, name, f"{start}{_HEAD}{_BODY}</html>")
+
+    assert read == "They\nhold oil. [Image: Pump]"
