@@ -29,12 +29,12 @@ class Hidden:
     """What was met: texts by reason, those left out and those kept apart.
 
     Attributes:
-        struck: what is shown struck out; it is left out too.
+        struck: texts that are left out too, because they are struck out.
     """
 
     left_out: dict[str, set[str]] = field(default_factory=dict)
-    struck: dict[str, set[str]] = field(default_factory=dict)
     kept: dict[str, set[str]] = field(default_factory=dict)
+    struck: dict[str, set[str]] = field(default_factory=dict)
 
 
 _listening: ContextVar[Hidden | None] = ContextVar("hidden", default=None)
@@ -59,7 +59,7 @@ def left_out(reason: str, text: str) -> None:
 
 
 def struck_out(text: str) -> None:
-    """Tell of text that is struck out: shown, but no longer meant; on no page."""
+    """Tell of text that is shown, but struck out; it is not part of any page."""
     found = _listening.get()
     if found is not None:
         _add(found.struck, "struck out", text)
@@ -96,12 +96,15 @@ def notices_of(found: Hidden) -> tuple[str, ...]:
             f"Hidden text was left out: {_reasons(found.left_out)}. "
             "Readers of the file do not see it."
         )
-    if found.struck:
-        notices.append(f"Text was left out: {_reasons(found.struck)}.")
     if found.kept:
         notices.append(
             f"Readers of the file may not see all of its text: {_reasons(found.kept)}. "
             "It is searched all the same; look at the text as extracted."
+        )
+    if found.struck:
+        notices.append(
+            f"Text that no longer holds was left out: {_reasons(found.struck)}. "
+            "Readers of the file see it with a line through it."
         )
     return tuple(notices)
 

@@ -9,7 +9,14 @@ from typing import Any
 from ingestion.parsing import hidden
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.decoding import declared_encoding, decoded
-from ingestion.parsing.html_looks import Sizes, is_hidden, tell_comment, tell_unseen
+from ingestion.parsing.html_inline import is_blank, mark_after, mark_before
+from ingestion.parsing.html_looks import (
+    Sizes,
+    is_shown,
+    style_of,
+    tell_comment,
+    tell_unseen,
+)
 from ingestion.parsing.html_menus import Menus
 from ingestion.parsing.html_tables import Grid, is_data_table
 from ingestion.parsing.pieces import Piece, in_parts, piece, title_of
@@ -135,8 +142,6 @@ class _Walk:
         node = root
         while node is not None:
             goes_in = yield from self._enter(node)
-            if goes_in and node.tag != "-text":
-                self._sizes.enter(node)
             if goes_in and node.child is not None:
                 node = node.child
                 continue
@@ -157,19 +162,20 @@ class _Walk:
         """Meet a node; return whether its children are to be read."""
         tag = node.tag
         if tag == "-text":
-            self._read(node.text_content or "")
-            return True
+            self._read(node)
+            return False
         if tag in _SKIPPED:
             tell_comment(node)
             return False
-        if is_hidden(node):
-            hidden.left_out(hidden.BY_STYLE, node.text())
+        style = style_of(node)
+        if not is_shown(node, style):
             if self._grid is not None:
                 self._grid.pass_over(node)
             return False
-        tell_unseen(node)
+        tell_unseen(node, style)
         if tag not in _BLOCKS:
-            self._inline.append(_inline_mark(node))
+            self._say(mark_before(node, self._inline[-1] if self._inline else ""))
+            self._sizes.enter(node, style)
             return True
         yield from self._flush()
         if self._menus is not None and not self._lists and self._menus.is_menu(node):
@@ -177,13 +183,19 @@ class _Walk:
         if self._grid is None and is_data_table(node):
             self._grid = Grid()
         self._open(node)
+        self._sizes.enter(node, style)
         return True
 
-    def _read(self, text: str) -> None:
+    def _read(self, node: Node) -> None:
+        text = node.text_content or ""
         if self._sizes.is_nothing:
             hidden.left_out(hidden.BY_STYLE, text)
-        else:
-            self._inline.append(self._spaced(text))
+        elif not is_blank(node):
+            self._say(self._spaced(text))
+
+    def _say(self, text: str) -> None:
+        if text:
+            self._inline.append(text)
 
     def _open(self, node: Node) -> None:
         tag = node.tag
@@ -201,6 +213,7 @@ class _Walk:
         tag = node.tag
         self._sizes.leave(node)
         if tag not in _BLOCKS:
+            self._say(mark_after(node))
             return
         yield from self._flush()
         if self._grid is not None:
@@ -250,16 +263,3 @@ class _Walk:
 def _start(node: Node) -> int:
     value = node.attributes.get("start") or ""
     return int(value) if value.isdecimal() and len(value) < 7 and int(value) else 1
-
-
-def _inline_mark(node: Node) -> str:
-    """Text for elements that stand for something a reader sees."""
-    attributes = node.attributes
-    if node.tag == "br":
-        return "\n"
-    if node.tag == "img":
-        alt = one_line(attributes.get("alt") or "")
-        return f" [Image: {alt}] " if alt else " "
-    if node.tag == "input" and attributes.get("type") == "checkbox":
-        return "[x] " if "checked" in attributes else "[ ] "
-    return ""

@@ -15,6 +15,8 @@ _UNSHOWN = re.compile(
     r"display:none|visibility:hidden|opacity:0(?:\.0+)?(?![.\d])"
     r"|(?:left|top|text-indent):-\d{4,}"
 )
+_STRUCK = frozenset({"del", "s", "strike"})
+_STRUCK_STYLE = re.compile(r"text-decoration(?:-line)?:[^;]*line-through")
 _WHITE = re.compile(r"(?:^|;)color:(?:white|#fff(?:fff)?|rgb\(255,255,255\))(?:;|!|$)")
 _SIZE = re.compile(r"(?:^|;)font(?:-size)?:([^;!]*)")
 _NO_SIZE = re.compile(r"0(?:\.0+)?(?![.\d])")
@@ -24,12 +26,22 @@ _RELATIVE = re.compile(r"[\d.]+(?:em|%|ex|ch)|inherit|unset|smaller|larger")
 
 def style_of(node: Node) -> str:
     """The style without spaces, in small letters; "" for none."""
-    return (node.attributes.get("style") or "").replace(" ", "").lower()
+    return "".join((node.attributes.get("style") or "").split()).lower()
 
 
-def is_hidden(node: Node) -> bool:
-    """Whether a browser would not show it: a place for planted instructions."""
-    return "hidden" in node.attributes or bool(_UNSHOWN.search(style_of(node)))
+def is_shown(node: Node, style: str) -> bool:
+    """Whether readers see an element as part of the text; tell of one that is not.
+
+    What no browser shows is a place for planted instructions. What is struck out is
+    seen, but no longer holds: read as text, an old price stands beside the new one.
+    """
+    if "hidden" in node.attributes or (style and _UNSHOWN.search(style)):
+        hidden.left_out(hidden.BY_STYLE, node.text())
+        return False
+    if node.tag in _STRUCK or (style and _STRUCK_STYLE.search(style)):
+        hidden.struck_out(node.text())
+        return False
+    return True
 
 
 def keeps_its_place(node: Node) -> bool:
@@ -37,9 +49,8 @@ def keeps_its_place(node: Node) -> bool:
     return "hidden" not in node.attributes and "display:none" not in style_of(node)
 
 
-def tell_unseen(node: Node) -> None:
+def tell_unseen(node: Node, style: str) -> None:
     """Tell of white letters; what lies under them is not known."""
-    style = style_of(node)
     if style and _WHITE.search(style) and "background" not in style:
         hidden.kept("in white letters", node.text())
 
@@ -66,9 +77,9 @@ class Sizes:
         """Whether text here has no size."""
         return bool(self._open) and self._open[-1][1]
 
-    def enter(self, node: Node) -> None:
+    def enter(self, node: Node, style: str) -> None:
         """Take the size that the element says, unless it is a share of another."""
-        sizes = _SIZE.findall(style_of(node))
+        sizes = _SIZE.findall(style) if style else []
         if not sizes:
             return
         is_nothing = _NO_SIZE.match(sizes[-1]) is not None

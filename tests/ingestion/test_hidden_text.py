@@ -139,6 +139,32 @@ def test_hidden_parts_of_a_page_in_a_mail_are_told(tmp_path: Path) -> None:
     assert "left out" in parsed.notices[-1]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "media_type"),
+    [
+        ("a.html", "<p>It costs <del>100</del> 80 EUR.</p>", "text/html"),
+        ("a.html", "<p>It costs <s>100</s> 80 EUR.</p>", "text/html"),
+        ("a.html", "<p>It costs <strike>100</strike> 80 EUR.</p>", "text/html"),
+        (
+            "a.html",
+            '<p>It costs <b style="text-decoration: line-through">100</b> 80 EUR.</p>',
+            "text/html",
+        ),
+        ("a.md", "It costs ~~100~~ 80 EUR.", "text/markdown"),
+    ],
+)
+def test_what_is_struck_out_is_left_out_and_told(
+    tmp_path: Path, name: str, content: str, media_type: str
+) -> None:
+    parsed = read(tmp_path, name, content.encode(), media_type)
+    assert text_of(parsed) == "It costs 80 EUR."
+    (notice,) = parsed.notices
+    assert notice == (
+        "Text that no longer holds was left out: 1 passage struck out. "
+        "Readers of the file see it with a line through it."
+    )
+
+
 def word_file(tmp_path: Path, runs: str) -> bytes:
     space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
     rels = "http://schemas.openxmlformats.org/package/2006/relationships"

@@ -141,3 +141,32 @@ def test_tags_that_close_themselves_swallow_nothing(
     read = _text(tmp_path, name, f"{start}{_HEAD}{_BODY}</html>")
 
     assert read == "They\nhold oil. [Image: Pump]"
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("45<sup>2</sup> million", "45^2 million"),
+        ("10<sup>6</sup> and 10<sup>-3</sup>", "10^6 and 10^-3"),
+        ("<b>10</b><sup>6</sup>", "10^6"),
+        ("10<span style='vertical-align: super'>6</span>", "10^6"),
+        ("45<sup><a href='#n'>2</a></sup> million", "45 [2] million"),
+        ("45<a href='#n'><sup>2</sup></a> million", "45 [2] million"),
+        ("45<sup><a href='#n'>[2]</a></sup> million", "45[2] million"),
+        ("the 1<sup>st</sup> of 30 m<sup>2</sup>", "the 1st of 30 m2"),
+        ("<math><mn>2</mn><mfrac><mn>1</mn><mn>3</mn></mfrac></math>", "2 1/3"),
+        pytest.param(
+            "<math>\n<mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow>\n<mi>c</mi>"
+            "</mfrac><mo>=</mo><msup><mi>x</mi><mn>2</mn></msup></math>",
+            "(a+b)/c=x^2",
+        ),
+    ],
+)
+def test_raised_and_stacked_signs_do_not_run_into_numbers(
+    tmp_path: Path, page: str, text: str
+) -> None:
+    cell = f"<table><tr><td>Share</td><td>{page}</td></tr></table>"
+
+    assert _text(tmp_path, "a.html", f"<p>{page}</p>") == text
+    assert _text(tmp_path, "a.html", cell) == f"Share | {text}"
+    assert _text(tmp_path, "a.md", f"It is {page}.\n") == f"It is {text}."

@@ -1,0 +1,85 @@
+"""What stands for elements within a line: pictures, ticks, raised signs, fractions."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ingestion.parsing.cleaning import one_line
+from ingestion.parsing.html_looks import style_of
+
+# selectolax carries no types.
+Node = Any
+
+_POWER = re.compile(r"\s*[+\-\u2212\u2013]?\d")
+_NOTE = re.compile(r"\s*\d{1,3}\s*")
+# Between the two parts of a formula, which MathML sets above each other.
+_BETWEEN = {"mfrac": "/", "msup": "^"}
+_BOXES = frozenset((*_BETWEEN, "math", "mrow", "mstyle", "msub", "msqrt", "semantics"))
+
+
+def mark_before(node: Node, line: str) -> str:
+    """Text for the beginning of an element that stands for something a reader sees.
+
+    Args:
+        line: what stands before it; raised digits must not add to a number there.
+    """
+    tag = node.tag
+    if tag == "br":
+        return "\n"
+    if tag == "img":
+        alt = one_line(node.attributes.get("alt") or "")
+        return f" [Image: {alt}] " if alt else " "
+    if tag == "input" and node.attributes.get("type") == "checkbox":
+        return "[x] " if "checked" in node.attributes else "[ ] "
+    if _is_note(node):
+        return " ["
+    ends_in_digit = line[-1:].isdigit()
+    if ends_in_digit and _is_raised(node) and _POWER.match(node.text()):
+        return "^"
+    if ends_in_digit and tag == "mfrac":
+        return " "
+    return _between(node) + "(" * _is_group(node)
+
+
+def mark_after(node: Node) -> str:
+    """Text for the end of an element, matching that of its beginning."""
+    if _is_note(node):
+        return "]"
+    return ")" * _is_group(node)
+
+
+def is_blank(node: Node) -> bool:
+    """Whether a text is white space that only lays out the source of a formula."""
+    return node.parent.tag in _BOXES and not (node.text_content or "").strip()
+
+
+def _is_raised(node: Node) -> bool:
+    return node.tag == "sup" or "vertical-align:super" in style_of(node)
+
+
+def _is_note(node: Node) -> bool:
+    """Whether it is the number of a footnote: raised, and a link."""
+    if not _is_raised(node) or not _NOTE.fullmatch(node.text()):
+        return False
+    return node.parent.tag == "a" or node.css_first("a") is not None
+
+
+def _between(node: Node) -> str:
+    mark = _BETWEEN.get(node.parent.tag, "")
+    return mark if mark and _before(node) is not None else ""
+
+
+def _before(node: Node) -> Node:
+    """The element before; None for the first one."""
+    node = node.prev
+    while node is not None and node.tag == "-text":
+        node = node.prev
+    return node
+
+
+def _is_group(node: Node) -> bool:
+    """Whether a part of a formula needs brackets on one line."""
+    if node.parent.tag not in _BETWEEN:
+        return False
+    return len(list(node.iter(include_text=False))) > 1
