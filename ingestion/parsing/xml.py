@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from ingestion.errors import LimitExceeded
 from ingestion.parsing.cleaning import one_line
@@ -20,6 +19,8 @@ _MAX_DEPTH = 100
 _PROSE_CHARS = 120
 _MAX_COLUMNS = 50
 _TITLES = frozenset({"title", "head", "heading", "headline", "subtitle"})
+# Elements of text, whose attributes say how it looks.
+_TEXTS = frozenset({"p", "para", *_TITLES})
 _TAG = re.compile(r"<(?:p|br|div|ul|ol|table|a|b|i|em|strong|h[1-6]|img|span)\b[^>]*>")
 
 
@@ -42,15 +43,22 @@ def _pieces(node: Element, depth: int, path: str = "") -> Iterator[Piece]:
         raise LimitExceeded(
             f"The XML is nested more than {_MAX_DEPTH} levels deep, which is the limit."
         )
-    children = [child for child in node if local(child)]
+    children = _children(node)
     if _is_leaf(node, children):
         yield from _leaf(node, path, depth)
-    elif names := _columns(children):
+        return
+    if pairs := _pairs(node):
+        yield piece("list", f"{_joined(path, local(node))}: {pairs}")
+    if names := _columns(children):
         yield piece("table", table_text(_rows(children, names), header=True))
-    else:
-        for child in children:
-            inner = path if depth == 1 else _joined(path, local(node))
-            yield from _pieces(child, depth + 1, inner)
+        return
+    for child in children:
+        inner = path if depth == 1 else _joined(path, local(node))
+        yield from _pieces(child, depth + 1, inner)
+
+
+def _children(node: Element) -> list[Element]:
+    return [child for child in node if local(child)]
 
 
 def _is_leaf(node: Element, children: Sequence[Element]) -> bool:
@@ -61,44 +69,82 @@ def _is_leaf(node: Element, children: Sequence[Element]) -> bool:
 
 def _leaf(node: Element, path: str, depth: int) -> Iterator[Piece]:
     text = "".join(node.itertext()).strip()
-    name = local(node)
-    if not text:
-        pairs = [
-            f"{key}: {value}"
-            for key, value in node.attrib.items()
-            if not key.startswith("{")
-        ]
-        if pairs:
-            yield piece("list", f"{_joined(path, name)}: {', '.join(pairs)}")
-    elif _TAG.search(text):
+    name = local(node).lower()
+    pairs = "" if text and name in _TEXTS else _pairs(node)
+    line = _joined(path, local(node))
+    is_prose = len(text) > _PROSE_CHARS or name in _TEXTS or _TAG.search(text)
+    if text and not is_prose:
+        yield piece("list", f"{line}: {one_line(text)}{f' ({pairs})' * bool(pairs)}")
+        return
+    if pairs:
+        yield piece("list", f"{line}: {pairs}")
+    if _TAG.search(text):
         yield from read_markup(text)[1]
-    elif name.lower() in _TITLES and len(text) < 300:
+    elif name in _TITLES and len(text) < 300:
         yield piece("heading", text, level=min(depth - 1, 6) or 1)
-    elif len(text) > _PROSE_CHARS or name.lower() in {"p", "para"}:
+    elif text:
         yield piece("paragraph", text)
-    else:
-        yield piece("list", f"{_joined(path, name)}: {one_line(text)}")
+
+
+def _pairs(node: Element) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in _attributes(node))
+
+
+def _attributes(node: Element) -> Iterator[tuple[str, str]]:
+    """Those that say something, not those of other standards: xml:lang, xsi:type."""
+    for key, value in node.attrib.items():
+        if not key.startswith("{") and value.strip():
+            yield key, one_line(value)
 
 
 def _columns(children: Sequence[Element]) -> list[str]:
-    """Names of the fields, where all children are flat records of one kind."""
+    """Names of the cells, where all children are flat records of one kind."""
     if len(children) < 2 or len({child.tag for child in children}) > 1:
         return []
     names: dict[str, None] = {}
-    for record in islice(children, 1000):
-        fields = [local(field) for field in record if local(field)]
-        is_flat = all(len(field) == 0 for field in record)
-        if not fields or not is_flat or len(set(fields)) < len(fields):
+    for record in children:
+        if not _is_record(record):
             return []
-        names |= dict.fromkeys(fields)
-    return list(names) if 1 < len(names) <= _MAX_COLUMNS else []
+        names |= dict.fromkeys(_cells(record))
+        if len(names) > _MAX_COLUMNS:
+            return []
+    return list(names) if len(names) > 1 else []
+
+
+def _is_record(node: Element) -> bool:
+    """Whether it has fields without further ones, or attributes in their place."""
+    fields = _children(node)
+    if not fields:
+        return bool(node.attrib) and not (node.text or "").strip()
+    is_flat = all(len(field) == 0 for field in fields)
+    is_once = len({local(field) for field in fields}) == len(fields)
+    return is_flat and is_once and not _is_leaf(node, fields)
+
+
+def _cells(record: Element) -> dict[str, str]:
+    """Values by the names of their columns; of attributes too.
+
+    Those of a field follow it: "price", "price currency". One of the record that is
+    called as a field is goes by the record's name: "product id".
+    """
+    fields = _children(record)
+    taken = {local(field) for field in fields}
+    cells = {
+        f"{local(record)} {key}" if key in taken else key: value
+        for key, value in _attributes(record)
+    }
+    for field in fields:
+        name = local(field)
+        cells[name] = one_line("".join(field.itertext()))
+        cells |= {f"{name} {key}": value for key, value in _attributes(field)}
+    return cells
 
 
 def _rows(children: Sequence[Element], names: list[str]) -> Iterator[list[str]]:
     yield names
     for record in children:
-        cells = {local(field): "".join(field.itertext()) for field in record}
-        yield [one_line(cells.get(name, "")) for name in names]
+        cells = _cells(record)
+        yield [cells.get(name, "") for name in names]
 
 
 def _joined(path: str, name: str) -> str:

@@ -187,6 +187,14 @@ def test_an_archive_of_nothing_readable_fails_with_the_reason(tmp_path: Path) ->
         _parsed(tmp_path, "a.zip", deep)
 
 
+_PRODUCTS = """<all><product id="P-17" status="discontinued"><name>Pump</name>
+<price currency="EUR">12.50</price></product>
+<product id="P-18"><name>Valve</name><price currency="USD">9</price></product></all>"""
+_PRODUCT_ROWS = """id | status | name | price | price currency
+P-17 | discontinued | Pump | 12.50 | EUR
+P-18 |  | Valve | 9 | USD"""
+
+
 @pytest.mark.parametrize(
     ("xml", "text"),
     [
@@ -199,12 +207,31 @@ def test_an_archive_of_nothing_readable_fails_with_the_reason(tmp_path: Path) ->
             "Trees\n\nSome tall ones.",
         ),
         ("<conf><db><port value='80'/><host>h</host></db></conf>", "db › port: value: 80\ndb › host: h"),
+        (_PRODUCTS, _PRODUCT_ROWS),
+        (
+            '<order number="A-99" date="2024-05-01"><item sku="7"><name>Pump</name></item></order>',
+            "order: number: A-99, date: 2024-05-01\nitem: sku: 7\nitem › name: Pump",
+        ),
+        ('<a><price currency="EUR">12.50</price></a>', "price: 12.50 (currency: EUR)"),
+        ('<a><p id="1">&lt;b&gt;x&lt;/b&gt;</p><t lang="de">&lt;b&gt;x&lt;/b&gt;</t></a>', "x\n\nt: lang: de\n\nx"),
+        ('<a><row x="1" y="2"/><row x="3" y="4"/></a>', "x | y\n1 | 2\n3 | 4"),
+        (
+            '<a><row id="1"><id>7</id><n>b</n></row><row id="2"><id>8</id><n>c</n></row></a>',
+            "row id | id | n\n1 | 7 | b\n2 | 8 | c",
+        ),
+        ("<a><p>It <b>is</b> <i>so</i>.</p><p>I <b>was</b> <i>it</i>.</p></a>", "It is so.\n\nI was it."),
         ("<html><body><p>A page.</p></body></html>", "A page."),
         ("<rss><item>&lt;p&gt;Told &lt;b&gt;twice&lt;/b&gt;&lt;/p&gt;</item></rss>", "Told twice"),
     ],
 )  # fmt: skip
 def test_xml_reads_as_what_it_holds(xml: str, text: str, tmp_path: Path) -> None:
     assert _text(tmp_path, "a.xml", xml.encode()) == text
+
+
+def test_fields_of_late_records_are_kept(tmp_path: Path) -> None:
+    records = "<r><a>1</a><b>2</b></r>" * 1_200 + "<r><a>1</a><c>late</c></r>"
+
+    assert "c: late" in _text(tmp_path, "a.xml", f"<all>{records}</all>".encode())
 
 
 @pytest.mark.parametrize(
