@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from ingestion.errors import Corrupt, LimitExceeded
@@ -19,25 +20,45 @@ from ingestion.parsing.tables import table_text
 from ingestion.types import Parsed
 
 _DELIMITERS = ",;\t|"
+# What Excel is told by a first line, and shows to nobody.
+_SAID = re.compile(r"\"?sep=(?P<mark>[^\n\"])\"?(?:\n|\Z)", re.IGNORECASE)
 _SAMPLE_LINES = 50
+_TITLE_CHARS = 120
 _SAMPLE_CHARS = 1_000_000
 _MAX_DEPTH = 100
 _MAX_FIELD_CHARS = 1_000_000
 
 
 def parse_csv(source: Source) -> Parsed:
-    """Read a table with any of the usual delimiters."""
+    """Read a table with any of the usual delimiters; what stands above it apart."""
     text = cleaned(decoded(source.path.read_bytes()))
     csv.field_size_limit(_MAX_FIELD_CHARS)
+    said = _SAID.match(text)
+    text = text[said.end() :] if said else text
     sample = text[:_SAMPLE_CHARS].split("\n")[:_SAMPLE_LINES]
-    rows = csv.reader(io.StringIO(text), delimiter=_delimiter(sample))
+    mark = said["mark"] if said else _delimiter(sample)
+    rows = csv.reader(io.StringIO(text), delimiter=mark, skipinitialspace=True)
     try:
-        table = table_text(rows)
+        pieces = list(_with_titles(rows))
     except csv.Error as exc:
         raise Corrupt(
             "The table's quotes do not match up. Save it again as CSV and add that copy."
         ) from exc
-    return Parsed(pages=tuple(in_parts([Piece(kind="table", text=table)])))
+    return Parsed(pages=tuple(in_parts(pieces)))
+
+
+def _with_titles(rows: Iterator[list[str]]) -> Iterator[Piece]:
+    """Set rows of one cell above a wider table apart, as in sheets: they name it."""
+    first = list(islice(rows, _SAMPLE_LINES))
+    filled = [sum(bool(cell.strip()) for cell in row) for row in first]
+    start = next((i for i, count in enumerate(filled) if count > 1), 0)
+    for row in first[:start]:
+        text = "".join(row)
+        yield piece(
+            "heading" if len(text) < _TITLE_CHARS else "paragraph", text, level=2
+        )
+    table = table_text(chain(first[start:], rows))
+    yield Piece(kind="table", text=table)
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -54,7 +75,10 @@ def _delimiter(lines: list[str]) -> str:
 
 def _widths(sample: list[str], mark: str) -> Iterator[int]:
     try:
-        yield from (len(row) for row in csv.reader(sample, delimiter=mark))
+        yield from (
+            len(row)
+            for row in csv.reader(sample, delimiter=mark, skipinitialspace=True)
+        )
     except csv.Error:
         return
 

@@ -140,6 +140,39 @@ def test_of_alternatives_one_that_says_something_is_read(
     assert page.count("words.") == 1
 
 
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("sep=;\r\nname;n\r\na, b;1\r\n", "name | n\na, b | 1"),
+        ('"sep=|"\nname|n\na;b;c|1\n', "name | n\na;b;c | 1"),
+        ("sep=\t\nname\tn\na\t1\n", "name | n\na | 1"),
+        (
+            "Kontoauszug\n\n1. bis 31. Mai;;\nTag;Betrag;Zweck\n1.5.;12,50;Miete\n",
+            "Kontoauszug\n\n1. bis 31. Mai\n\nTag | Betrag | Zweck\n1.5. | 12,50 | Miete",
+        ),
+        ("name\na\nb\n", "name\na\nb"),
+        (
+            'Name, Role, Age\n"Doe, John", "Head, Sales", 12\n"Roe, Ann", "Law", 30\n',
+            "Name | Role | Age\nDoe, John | Head, Sales | 12\nRoe, Ann | Law | 30",
+        ),
+    ],
+)
+def test_delimited_tables_keep_their_columns(
+    tmp_path: Path, data: str, text: str
+) -> None:
+    assert _text(tmp_path, "a.csv", data.encode()) == text
+
+
+def test_titles_above_a_long_table_name_no_columns(tmp_path: Path) -> None:
+    rows = "".join(f"{i}. Mai;{i},50;Miete Nummer {i}\n" for i in range(1, 90))
+
+    text = _text(tmp_path, "a.csv", f"Kontoauszug;;\nTag;Betrag;Zweck\n{rows}".encode())
+
+    assert text.startswith(
+        "Kontoauszug\n\nTag | Betrag | Zweck\nTag: 1. Mai | Betrag: 1"
+    )
+
+
 def test_lines_of_json_may_hold_other_line_ends(tmp_path: Path) -> None:
     data = '{"a": "one\u2028two"}\n{"a": "three"}\n'.encode()
     text = "\n".join(p.text for p in _parsed(tmp_path, "a.json", data).pages)
