@@ -64,6 +64,7 @@ _FREQUENT = {
     "cp1256": "اليمنوترةبع",
 }
 _LEAST_FREQUENT = 0.55
+_CAPITAL = 0.1
 _MOST_FLIPS = 0.03
 # Words of this many bytes tell of an alphabet; "à" alone does not.
 _FOREIGN_WORD = 3
@@ -77,6 +78,8 @@ _ALL_HIGH = re.compile(rb"[\x80-\xff]+")
 _ODD = re.compile(
     rb"(?<=[a-z])[\x80-\x84\x86-\x91\x93-\x95\x98\x99\x9b\x9d\x9f\xa7](?=[a-z])"
 )
+_ACCENT = re.compile(rb"[\x80-\xff](?=[a-z])")
+_LEAST_ACCENTS = 0.4
 _INSIDE = re.compile(rb"(?<=[a-z])[\x80-\xff](?=[a-z])")
 
 
@@ -101,7 +104,10 @@ def alphabet_of(data: bytes) -> str | None:
 
 
 def _likeness(data: bytes, page: str) -> float:
-    """The share of frequent letters, from 0 to 1; 0 where capitals follow small ones."""
+    """The share of frequent letters, from 0 to 1; 0 where capitals follow small ones.
+
+    Small letters of one code page are the capitals of another, so these count less.
+    """
     text = data.decode(page, "replace")
     letters = [char for char in text if char > "\x7f" and char not in "«»„“”–—’…\xa0"]
     if not letters:
@@ -109,7 +115,8 @@ def _likeness(data: bytes, page: str) -> float:
     flips = sum(a.islower() and b.isupper() for a, b in pairwise(text))
     if flips > _MOST_FLIPS * len(letters):
         return 0.0
-    return sum(char.lower() in _FREQUENT[page] for char in letters) / len(letters)
+    frequent = sum(char.lower() in _FREQUENT[page] for char in letters)
+    return (frequent - _CAPITAL * sum(map(str.isupper, letters))) / len(letters)
 
 
 def latin_page(data: bytes) -> str:
@@ -126,6 +133,14 @@ def latin_page(data: bytes) -> str:
             if covered >= best and _is_clear(marked, inside, _own(page, letters)):
                 best, chosen = covered, page
     return chosen
+
+
+def has_accents(data: bytes) -> bool:
+    """Whether small plain letters follow most high bytes, as in Latin words.
+
+    A second byte of Chinese, Japanese or Korean is one of them by chance only.
+    """
+    return len(_ACCENT.findall(data)) > _LEAST_ACCENTS * len(_HIGH.findall(data))
 
 
 def is_odd(data: bytes) -> bool:

@@ -6,7 +6,13 @@ import codecs
 import re
 
 from ingestion.errors import Corrupt
-from ingestion.parsing.codepages import alphabet_of, is_foreign, is_odd, latin_page
+from ingestion.parsing.codepages import (
+    alphabet_of,
+    has_accents,
+    is_foreign,
+    is_odd,
+    latin_page,
+)
 
 # The longer marks first: UTF-32 LE starts with the mark of UTF-16 LE.
 _MARKS = (
@@ -137,6 +143,8 @@ def _double_byte(data: bytes) -> str | None:
     Tries the multi-byte encodings whose rules hold over the whole text and
     whose reading is made of real letters.
     """
+    if has_accents(data):
+        return None
     for encoding in ("cp932", "gb18030", "euc_kr", "big5"):
         text = _attempt(data, encoding)
         if text and _mostly_cjk(text):
