@@ -355,6 +355,27 @@ def raw_docx_bytes(document_xml: str | bytes) -> bytes:
     )
 
 
+def word_bytes(document_xml: str, parts: Mapping[str, str]) -> bytes:
+    """A Word package with further parts, such as "styles" or "numbering", as XML."""
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    related = "".join(
+        f'<Relationship Id="{name}" Type="{office}/{name}" Target="{name}.xml"/>'
+        for name in parts
+    )
+    return zip_bytes(
+        {
+            "[Content_Types].xml": _DOCX_TYPES,
+            "_rels/.rels": _DOCX_RELS,
+            "word/document.xml": document_xml,
+            "word/_rels/document.xml.rels": (
+                f'<Relationships xmlns="{package}">{related}</Relationships>'
+            ),
+        }
+        | {f"word/{name}.xml": xml for name, xml in parts.items()}
+    )
+
+
 def bomb_docx_bytes(unpacked_mb: int = 120) -> bytes:
     """A Word file of some 100 kB whose document.xml unpacks past any limit."""
     filler = b"<w:p><w:r><w:t>" + b"a" * 1000 + b"</w:t></w:r></w:p>"

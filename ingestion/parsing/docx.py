@@ -15,7 +15,6 @@ from ingestion.parsing import hidden
 from ingestion.parsing.archives import Archive
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.docx_styles import (
-    Lists,
     Style,
     W,
     read_lists,
@@ -23,6 +22,7 @@ from ingestion.parsing.docx_styles import (
     to_int,
 )
 from ingestion.parsing.markup import Element, local, read_xml, relations
+from ingestion.parsing.numbering import BULLET, Lists
 from ingestion.parsing.pieces import Piece, assemble, in_parts, piece, title_of
 from ingestion.parsing.source import Source
 from ingestion.parsing.tables import table_text
@@ -162,12 +162,13 @@ def _paragraph(node: Element, story: _Story) -> Iterator[Piece | object]:
     story.boxes.clear()
     texts = _text(node, story).split("\f")
     role = _role(node, story)
+    marker = _marker(node, role, story, is_empty=not "".join(texts).strip())
     for i, text in enumerate(texts):
         if i:
             yield _PAGE
         if text.strip():
-            yield _as_piece(role, text, story)
-            role = replace(role, list_id="") if role.list_id else role
+            yield _as_piece(role, text, marker)
+            marker = ""
     boxes, story.boxes = story.boxes, []
     for box in boxes:
         yield from _blocks(box, story)
@@ -182,21 +183,36 @@ def _role(node: Element, story: _Story) -> Style:
     outline = props.find(f"{W}outlineLvl")
     if outline is not None and to_int(outline.get(f"{W}val"), 9) < 9:
         style = replace(style, level=to_int(outline.get(f"{W}val")) + 1)
-    number = props.find(f"{W}numPr/{W}numId")
+    number, depth = props.find(f"{W}numPr/{W}numId"), props.find(f"{W}numPr/{W}ilvl")
     if number is not None:
-        depth = props.find(f"{W}numPr/{W}ilvl")
-        level = to_int(None if depth is None else depth.get(f"{W}val"))
-        style = replace(style, list_id=number.get(f"{W}val", ""), list_level=level)
+        style = replace(style, list_id=number.get(f"{W}val", ""), list_level=0)
+    if depth is not None:
+        style = replace(style, list_level=to_int(depth.get(f"{W}val")))
     return style
 
 
-def _as_piece(role: Style, text: str, story: _Story) -> Piece:
-    if role.level:
-        return piece("heading", text, level=role.level)
+def _marker(node: Element, role: Style, story: _Story, *, is_empty: bool) -> str:
+    """Count the paragraph if it is in a list; return what stands before it."""
     # List id 0 takes a paragraph out of the list of its style.
-    if role.list_id and role.list_id != "0":
-        marker = story.lists.marker(role.list_id, role.list_level)
-        return piece("list", marker + one_line(text))
+    if role.list_id in {"", "0"} or (is_empty and _is_gone(node)):
+        return ""
+    return story.lists.marker(role.list_id, role.list_level)
+
+
+def _is_gone(node: Element) -> bool:
+    """Whether not even an empty line, which would be counted, is left of it."""
+    mark = node.find(f"{W}pPr/{W}rPr")
+    names = ("del", "moveFrom", "vanish")
+    return mark is not None and any(mark.find(f"{W}{n}") is not None for n in names)
+
+
+def _as_piece(role: Style, text: str, marker: str) -> Piece:
+    if role.level:
+        number = "" if marker in {"", BULLET} else f"{marker} "
+        return piece("heading", number + text, level=role.level)
+    if marker:
+        indent = "  " * min(role.list_level, 8)
+        return piece("list", f"{indent}{marker} {one_line(text)}")
     if role.is_code:
         return piece("code", text)
     return piece("caption" if role.is_caption else "paragraph", text)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from ingestion.parsing.archives import Archive
 from ingestion.parsing.markup import Element, read_xml
+from ingestion.parsing.numbering import Level, Lists
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _HEADING_NAME = re.compile(r"heading (\d)", re.IGNORECASE)
-_BULLETS = {"bullet", "none"}
 _MAX_BASES = 20
 
 
@@ -25,39 +25,6 @@ class Style:
     is_caption: bool = False
 
 
-@dataclass(slots=True)
-class Lists:
-    """Numbering: the kind of each (list, level), and counters while reading."""
-
-    formats: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
-    _counts: dict[tuple[str, int], int] = field(default_factory=dict)
-
-    def marker(self, list_id: str, level: int) -> str:
-        """The marker of the next item, "- " or "3. ", with its indentation."""
-        kind, start = self.formats.get((list_id, level), ("bullet", 1))
-        indent = "  " * min(level, 8)
-        if kind in _BULLETS:
-            return f"{indent}- "
-        count = self._counts.get((list_id, level), start - 1) + 1
-        self._counts[list_id, level] = count
-        for deeper in range(level + 1, 9):
-            self._counts.pop((list_id, deeper), None)
-        return f"{indent}{_numeral(kind, count)}. "
-
-
-def _numeral(kind: str, count: int) -> str:
-    if kind in {"lowerLetter", "upperLetter"} and 0 < count <= 26:
-        letter = chr(ord("a") + count - 1)
-        return letter.upper() if kind == "upperLetter" else letter
-    if kind in {"lowerRoman", "upperRoman"} and 0 < count < 40:
-        roman = "x" * (count // 10) + _ONES[count % 10]
-        return roman.upper() if kind == "upperRoman" else roman
-    return str(count)
-
-
-_ONES = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")
-
-
 def read_styles(archive: Archive, part: str) -> dict[str, Style]:
     """Return the styles by id; an absent part means no styles."""
     if part not in archive:
@@ -70,18 +37,23 @@ def read_styles(archive: Archive, part: str) -> dict[str, Style]:
 
 
 def _style(name: str, nodes: dict[str, Element]) -> Style:
-    level, list_id, list_level = 0, "", 0
+    level = 0
+    numbers: list[Element] = []
     is_code = is_caption = False
     for node in _ancestry(name, nodes):
         title = _value(node.find(f"{W}name")).lower()
         level = level or _heading_level(node, title)
         is_code = is_code or "code" in title or "preformatted" in title
         is_caption = is_caption or title == "caption"
-        number = node.find(f"{W}pPr/{W}numPr")
-        if number is not None and not list_id:
-            list_id = _value(number.find(f"{W}numId"))
-            list_level = to_int(_value(number.find(f"{W}ilvl")))
-    return Style(level, list_id, list_level, is_code, is_caption)
+        numbers += node.findall(f"{W}pPr/{W}numPr")
+    list_ids = [_value(number.find(f"{W}numId")) for number in numbers]
+    return Style(
+        level=level,
+        list_id=next(filter(None, list_ids), ""),
+        list_level=to_int(_value(numbers[0].find(f"{W}ilvl"))) if numbers else 0,
+        is_code=is_code,
+        is_caption=is_caption,
+    )
 
 
 def _ancestry(name: str, nodes: dict[str, Element]) -> list[Element]:
@@ -103,31 +75,74 @@ def _heading_level(style: Element, title: str) -> int:
 
 
 def read_lists(archive: Archive, part: str) -> Lists:
-    """Return the numbering definitions; an absent part means bullets."""
+    """Return the numbering definitions; an absent part means bullets.
+
+    Lists of the same abstract definition go on from each other, until one says
+    that it starts again.
+    """
     lists = Lists()
     if part not in archive:
         return lists
     root = read_xml(archive, part)
-    kinds = {
-        node.get(f"{W}abstractNumId", ""): _levels(node)
-        for node in root.iter(f"{W}abstractNum")
+    abstracts = {
+        node.get(f"{W}abstractNumId", ""): node for node in root.iter(f"{W}abstractNum")
     }
     for node in root.iter(f"{W}num"):
-        number = node.get(f"{W}numId", "")
-        abstract = _value(node.find(f"{W}abstractNumId"))
-        for level, kind in kinds.get(abstract, {}).items():
-            lists.formats[number, level] = kind
+        list_id = node.get(f"{W}numId", "")
+        sequence = _value(node.find(f"{W}abstractNumId"))
+        lists.sequences[list_id] = sequence
+        for level, kind in _defined(sequence, abstracts).items():
+            lists.levels[list_id, level] = kind
+        for override in node.iter(f"{W}lvlOverride"):
+            _override(override, list_id, lists)
     return lists
 
 
-def _levels(node: Element) -> dict[int, tuple[str, int]]:
+def _defined(abstract: str, abstracts: dict[str, Element]) -> dict[int, Level]:
+    """Return the levels of an abstract definition, or of the list style it names."""
+    if abstract not in abstracts:
+        return {}
+    style = _value(abstracts[abstract].find(f"{W}numStyleLink"))
+    for node in abstracts.values():
+        if style and _value(node.find(f"{W}styleLink")) == style:
+            return _levels(node)
+    return _levels(abstracts[abstract])
+
+
+def _override(node: Element, list_id: str, lists: Lists) -> None:
+    """Put what a list says of a level by itself over its abstract definition."""
+    for level, kind in _levels(node).items():
+        lists.levels[list_id, level] = kind
+    start = node.find(f"{W}startOverride")
+    at = list_id, to_int(node.get(f"{W}ilvl"))
+    if start is not None and at in lists.levels:
+        first = to_int(_value(start), 1)
+        lists.levels[at] = replace(lists.levels[at], start=first)
+        lists.restarts.add(at)
+
+
+def _levels(node: Element) -> dict[int, Level]:
     return {
-        to_int(level.get(f"{W}ilvl")): (
-            _value(level.find(f"{W}numFmt")) or "decimal",
-            to_int(_value(level.find(f"{W}start")), 1),
-        )
-        for level in node.iter(f"{W}lvl")
+        to_int(level.get(f"{W}ilvl")): _level(level) for level in node.iter(f"{W}lvl")
     }
+
+
+def _level(node: Element) -> Level:
+    text = node.find(f"{W}lvlText")
+    number = to_int(node.get(f"{W}ilvl"))
+    legal = node.find(f"{W}isLgl")
+    return Level(
+        kind=_value(node.find(f"{W}numFmt")) or "decimal",
+        start=to_int(_value(node.find(f"{W}start")), 1),
+        text=f"%{number + 1}." if text is None else _value(text),
+        restart=to_int(_value(node.find(f"{W}lvlRestart")), number),
+        is_legal=legal is not None and is_on(legal),
+    )
+
+
+def is_on(switch: Element) -> bool:
+    """Whether a property that is there is not there to be switched off."""
+    return switch.get(f"{W}val") not in {"0", "false", "off"}
 
 
 def _value(node: Element | None) -> str:

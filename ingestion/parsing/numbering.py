@@ -2,11 +2,89 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, field
+
+#: Before an item that is not counted.
+BULLET = "-"
 _UNCOUNTED = {"bullet", "none"}
+_DEEPEST = 9
+_PLACE = re.compile(r"%([1-9])")
 _ROMAN = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"),
     (50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """How a level of a list is numbered; the words are those of Word files.
+
+    Attributes:
+        kind: "decimal", "lowerLetter", "upperRoman" and so on; "bullet" and "none"
+            do not count.
+        start: its first number.
+        text: with %1 to %9 for the numbers of levels 1 to 9, as in "%1.%2".
+        restart: items of levels (from 0) below this one let it start again.
+        is_legal: whether all numbers in the text are decimal.
+    """
+
+    kind: str = "bullet"
+    start: int = 1
+    text: str = ""
+    restart: int = _DEEPEST
+    is_legal: bool = False
+
+
+_UNKNOWN = Level()
+
+
+@dataclass(slots=True)
+class Lists:
+    """The lists of a file, and how far they have counted while it is read.
+
+    Attributes:
+        levels: by list and level, counted from 0.
+        sequences: by list: what it counts in, where lists go on from each other.
+        restarts: levels of lists that start again when they are first met.
+    """
+
+    levels: dict[tuple[str, int], Level] = field(default_factory=dict)
+    sequences: dict[str, str] = field(default_factory=dict)
+    restarts: set[tuple[str, int]] = field(default_factory=set)
+    _counts: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def marker(self, list_id: str, level: int) -> str:
+        """Count an item; return what stands before it: "3.", "2.1" or BULLET."""
+        one = self.levels.get((list_id, level), _UNKNOWN)
+        sequence = self.sequences.get(list_id, list_id)
+        for deeper in range(level + 1, _DEEPEST):
+            if level < self.levels.get((list_id, deeper), _UNKNOWN).restart:
+                self._counts.pop((sequence, deeper), None)
+        if one.kind in _UNCOUNTED:
+            return BULLET
+        if (list_id, level) in self.restarts:
+            self.restarts.remove((list_id, level))
+            self._counts.pop((sequence, level), None)
+        count = self._counts.get((sequence, level), one.start - 1) + 1
+        self._counts[sequence, level] = count
+        return self._filled(list_id, one)
+
+    def start_at(self, list_id: str, level: int, number: int) -> None:
+        """Let the next item of a level have this number."""
+        sequence = self.sequences.get(list_id, list_id)
+        self._counts[sequence, level] = number - 1
+
+    def _filled(self, list_id: str, one: Level) -> str:
+        sequence = self.sequences.get(list_id, list_id)
+
+        def number(match: re.Match[str]) -> str:
+            at = int(match[1]) - 1
+            level = self.levels.get((list_id, at), _UNKNOWN)
+            count = self._counts.get((sequence, at), level.start)
+            return numeral("decimal" if one.is_legal else level.kind, count)
+
+        return _PLACE.sub(number, one.text)
 
 
 def numeral(kind: str, count: int) -> str:

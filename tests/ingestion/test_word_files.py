@@ -1,0 +1,160 @@
+"""Word files say what Word shows: numbers of clauses and notes, signs, formulas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingestion.parsing import parse
+from ingestion.parsing.source import Source
+from ingestion.types import Parsed
+from ingestion.uploads import SUPPORTED
+from tests import samples
+
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
+_SPACES = (
+    'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
+    f'xmlns:m="{_OFFICE}/math"'
+)
+
+
+def _read(folder: Path, body: str, **parts: str) -> Parsed:
+    """Read a Word file with this body; further parts, such as styles, by name."""
+    path = folder / "a.docx"
+    path.write_bytes(
+        samples.word_bytes(
+            f"<w:document {_SPACES}><w:body>{body}</w:body></w:document>",
+            {name: f"<w:{name} {_SPACES}>{xml}</w:{name}>" for name, xml in parts.items()},
+        )
+    )  # fmt: skip
+    return parse(Source(path=path, name="a.docx"), SUPPORTED[".docx"])
+
+
+def _text(folder: Path, body: str, **parts: str) -> str:
+    return "\n".join(page.text for page in _read(folder, body, **parts).pages)
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def _run(text: str, props: str = "") -> str:
+    return f'<w:r><w:rPr>{props}</w:rPr><w:t xml:space="preserve">{text}</w:t></w:r>'
+
+
+def _paragraph(text: str, props: str = "") -> str:
+    return f"<w:p><w:pPr>{props}</w:pPr>{_run(text)}</w:p>"
+
+
+# --- Numbers of clauses ------------------------------------------------------
+
+
+def _item(text: str, level: int, list_id: int = 1) -> str:
+    numbered = f'<w:ilvl w:val="{level}"/><w:numId w:val="{list_id}"/>'
+    return _paragraph(text, f"<w:numPr>{numbered}</w:numPr>")
+
+
+def _level(number: int, kind: str, text: str, more: str = "") -> str:
+    return (
+        f'<w:lvl w:ilvl="{number}"><w:start w:val="1"/><w:numFmt w:val="{kind}"/>'
+        f'{more}<w:lvlText w:val="{text}"/></w:lvl>'
+    )
+
+
+def _numbering(*levels: str, second: str = "") -> str:
+    """Two lists of one abstract definition; the second may say more."""
+    return (
+        f'<w:abstractNum w:abstractNumId="7">{"".join(levels)}</w:abstractNum>'
+        '<w:num w:numId="1"><w:abstractNumId w:val="7"/></w:num>'
+        f'<w:num w:numId="2"><w:abstractNumId w:val="7"/>{second}</w:num>'
+    )
+
+
+_CLAUSES = _numbering(
+    _level(0, "decimal", "%1."),
+    _level(1, "decimal", "%1.%2"),
+    _level(2, "decimal", "%1.%2.%3"),
+)
+_HEADING = (
+    '<w:style w:type="paragraph" w:styleId="Heading1"><w:name w:val="heading 1"/>'
+    '<w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr></w:style>'
+)
+
+
+def test_clauses_have_the_numbers_that_word_shows(tmp_path: Path) -> None:
+    def heading(text: str) -> str:
+        return _paragraph(text, '<w:pStyle w:val="Heading1"/>')
+
+    body = (
+        heading("Definitions") + _item("Meaning", 1) + heading("Payment")
+        + _item("Invoices", 1) + _item("Late payment", 1) + _item("After a month", 2)
+    )  # fmt: skip
+    parsed = _read(tmp_path, body, numbering=_CLAUSES, styles=_HEADING)
+
+    assert _lines(parsed.pages[0].text) == [
+        "1. Definitions", "1.1 Meaning", "2. Payment", "2.1 Invoices",
+        "2.2 Late payment", "2.2.1 After a month",
+    ]  # fmt: skip
+    assert [block.kind for block in parsed.pages[0].blocks][:2] == ["heading", "list"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "shown"),
+    [
+        ("lowerLetter", "(%1)", ["(a)", "(b)"]),
+        ("upperLetter", "%1)", ["A)", "B)"]),
+        ("lowerRoman", "(%1)", ["(i)", "(ii)"]),
+        ("upperRoman", "Article %1.", ["Article I.", "Article II."]),
+        ("decimalZero", "%1", ["01", "02"]),
+    ],
+)
+def test_numbers_look_as_their_level_says(
+    tmp_path: Path, kind: str, text: str, shown: list[str]
+) -> None:
+    body = _item("x", 0) + _item("x", 0)
+    numbering = _numbering(_level(0, kind, text))
+
+    lines = _lines(_text(tmp_path, body, numbering=numbering))
+
+    assert lines == [f"{number} x" for number in shown]
+
+
+def test_a_list_may_start_elsewhere_or_go_on_from_another(tmp_path: Path) -> None:
+    levels = _level(0, "lowerLetter", "(%1)")
+    start = '<w:lvlOverride w:ilvl="0"><w:startOverride w:val="4"/></w:lvlOverride>'
+    body = _item("x", 0) + _item("x", 0, 2) + _item("x", 0, 2) + _item("x", 0)
+
+    again = _text(tmp_path, body, numbering=_numbering(levels, second=start))
+    on = _text(tmp_path, body, numbering=_numbering(levels))
+
+    assert _lines(again) == ["(a) x", "(d) x", "(e) x", "(f) x"]
+    assert _lines(on) == ["(a) x", "(b) x", "(c) x", "(d) x"]
+
+
+def test_numbers_under_each_bullet_start_again(tmp_path: Path) -> None:
+    numbering = _numbering(_level(0, "bullet", "·"), _level(1, "decimal", "%2."))
+    body = _item("x", 0) + _item("y", 1) + _item("y", 1) + _item("x", 0) + _item("y", 1)
+
+    lines = _lines(_text(tmp_path, body, numbering=numbering))
+
+    assert lines == ["- x", "1. y", "2. y", "- x", "1. y"]
+
+
+def test_legal_numbers_are_decimal_and_sections_may_count_on(tmp_path: Path) -> None:
+    numbering = _numbering(
+        _level(0, "upperRoman", "Article %1"),
+        _level(1, "decimal", "%1.%2", '<w:lvlRestart w:val="0"/><w:isLgl/>'),
+    )
+    body = _item("x", 0) + _item("y", 1) + _item("x", 0) + _item("y", 1)
+
+    lines = _lines(_text(tmp_path, body, numbering=numbering))
+
+    assert lines == ["Article I x", "1.1 y", "Article II x", "2.2 y"]
+
+
+def test_empty_clauses_count_and_deleted_ones_do_not(tmp_path: Path) -> None:
+    deleted = _item("", 0).replace("</w:numPr>", "</w:numPr><w:rPr><w:del/></w:rPr>")
+    body = _item("x", 0) + _item("", 0) + deleted + _item("y", 0)
+
+    assert _lines(_text(tmp_path, body, numbering=_CLAUSES)) == ["1. x", "3. y"]
