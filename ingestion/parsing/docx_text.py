@@ -1,0 +1,181 @@
+"""Text of paragraphs and cells of Word files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ingestion.parsing import hidden
+from ingestion.parsing.cleaning import one_line
+from ingestion.parsing.docx_styles import Style, W, to_int
+from ingestion.parsing.markup import Element, local
+from ingestion.parsing.numbering import Lists
+from ingestion.parsing.pieces import Piece, piece
+
+# Never read: the old text of tracked changes, field codes, properties, the
+# fallback drawing that repeats a text box, and phonetic guides.
+_DROPPED = frozenset(
+    ["del", "moveFrom", "instrText", "delText", "pPr", "rPr", "sdtPr", "Fallback", "rt"]
+)
+_SYMBOLS = {"tab": "\t", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
+
+
+@dataclass(slots=True)
+class Story:
+    """What is known while a file is read."""
+
+    styles: dict[str, Style]
+    lists: Lists
+    notes: dict[tuple[str, str], str] = field(default_factory=dict)
+    # Notes met since the last page break; they are put at the page's end.
+    pending: list[Piece] = field(default_factory=list)
+    boxes: list[Element] = field(default_factory=list)
+
+
+def text_of(paragraph: Element, story: Story) -> str:
+    """Text of a paragraph; a form feed stands for a page break.
+
+    Its notes and text boxes are kept in the story, for after it.
+    """
+    return _text(paragraph, story, is_inline=False)
+
+
+def _text(node: Element, story: Story, *, is_inline: bool) -> str:
+    parts: list[str] = []
+    for child in node:
+        tag = local(child)
+        if tag in _DROPPED or _is_hidden(child, tag):
+            continue
+        if tag in {"t", "sym"} or tag in _SYMBOLS:
+            parts.append(_SYMBOLS.get(tag) or child.text or "")
+        elif tag == "br":
+            parts.append("\f" if child.get(f"{W}type") == "page" else "\n")
+        elif tag == "lastRenderedPageBreak":
+            parts.append("\f")
+        elif tag == "txbxContent":
+            parts.append(_boxed(child, story, is_inline=is_inline))
+        elif tag.endswith("Reference") and not is_inline:
+            parts.append(_reference(child, tag, story))
+        elif tag == "docPr":
+            parts.append(_image_text(child))
+        elif tag == "checkBox":
+            parts.append("[x] " if _is_checked(child) else "[ ] ")
+        else:
+            parts.append(_text(child, story, is_inline=is_inline))
+    return "".join(parts)
+
+
+def _is_hidden(node: Element, tag: str) -> bool:
+    """Whether Word does not show a run: a place for planted instructions."""
+    if tag != "r":
+        return False
+    _tell_unseen(node)
+    mark = node.find(f"{W}rPr/{W}vanish")
+    if mark is None or mark.get(f"{W}val") in {"0", "false", "off"}:
+        return False
+    hidden.left_out("marked as hidden", "".join(node.itertext()))
+    return True
+
+
+def _tell_unseen(run: Element) -> None:
+    """Tell of white or tiny letters; what lies under them is not known."""
+    colour, size = run.find(f"{W}rPr/{W}color"), run.find(f"{W}rPr/{W}sz")
+    text = "".join(run.itertext())
+    if colour is not None and colour.get(f"{W}val", "").upper() == "FFFFFF":
+        hidden.kept("in white letters", text)
+    # In half points.
+    if size is not None and to_int(size.get(f"{W}val"), 24) < 4:
+        hidden.kept("too small to read", text)
+
+
+def _boxed(node: Element, story: Story, *, is_inline: bool) -> str:
+    """Keep a text box for after its paragraph; in plain text put it inline."""
+    if is_inline:
+        return f" {inline_text(node, story)} "
+    story.boxes.append(node)
+    return ""
+
+
+def _reference(node: Element, tag: str, story: Story) -> str:
+    """Number a note at its place and keep its text for the end of the page."""
+    kind = tag.removesuffix("Reference")
+    number = node.get(f"{W}id", "")
+    text = story.notes.pop((kind, number), "")
+    if not text:
+        return ""
+    mark = f"[{kind} {number}]" if kind == "comment" else f"[{number}]"
+    story.pending.append(piece("note", f"{mark} {text}"))
+    return "" if kind == "comment" else mark
+
+
+def _image_text(node: Element) -> str:
+    described = one_line(node.get("descr", ""))
+    return f" [Image: {described}] " if described else ""
+
+
+def _is_checked(box: Element) -> bool:
+    """The state of an old-style form box: its own value, else its default."""
+    for name in ("checked", "default"):
+        node = box.find(f"{W}{name}")
+        if node is not None:
+            return node.get(f"{W}val", "1") in {"1", "true", "on"}
+    return False
+
+
+def inline_text(node: Element, story: Story) -> str:
+    """All text below, paragraphs on lines of their own, tables as lines."""
+    texts = []
+    for child in node:
+        if local(child) == "tbl":
+            texts.append(_cells_inline(child, story))
+        elif local(child) == "p":
+            texts.append(_text(child, story, is_inline=True).replace("\f", "\n"))
+        elif local(child) not in _DROPPED:
+            texts.append(inline_text(child, story))
+    return "\n".join(text for text in texts if text.strip())
+
+
+def _cells_inline(table: Element, story: Story) -> str:
+    return "; ".join(" | ".join(filter(None, row)) for row in rows_of(table, story))
+
+
+def rows_of(table: Element, story: Story) -> list[list[str]]:
+    """Cells as text; one that reaches over rows is said in each of them."""
+    rows: list[list[str]] = []
+    for row in table.iter(f"{W}tr"):
+        if _table_of(row) is not table:
+            continue
+        cells: list[str] = []
+        for cell in row.iter(f"{W}tc"):
+            if _row_of(cell) is row:
+                above = rows[-1][len(cells) : len(cells) + 1] if rows else []
+                cells += _cell(cell, above, story)
+        rows.append(cells)
+    return rows
+
+
+def _cell(cell: Element, above: list[str], story: Story) -> list[str]:
+    props = cell.find(f"{W}tcPr")
+    span = None if props is None else props.find(f"{W}gridSpan")
+    down = None if props is None else props.find(f"{W}vMerge")
+    width = 1 if span is None else min(max(to_int(span.get(f"{W}val"), 1), 1), 64)
+    goes_on = down is not None and down.get(f"{W}val") != "restart"
+    text = one_line(inline_text(cell, story)) or (above[0] if goes_on and above else "")
+    return [text] + [""] * (width - 1)
+
+
+def _table_of(row: Element) -> Element | None:
+    return next(row.iterancestors(f"{W}tbl"), None)
+
+
+def _row_of(cell: Element) -> Element | None:
+    return next(cell.iterancestors(f"{W}tr"), None)
+
+
+def notes_in(table: Element, story: Story) -> Iterator[Piece]:
+    """Notes that a table refers to follow it."""
+    for node in table.iter(f"{W}footnoteReference", f"{W}endnoteReference"):
+        kind = local(node).removesuffix("Reference")
+        text = story.notes.pop((kind, node.get(f"{W}id", "")), "")
+        if text:
+            yield piece("note", f"[{node.get(f'{W}id', '')}] {text}")
