@@ -164,9 +164,8 @@ def _paragraph(node: Element, story: Story) -> Iterator[Piece | object]:
 def _role(node: Element, story: Story) -> Style:
     props = node.find(f"{W}pPr")
     if props is None:
-        return story.styles.get("Normal", Style())
-    named = props.find(f"{W}pStyle")
-    style = story.styles.get("" if named is None else named.get(f"{W}val", ""), Style())
+        return story.style()
+    style = story.style(props.find(f"{W}pStyle"))
     outline = props.find(f"{W}outlineLvl")
     if outline is not None and to_int(outline.get(f"{W}val"), 9) < 9:
         style = replace(style, level=to_int(outline.get(f"{W}val")) + 1)

@@ -6,45 +6,58 @@ import re
 from dataclasses import dataclass, replace
 
 from ingestion.parsing.archives import Archive
-from ingestion.parsing.markup import Element, read_xml
+from ingestion.parsing.markup import Element, local, read_xml
 from ingestion.parsing.numbering import Level, Lists
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _HEADING_NAME = re.compile(r"heading (\d)", re.IGNORECASE)
 _MAX_BASES = 20
+#: Letters that are not shown, struck out, or set above the line.
+MARKS = ("vanish", "strike", "dstrike", "superscript")
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A paragraph style, with what it inherits already resolved."""
+    """A style, with what it inherits already resolved.
+
+    Attributes:
+        marks: of MARKS, those that its letters have.
+    """
 
     level: int = 0
     list_id: str = ""
     list_level: int = 0
     is_code: bool = False
     is_caption: bool = False
+    marks: frozenset[str] = frozenset()
 
 
 def read_styles(archive: Archive, part: str) -> dict[str, Style]:
-    """Return the styles by id; an absent part means no styles."""
+    """Return the styles by id, that of plain paragraphs as ""; no part, no styles."""
     if part not in archive:
         return {}
     nodes = {
         node.get(f"{W}styleId", ""): node
         for node in read_xml(archive, part).iter(f"{W}style")
     }
-    return {name: _style(name, nodes) for name in nodes}
+    styles = {name: _style(name, nodes) for name in nodes}
+    for name, node in nodes.items():
+        if node.get(f"{W}type") == "paragraph" and node.get(f"{W}default") == "1":
+            styles[""] = styles[name]
+    return styles
 
 
 def _style(name: str, nodes: dict[str, Element]) -> Style:
     level = 0
     numbers: list[Element] = []
     is_code = is_caption = False
+    said: dict[str, bool] = {}
     for node in _ancestry(name, nodes):
         title = _value(node.find(f"{W}name")).lower()
         level = level or _heading_level(node, title)
         is_code = is_code or "code" in title or "preformatted" in title
         is_caption = is_caption or title == "caption"
+        said = marks_said(node.find(f"{W}rPr")) | said
         numbers += node.findall(f"{W}pPr/{W}numPr")
     list_ids = [_value(number.find(f"{W}numId")) for number in numbers]
     return Style(
@@ -53,7 +66,20 @@ def _style(name: str, nodes: dict[str, Element]) -> Style:
         list_level=to_int(_value(numbers[0].find(f"{W}ilvl"))) if numbers else 0,
         is_code=is_code,
         is_caption=is_caption,
+        marks=frozenset(mark for mark, on in said.items() if on),
     )
+
+
+def marks_said(props: Element | None) -> dict[str, bool]:
+    """Whether properties of letters switch MARKS on or off; those not said are absent."""
+    said: dict[str, bool] = {}
+    for node in () if props is None else props:
+        tag = local(node)
+        if tag == "vertAlign":
+            said["superscript"] = node.get(f"{W}val") == "superscript"
+        elif tag in MARKS:
+            said[tag] = is_on(node)
+    return said
 
 
 def _ancestry(name: str, nodes: dict[str, Element]) -> list[Element]:

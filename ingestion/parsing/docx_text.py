@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ingestion.parsing import hidden
 from ingestion.parsing.cleaning import one_line
-from ingestion.parsing.docx_styles import Style, W, to_int
+from ingestion.parsing.docx_styles import MARKS, Style, W, marks_said, to_int
 from ingestion.parsing.markup import Element, local
 from ingestion.parsing.numbering import Lists
 from ingestion.parsing.pieces import Piece, piece
@@ -17,7 +17,6 @@ from ingestion.parsing.pieces import Piece, piece
 _DROPPED = frozenset(
     ["del", "moveFrom", "instrText", "delText", "pPr", "rPr", "sdtPr", "Fallback", "rt"]
 )
-_SYMBOLS = {"tab": "\t", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
 
 
 @dataclass(slots=True)
@@ -31,6 +30,11 @@ class Story:
     pending: list[Piece] = field(default_factory=list)
     boxes: list[Element] = field(default_factory=list)
 
+    def style(self, named: Element | None = None) -> Style:
+        """Return the style that an element names; by default that of paragraphs."""
+        name = "" if named is None else named.get(f"{W}val", "")
+        return self.styles.get(name) or self.styles.get("", Style())
+
 
 def text_of(paragraph: Element, story: Story) -> str:
     """Text of a paragraph; a form feed stands for a page break.
@@ -41,40 +45,46 @@ def text_of(paragraph: Element, story: Story) -> str:
 
 
 def _text(node: Element, story: Story, *, is_inline: bool) -> str:
-    parts: list[str] = []
-    for child in node:
-        tag = local(child)
-        if tag in _DROPPED or _is_hidden(child, tag):
-            continue
-        if tag in {"t", "sym"} or tag in _SYMBOLS:
-            parts.append(_SYMBOLS.get(tag) or child.text or "")
-        elif tag == "br":
-            parts.append("\f" if child.get(f"{W}type") == "page" else "\n")
-        elif tag == "lastRenderedPageBreak":
-            parts.append("\f")
-        elif tag == "txbxContent":
-            parts.append(_boxed(child, story, is_inline=is_inline))
-        elif tag.endswith("Reference") and not is_inline:
-            parts.append(_reference(child, tag, story))
-        elif tag == "docPr":
-            parts.append(_image_text(child))
-        elif tag == "checkBox":
-            parts.append("[x] " if _is_checked(child) else "[ ] ")
-        else:
-            parts.append(_text(child, story, is_inline=is_inline))
-    return "".join(parts)
+    return "".join(_part(child, story, is_inline=is_inline) for child in node)
 
 
-def _is_hidden(node: Element, tag: str) -> bool:
-    """Whether Word does not show a run: a place for planted instructions."""
-    if tag != "r":
-        return False
-    _tell_unseen(node)
-    mark = node.find(f"{W}rPr/{W}vanish")
-    if mark is None or mark.get(f"{W}val") in {"0", "false", "off"}:
-        return False
-    hidden.left_out("marked as hidden", "".join(node.itertext()))
-    return True
+def _part(node: Element, story: Story, *, is_inline: bool) -> str:
+    tag = local(node)
+    if tag in _DROPPED:
+        return ""
+    if tag in _SIGNS:
+        return _SIGNS[tag](node)
+    if tag == "r":
+        return _run(node, story, is_inline=is_inline)
+    if tag == "txbxContent":
+        return _boxed(node, story, is_inline=is_inline)
+    if tag.endswith("Reference") and not is_inline:
+        return _reference(node, tag, story)
+    return _text(node, story, is_inline=is_inline)
+
+
+def _run(run: Element, story: Story, *, is_inline: bool) -> str:
+    """Text of a run, unless Word does not show it: a place for planted instructions."""
+    _tell_unseen(run)
+    if "vanish" in _marks(run, story):
+        hidden.left_out("marked as hidden", "".join(run.itertext()))
+        return ""
+    return _text(run, story, is_inline=is_inline)
+
+
+def _marks(run: Element, story: Story) -> set[str]:
+    """Return the marks of a run: its own, else those of its styles.
+
+    What both the character's and the paragraph's style say takes itself back
+    (ECMA-376, 17.7.3).
+    """
+    said = marks_said(run.find(f"{W}rPr"))
+    named = run.find(f"{W}rPr/{W}rStyle")
+    own = Style() if named is None else story.styles.get(named.get(f"{W}val"), Style())
+    paragraph = next(run.iterancestors(f"{W}p"), None)
+    outer = None if paragraph is None else paragraph.find(f"{W}pPr/{W}pStyle")
+    styled = own.marks ^ story.style(outer).marks
+    return {mark for mark in MARKS if said.get(mark, mark in styled)}
 
 
 def _tell_unseen(run: Element) -> None:
@@ -120,6 +130,21 @@ def _is_checked(box: Element) -> bool:
         if node is not None:
             return node.get(f"{W}val", "1") in {"1", "true", "on"}
     return False
+
+
+# What stands for itself, by tag.
+_SIGNS: dict[str, Callable[[Element], str]] = {
+    "t": lambda node: node.text or "",
+    "sym": lambda node: node.text or "",
+    "tab": lambda node: "\t",
+    "ptab": lambda node: "\t",
+    "cr": lambda node: "\n",
+    "noBreakHyphen": lambda node: "-",
+    "br": lambda node: "\f" if node.get(f"{W}type") == "page" else "\n",
+    "lastRenderedPageBreak": lambda node: "\f",
+    "docPr": _image_text,
+    "checkBox": lambda node: "[x] " if _is_checked(node) else "[ ] ",
+}
 
 
 def inline_text(node: Element, story: Story) -> str:

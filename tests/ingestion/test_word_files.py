@@ -158,3 +158,37 @@ def test_empty_clauses_count_and_deleted_ones_do_not(tmp_path: Path) -> None:
     body = _item("x", 0) + _item("", 0) + deleted + _item("y", 0)
 
     assert _lines(_text(tmp_path, body, numbering=_CLAUSES)) == ["1. x", "3. y"]
+
+
+# --- What is not shown, or shown otherwise -----------------------------------
+
+_STYLES = (
+    '<w:style w:type="paragraph" w:default="1" w:styleId="Standard"/>'
+    '<w:style w:type="paragraph" w:styleId="Secret"><w:rPr><w:vanish/></w:rPr></w:style>'
+    '<w:style w:type="paragraph" w:styleId="Deeper"><w:basedOn w:val="Secret"/></w:style>'
+    '<w:style w:type="paragraph" w:styleId="Open"><w:basedOn w:val="Secret"/>'
+    '<w:rPr><w:vanish w:val="0"/></w:rPr></w:style>'
+    '<w:style w:type="character" w:styleId="Quiet"><w:rPr><w:vanish/></w:rPr></w:style>'
+)
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "run", "is_shown"),
+    [
+        ("Deeper", "", False),
+        ("Open", "", True),
+        ("", '<w:rStyle w:val="Quiet"/>', False),
+        ("Secret", '<w:rStyle w:val="Quiet"/>', True),
+        ("Secret", "<w:vanish w:val='0'/>", True),
+        ("Unknown", "", True),
+    ],
+)
+def test_text_that_its_style_hides_is_left_out_and_told(
+    tmp_path: Path, paragraph: str, run: str, is_shown: bool
+) -> None:
+    styled = f'<w:p><w:pPr><w:pStyle w:val="{paragraph}"/></w:pPr>{_run("Planted", run)}</w:p>'
+    table = f"<w:tbl><w:tr><w:tc>{styled}</w:tc></w:tr></w:tbl>"
+    for body in (styled, table):
+        parsed = _read(tmp_path, _paragraph("Seen.") + body, styles=_STYLES)
+        assert ("Planted" in parsed.pages[0].text) is is_shown
+        assert bool(parsed.notices) is not is_shown
