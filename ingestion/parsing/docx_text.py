@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from ingestion.parsing import hidden
 from ingestion.parsing.cleaning import one_line
+from ingestion.parsing.docx_formulas import formula
 from ingestion.parsing.docx_styles import MARKS, Style, W, marks_said, to_int
 from ingestion.parsing.markup import Element, local
 from ingestion.parsing.numbering import Lists
@@ -17,6 +20,10 @@ from ingestion.parsing.pieces import Piece, piece
 _DROPPED = frozenset(
     ["del", "moveFrom", "instrText", "delText", "pPr", "rPr", "sdtPr", "Fallback", "rt"]
 )
+
+# Around raised letters while a paragraph is read; XML cannot hold these.
+_RAISED, _LOWERED = "\x0e", "\x0f"
+_POWER = re.compile(rf"(?<=\d){_RAISED}\s*(?=[+\-−–]?\d)")
 
 
 @dataclass(slots=True)
@@ -41,7 +48,7 @@ def text_of(paragraph: Element, story: Story) -> str:
 
     Its notes and text boxes are kept in the story, for after it.
     """
-    return _text(paragraph, story, is_inline=False)
+    return _with_powers(_text(paragraph, story, is_inline=False))
 
 
 def _text(node: Element, story: Story, *, is_inline: bool) -> str:
@@ -60,16 +67,28 @@ def _part(node: Element, story: Story, *, is_inline: bool) -> str:
         return _boxed(node, story, is_inline=is_inline)
     if tag.endswith("Reference") and not is_inline:
         return _reference(node, tag, story)
-    return _text(node, story, is_inline=is_inline)
+    written = formula(node, partial(_text, story=story, is_inline=is_inline))
+    return _text(node, story, is_inline=is_inline) if written is None else written
 
 
 def _run(run: Element, story: Story, *, is_inline: bool) -> str:
     """Text of a run, unless Word does not show it: a place for planted instructions."""
     _tell_unseen(run)
-    if "vanish" in _marks(run, story):
+    marks = _marks(run, story)
+    if "vanish" in marks:
         hidden.left_out("marked as hidden", "".join(run.itertext()))
         return ""
-    return _text(run, story, is_inline=is_inline)
+    if marks & {"strike", "dstrike"}:
+        hidden.struck_out("".join(run.itertext(f"{W}t")))
+        return ""
+    text = _text(run, story, is_inline=is_inline)
+    return f"{_RAISED}{text}{_LOWERED}" if "superscript" in marks else text
+
+
+def _with_powers(text: str) -> str:
+    """Write a raised number after a digit as a power: 10^6, and not 106."""
+    text = text.replace(_LOWERED + _RAISED, "")
+    return _POWER.sub("^", text).replace(_RAISED, "").replace(_LOWERED, "")
 
 
 def _marks(run: Element, story: Story) -> set[str]:
@@ -154,7 +173,8 @@ def inline_text(node: Element, story: Story) -> str:
         if local(child) == "tbl":
             texts.append(_cells_inline(child, story))
         elif local(child) == "p":
-            texts.append(_text(child, story, is_inline=True).replace("\f", "\n"))
+            text = _with_powers(_text(child, story, is_inline=True))
+            texts.append(text.replace("\f", "\n"))
         elif local(child) not in _DROPPED:
             texts.append(inline_text(child, story))
     return "\n".join(text for text in texts if text.strip())

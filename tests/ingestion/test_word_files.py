@@ -192,3 +192,61 @@ def test_text_that_its_style_hides_is_left_out_and_told(
         parsed = _read(tmp_path, _paragraph("Seen.") + body, styles=_STYLES)
         assert ("Planted" in parsed.pages[0].text) is is_shown
         assert bool(parsed.notices) is not is_shown
+
+
+@pytest.mark.parametrize("props", ["<w:strike/>", "<w:dstrike/>"])
+def test_struck_out_words_are_left_out_and_told(tmp_path: Path, props: str) -> None:
+    runs = _run("The fee is ") + _run("500 ", props) + _run("700 euros.")
+    for body in (
+        f"<w:p>{runs}</w:p>",
+        f"<w:tbl><w:tr><w:tc><w:p>{runs}</w:p></w:tc></w:tr></w:tbl>",
+    ):
+        parsed = _read(tmp_path, body)
+        assert parsed.pages[0].text == "The fee is 700 euros."
+        (notice,) = parsed.notices
+        assert "1 passage struck out" in notice
+
+
+def test_powers_keep_apart_from_their_numbers(tmp_path: Path) -> None:
+    raised = '<w:vertAlign w:val="superscript"/>'
+    runs = (
+        _run("10") + _run("-", raised) + _run("6", raised) + _run(" m") + _run("2", raised)
+        + _run(" on the 1") + _run("st", raised) + _run(" of May 2")
+        + f"<w:ins>{_run('5', raised)}</w:ins>"
+    )  # fmt: skip
+
+    assert _text(tmp_path, f"<w:p>{runs}</w:p>") == "10^-6 m2 on the 1st of May 2^5"
+
+
+def _math(tag: str, **parts: str) -> str:
+    inner = "".join(
+        f"<m:{name}>{part if '<' in part else _signs(part)}</m:{name}>"
+        for name, part in parts.items()
+    )
+    return f"<m:{tag}>{inner}</m:{tag}>"
+
+
+def _signs(text: str) -> str:
+    return f"<m:r><m:t>{text}</m:t></m:r>"
+
+
+@pytest.mark.parametrize(
+    ("xml", "shown"),
+    [
+        (_math("f", num="1", den="2"), "1/2"),
+        (_math("f", num="a+b", den="c"), "(a+b)/c"),
+        (_math("sSup", e="x", sup="2"), "x^2"),
+        (_math("sSup", e=_math("d", e="a+b"), sup="n-1"), "(a+b)^(n-1)"),
+        (_math("sSub", e="x", sub="1"), "x_1"),
+        (_math("sSubSup", e="x", sub="1", sup="2"), "x_1^2"),
+        (_math("rad", e="2g"), "√(2g)"),
+        (_math("nary", sub="i=1", sup="n", e="i"), "∫_(i=1)^n i"),
+        (_math("f", num=_math("sSup", e="v", sup="2"), den="r") + _signs("=g"), "(v^2)/r=g"),
+    ],
+)  # fmt: skip
+def test_formulas_say_what_stands_above_what(
+    tmp_path: Path, xml: str, shown: str
+) -> None:
+    body = f"<w:p>{_run('So ')}<m:oMath>{xml}</m:oMath>{_run('.')}</w:p>"
+
+    assert _text(tmp_path, body) == f"So {shown}."
