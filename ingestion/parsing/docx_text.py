@@ -11,6 +11,7 @@ from ingestion.parsing import hidden
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.docx_formulas import formula
 from ingestion.parsing.docx_styles import MARKS, Style, W, marks_said, to_int
+from ingestion.parsing.docx_symbols import symbol
 from ingestion.parsing.markup import Element, local
 from ingestion.parsing.numbering import Lists
 from ingestion.parsing.pieces import Piece, piece
@@ -154,7 +155,7 @@ def _is_checked(box: Element) -> bool:
 # What stands for itself, by tag.
 _SIGNS: dict[str, Callable[[Element], str]] = {
     "t": lambda node: node.text or "",
-    "sym": lambda node: node.text or "",
+    "sym": symbol,
     "tab": lambda node: "\t",
     "ptab": lambda node: "\t",
     "cr": lambda node: "\n",

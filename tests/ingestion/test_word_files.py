@@ -250,3 +250,35 @@ def test_formulas_say_what_stands_above_what(
     body = f"<w:p>{_run('So ')}<m:oMath>{xml}</m:oMath>{_run('.')}</w:p>"
 
     assert _text(tmp_path, body) == f"So {shown}."
+
+
+@pytest.mark.parametrize(
+    ("font", "code", "shown"),
+    [
+        ("Wingdings", "F0FE", "[x]"),
+        ("Wingdings", "F0FC", "[x]"),
+        ("Wingdings", "F0FD", "[x]"),
+        ("Wingdings", "F0A8", "[ ]"),
+        ("Wingdings", "F06F", "[ ]"),
+        ("Wingdings", "F04A", ""),
+        ("Symbol", "F0B3", "≥"),
+        ("Symbol", "00A3", "≤"),
+        ("Symbol", "F0B1", "±"),
+        ("Symbol", "F0B4", "×"),
+        ("Symbol", "F0B0", "°"),
+        ("Symbol", "F06D", "µ"),
+        ("Symbol", "F057", "Ω"),
+        ("Symbol", "F061", "α"),
+        ("Arial", "2265", "≥"),
+        ("Other", "F041", ""),
+        ("Other", "zz", ""),
+        ("Other", "D800", ""),
+        ("Other", "-0FE", ""),
+    ],
+)
+def test_signs_of_picture_fonts_are_characters(
+    tmp_path: Path, font: str, code: str, shown: str
+) -> None:
+    sign = f'<w:r><w:sym w:font="{font}" w:char="{code}"/></w:r>'
+
+    assert _text(tmp_path, f"<w:p>{_run('a')}{sign}{_run('b')}</w:p>") == f"a{shown}b"
