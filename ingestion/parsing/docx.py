@@ -21,6 +21,7 @@ from ingestion.parsing.docx_styles import (
     to_int,
 )
 from ingestion.parsing.docx_text import (
+    NOTES,
     Story,
     inline_text,
     notes_in,
@@ -71,7 +72,7 @@ def _opened(archive: Archive, main: str) -> tuple[Story, list[Piece]]:
         styles=read_styles(archive, by_kind.get("styles", "")),
         lists=read_lists(archive, by_kind.get("numbering", "")),
     )
-    for tag in ("footnote", "endnote", "comment"):
+    for tag in NOTES:
         story.notes |= _notes(archive, by_kind.get(f"{tag}s", ""), tag, story)
     targets = [
         target for kind, target in parts.values() if kind in {"header", "footer"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,7 @@ from ingestion.parsing.docx_formulas import formula
 from ingestion.parsing.docx_styles import MARKS, Style, W, marks_said, to_int
 from ingestion.parsing.docx_symbols import symbol
 from ingestion.parsing.markup import Element, local
-from ingestion.parsing.numbering import Lists
+from ingestion.parsing.numbering import Lists, numeral
 from ingestion.parsing.pieces import Piece, piece
 
 # Never read: the old text of tracked changes, field codes, properties, the
@@ -21,7 +22,10 @@ from ingestion.parsing.pieces import Piece, piece
 _DROPPED = frozenset(
     ["del", "moveFrom", "instrText", "delText", "pPr", "rPr", "sdtPr", "Fallback", "rt"]
 )
-
+#: What a text refers to beside itself.
+NOTES = ("footnote", "endnote", "comment")
+# As Word numbers them where a file says nothing else; no two look the same.
+_NOTE_NUMBERS = {"endnote": "lowerRoman"}
 # Around raised letters while a paragraph is read; XML cannot hold these.
 _RAISED, _LOWERED = "\x0e", "\x0f"
 _POWER = re.compile(rf"(?<=\d){_RAISED}\s*(?=[+\-−–]?\d)")
@@ -34,6 +38,8 @@ class Story:
     styles: dict[str, Style]
     lists: Lists
     notes: dict[tuple[str, str], str] = field(default_factory=dict)
+    # How many notes of each kind were met.
+    counts: Counter[str] = field(default_factory=Counter)
     # Notes met since the last page break; they are put at the page's end.
     pending: list[Piece] = field(default_factory=list)
     boxes: list[Element] = field(default_factory=list)
@@ -67,7 +73,7 @@ def _part(node: Element, story: Story, *, is_inline: bool) -> str:
     if tag == "txbxContent":
         return _boxed(node, story, is_inline=is_inline)
     if tag.endswith("Reference") and not is_inline:
-        return _reference(node, tag, story)
+        return _reference(node, story)
     written = formula(node, partial(_text, story=story, is_inline=is_inline))
     return _text(node, story, is_inline=is_inline) if written is None else written
 
@@ -126,16 +132,36 @@ def _boxed(node: Element, story: Story, *, is_inline: bool) -> str:
     return ""
 
 
-def _reference(node: Element, tag: str, story: Story) -> str:
-    """Number a note at its place and keep its text for the end of the page."""
-    kind = tag.removesuffix("Reference")
-    number = node.get(f"{W}id", "")
-    text = story.notes.pop((kind, number), "")
-    if not text:
-        return ""
-    mark = f"[{kind} {number}]" if kind == "comment" else f"[{number}]"
-    story.pending.append(piece("note", f"{mark} {text}"))
-    return "" if kind == "comment" else mark
+def _reference(node: Element, story: Story) -> str:
+    """Mark a note at its place and keep its text for the end of the page."""
+    mark, text = _note(node, story)
+    if text:
+        story.pending.append(piece("note", f"{mark} {text}"))
+    is_marked = local(node) == "commentReference" or _has_own_mark(node)
+    return mark if text and not is_marked else ""
+
+
+def _note(reference: Element, story: Story) -> tuple[str, str]:
+    """Return the mark that readers see of a note, and its text, once.
+
+    Ids of a file say nothing: they start anywhere, and for each kind again.
+    """
+    kind = local(reference).removesuffix("Reference")
+    key = kind, reference.get(f"{W}id", "")
+    if key not in story.notes:
+        return "", ""
+    if _has_own_mark(reference):
+        mark = "".join(reference.getparent().itertext(f"{W}t")).strip()
+        return f"[{mark or '*'}]", story.notes.pop(key)
+    story.counts[kind] += 1
+    number = numeral(_NOTE_NUMBERS.get(kind, "decimal"), story.counts[kind])
+    mark = f"[comment {number}]" if kind == "comment" else f"[{number}]"
+    return mark, story.notes.pop(key)
+
+
+def _has_own_mark(reference: Element) -> bool:
+    """Whether a sign of the author's, such as a star, follows in place of a number."""
+    return reference.get(f"{W}customMarkFollows") in {"1", "true", "on"}
 
 
 def _image_text(node: Element) -> str:
@@ -191,7 +217,8 @@ def rows_of(table: Element, story: Story) -> list[list[str]]:
     for row in table.iter(f"{W}tr"):
         if _table_of(row) is not table:
             continue
-        cells: list[str] = []
+        # A row may begin some columns further in.
+        cells = [""] * _claimed(row.find(f"{W}trPr/{W}gridBefore"), 0)
         for cell in row.iter(f"{W}tc"):
             if _row_of(cell) is row:
                 above = rows[-1][len(cells) : len(cells) + 1] if rows else []
@@ -204,10 +231,17 @@ def _cell(cell: Element, above: list[str], story: Story) -> list[str]:
     props = cell.find(f"{W}tcPr")
     span = None if props is None else props.find(f"{W}gridSpan")
     down = None if props is None else props.find(f"{W}vMerge")
-    width = 1 if span is None else min(max(to_int(span.get(f"{W}val"), 1), 1), 64)
+    width = max(_claimed(span, 1), 1)
     goes_on = down is not None and down.get(f"{W}val") != "restart"
     text = one_line(inline_text(cell, story)) or (above[0] if goes_on and above else "")
     return [text] + [""] * (width - 1)
+
+
+def _claimed(columns: Element | None, default: int) -> int:
+    """A number of columns that a file claims, within what tables have (63)."""
+    if columns is None:
+        return default
+    return min(to_int(columns.get(f"{W}val"), default), 64)
 
 
 def _table_of(row: Element) -> Element | None:
@@ -219,9 +253,9 @@ def _row_of(cell: Element) -> Element | None:
 
 
 def notes_in(table: Element, story: Story) -> Iterator[Piece]:
-    """Notes that a table refers to follow it."""
-    for node in table.iter(f"{W}footnoteReference", f"{W}endnoteReference"):
-        kind = local(node).removesuffix("Reference")
-        text = story.notes.pop((kind, node.get(f"{W}id", "")), "")
-        if text:
-            yield piece("note", f"[{node.get(f'{W}id', '')}] {text}")
+    """Notes and comments that a table refers to follow it."""
+    for node in table.iter(*(f"{W}{kind}Reference" for kind in NOTES)):
+        if not any(local(above) in _DROPPED for above in node.iterancestors()):
+            mark, text = _note(node, story)
+            if text:
+                yield piece("note", f"{mark} {text}")

@@ -282,3 +282,69 @@ def test_signs_of_picture_fonts_are_characters(
     sign = f'<w:r><w:sym w:font="{font}" w:char="{code}"/></w:r>'
 
     assert _text(tmp_path, f"<w:p>{_run('a')}{sign}{_run('b')}</w:p>") == f"a{shown}b"
+
+
+# --- Tables and notes ----------------------------------------------------------
+
+
+def _row(*cells: str, props: str = "") -> str:
+    inner = "".join(f"<w:tc>{cell}</w:tc>" for cell in cells)
+    return f"<w:tr><w:trPr>{props}</w:trPr>{inner}</w:tr>"
+
+
+def test_a_row_that_begins_further_in_keeps_its_columns(tmp_path: Path) -> None:
+    rows = _row(*map(_paragraph, ["Part", "Old", "New"])) + _row(
+        _paragraph("5"), _paragraph("7"), props='<w:gridBefore w:val="1"/>'
+    )
+
+    text = _text(tmp_path, f"<w:tbl>{rows}</w:tbl>")
+
+    assert text == "Part | Old | New\n| 5 | 7"
+
+
+def _noted(text: str, kind: str, number: int, props: str = "") -> str:
+    mark = f'<w:r><w:{kind}Reference w:id="{number}" {props}/></w:r>'
+    return f"<w:p>{_run(text)}{mark}</w:p>"
+
+
+def _notes(kind: str, **texts: str) -> str:
+    return "".join(
+        f'<w:{kind} w:id="{name[1:]}">{_paragraph(text)}</w:{kind}>'
+        for name, text in texts.items()
+    )
+
+
+def test_notes_have_the_numbers_that_readers_see(tmp_path: Path) -> None:
+    body = (
+        _noted("One", "footnote", 5) + _noted("Two", "endnote", 2)
+        + _noted("Three", "footnote", 2)
+        + _noted("Four", "footnote", 3, 'w:customMarkFollows="1"').replace("/></w:r>", "/><w:t>*</w:t></w:r>")
+        + _noted("Five", "footnote", 4)
+    )  # fmt: skip
+    text = _text(
+        tmp_path,
+        body,
+        footnotes=_notes("footnote", _2="third", _3="starred", _4="fifth", _5="first"),
+        endnotes=_notes("endnote", _2="second"),
+    )
+
+    assert _lines(text) == [
+        "One[1]", "Two[i]", "Three[2]", "Four*", "Five[3]",
+        "[1] first", "[i] second", "[2] third", "[*] starred", "[3] fifth",
+    ]  # fmt: skip
+
+
+def test_notes_and_comments_on_cells_follow_their_table(tmp_path: Path) -> None:
+    table = (
+        f"<w:tbl>{_row(_noted('9', 'footnote', 2), _noted('8', 'comment', 0))}</w:tbl>"
+    )
+    text = _text(
+        tmp_path,
+        table + _noted("End.", "comment", 1),
+        footnotes=_notes("footnote", _2="in euros"),
+        comments=_notes("comment", _0="Is it so?", _1="Good."),
+    )
+
+    assert _lines(text) == [
+        "9 | 8", "[1] in euros", "[comment 1] Is it so?", "End.", "[comment 2] Good.",
+    ]  # fmt: skip
