@@ -9,7 +9,10 @@ from ingestion.parsing.markup import Element
 
 M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 # What needs no brackets when something is done with the whole of it.
-_SIMPLE = re.compile(r"[\w.,°%]*|\([^()]*\)")
+_SIMPLE = re.compile(r"[\w.,°%!∞′]*|\([^()]*\)")
+
+#: After what is set otherwise; XML cannot hold it, and strip() takes it away.
+END = "\x1f"
 
 Read = Callable[[Element], str]
 
@@ -21,14 +24,17 @@ def formula(node: Element, read: Read) -> str | None:
         read: gives the text of a part.
 
     Returns:
-        None for other elements, whose parts stand side by side.
+        None for other elements, whose parts stand side by side; else END is last,
+        since a letter that follows belongs to the whole: "x^2 y", not "x^2y".
     """
     write = _FORMS.get(node.tag)
-    return None if write is None else write(node, read)
+    return None if write is None else write(node, read) + END
 
 
 def _fraction(node: Element, read: Read) -> str:
-    return f"{_part(node, 'num', read)}/{_part(node, 'den', read)}"
+    # One above the other without a line is no division.
+    sign = " over " if _said(node, "fPr", "type", "bar") == "noBar" else "/"
+    return f"{_part(node, 'num', read)}{sign}{_part(node, 'den', read)}"
 
 
 def _scripts(node: Element, read: Read) -> str:

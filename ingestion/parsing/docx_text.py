@@ -10,7 +10,7 @@ from functools import partial
 
 from ingestion.parsing import hidden
 from ingestion.parsing.cleaning import one_line
-from ingestion.parsing.docx_formulas import formula
+from ingestion.parsing.docx_formulas import END, formula
 from ingestion.parsing.docx_styles import MARKS, Style, W, marks_said, to_int
 from ingestion.parsing.docx_symbols import symbol
 from ingestion.parsing.markup import Element, local
@@ -28,6 +28,7 @@ NOTES = ("footnote", "endnote", "comment")
 _NOTE_NUMBERS = {"endnote": "lowerRoman"}
 # Around raised letters while a paragraph is read; XML cannot hold these.
 _RAISED, _LOWERED = "\x0e", "\x0f"
+_END_BEFORE_LETTER = re.compile(rf"{END}+(?=\w)")
 _POWER = re.compile(rf"(?<=\d){_RAISED}\s*(?=[+\-−–]?\d)")
 
 
@@ -95,6 +96,7 @@ def _run(run: Element, story: Story, *, is_inline: bool) -> str:
 def _with_powers(text: str) -> str:
     """Write a raised number after a digit as a power: 10^6, and not 106."""
     text = text.replace(_LOWERED + _RAISED, "")
+    text = _END_BEFORE_LETTER.sub(" ", text).replace(END, "")
     return _POWER.sub("^", text).replace(_RAISED, "").replace(_LOWERED, "")
 
 

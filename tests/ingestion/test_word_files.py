@@ -240,6 +240,8 @@ def _signs(text: str) -> str:
         (_math("sSub", e="x", sub="1"), "x_1"),
         (_math("sSubSup", e="x", sub="1", sup="2"), "x_1^2"),
         (_math("rad", e="2g"), "√(2g)"),
+        (_math("sSup", e="x", sup="k") + _math("sSup", e="a", sup="2") + _signs("b"), "x^k a^2 b"),
+        (_math("f", fPr='<m:type m:val="noBar"/>', num="n", den="k"), "n over k"),
         (_math("nary", sub="i=1", sup="n", e="i"), "∫_(i=1)^n i"),
         (_math("f", num=_math("sSup", e="v", sup="2"), den="r") + _signs("=g"), "(v^2)/r=g"),
     ],
