@@ -68,9 +68,8 @@ def _parsed(book: Any, archive: Archive, source: Source) -> Parsed:
         unknown += formulas.count
         rows = list(_rows(sheet, budget, merged, formulas, has_formats=has_formats))
         budget -= sum(map(len, rows))
-        pieces = [*_tables(rows, merged.bridged), *comments(archive, sheet)]
-        if pieces and not _DEFAULT_NAME.fullmatch(sheet.title):
-            pieces.insert(0, piece("heading", sheet.title, level=1))
+        notes = comments(archive, sheet)
+        pieces = sheet_pieces(sheet.title, rows, merged.bridged, notes)
         pages += in_parts(pieces, first=len(pages) + 1, label=sheet.title)
         source.progress(i, len(sheets))
     return Parsed(pages=tuple(pages), notices=_notices(sheets, unknown))
@@ -215,6 +214,22 @@ def _tables(rows: list[Line], bridged: frozenset[int]) -> Iterator[Piece]:
     for band in _bands(rows):
         for table in _side_by_side(band, bridged):
             yield from _table(table)
+
+
+def sheet_pieces(
+    name: str, rows: list[Line], bridged: frozenset[int], notes: Iterable[Piece]
+) -> list[Piece]:
+    """Return what a sheet holds, below its name unless a program gave it.
+
+    Args:
+        rows: without trailing blanks; an empty one parts tables.
+        bridged: columns that belong together with the one before, though empty.
+        notes: put after the tables.
+    """
+    pieces = [*_tables(rows, bridged), *notes]
+    if pieces and not _DEFAULT_NAME.fullmatch(name):
+        pieces.insert(0, piece("heading", name, level=1))
+    return pieces
 
 
 def _bands(rows: list[Line]) -> Iterator[list[Line]]:
