@@ -54,10 +54,14 @@ class Lists:
     restarts: set[tuple[str, int]] = field(default_factory=set)
     _counts: dict[tuple[str, int], int] = field(default_factory=dict)
 
-    def marker(self, list_id: str, level: int) -> str:
-        """Count an item; return what stands before it: "3.", "2.1" or BULLET."""
+    def marker(self, list_id: str, level: int, sequence: str = "") -> str:
+        """Count an item; return what stands before it: "3.", "2.1" or BULLET.
+
+        Args:
+            sequence: what it counts in, if not what ``sequences`` says.
+        """
         one = self.levels.get((list_id, level), _UNKNOWN)
-        sequence = self.sequences.get(list_id, list_id)
+        sequence = sequence or self.sequences.get(list_id, list_id)
         for deeper in range(level + 1, _DEEPEST):
             if level < self.levels.get((list_id, deeper), _UNKNOWN).restart:
                 self._counts.pop((sequence, deeper), None)
@@ -68,16 +72,13 @@ class Lists:
             self._counts.pop((sequence, level), None)
         count = self._counts.get((sequence, level), one.start - 1) + 1
         self._counts[sequence, level] = count
-        return self._filled(list_id, one)
+        return self._filled(list_id, one, sequence)
 
-    def start_at(self, list_id: str, level: int, number: int) -> None:
+    def start_at(self, sequence: str, level: int, number: int) -> None:
         """Let the next item of a level have this number."""
-        sequence = self.sequences.get(list_id, list_id)
         self._counts[sequence, level] = number - 1
 
-    def _filled(self, list_id: str, one: Level) -> str:
-        sequence = self.sequences.get(list_id, list_id)
-
+    def _filled(self, list_id: str, one: Level, sequence: str) -> str:
         def number(match: re.Match[str]) -> str:
             at = int(match[1]) - 1
             level = self.levels.get((list_id, at), _UNKNOWN)

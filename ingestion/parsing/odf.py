@@ -6,13 +6,16 @@ keep the whole tree in objects of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from ingestion.errors import Corrupt, Encrypted
 from ingestion.parsing.archives import Archive
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.docx_styles import to_int
 from ingestion.parsing.markup import Element, local, read_xml
+from ingestion.parsing.numbering import BULLET
+from ingestion.parsing.odf_lists import Numbers
 from ingestion.parsing.odf_tables import grid_of
 from ingestion.parsing.odf_text import (
     DRAW,
@@ -48,9 +51,13 @@ def parse_odf(source: Source) -> Parsed:
     content = body[0]
     if local(content) == "spreadsheet":
         return _sheets(content, _hidden_styles(root))
+    numbers = Numbers()
+    if "styles.xml" in archive:
+        numbers.learn(read_xml(archive, "styles.xml"))
+    numbers.learn(root)
     if local(content) == "presentation":
-        return _slides(content, source)
-    pieces = list(_pieces(content))
+        return _slides(content, source, numbers)
+    pieces = list(_pieces(content, numbers))
     return Parsed(pages=tuple(in_parts(pieces)), title=title_of(pieces))
 
 
@@ -81,7 +88,9 @@ def _sheets(content: Element, hidden_styles: set[str]) -> Parsed:
             hidden.append(name)
         grid = grid_of(table)
         notes = [
-            note for at, cell in grid.asides for note in _asides(cell, f" on {at}")
+            note
+            for at, cell in grid.asides
+            for note in _asides(cell, Numbers(), f" on {at}")
         ]
         pieces = sheet_pieces(name, grid.rows, frozenset(grid.bridged), notes)
         pages += in_parts(pieces, first=len(pages) + 1, label=name)
@@ -89,56 +98,103 @@ def _sheets(content: Element, hidden_styles: set[str]) -> Parsed:
     return Parsed(pages=tuple(pages), notices=(told,) if hidden else ())
 
 
-def _slides(content: Element, source: Source) -> Parsed:
+def _slides(content: Element, source: Source, numbers: Numbers) -> Parsed:
     slides = list(content.iter(f"{DRAW}page"))
     pages = []
     for number, slide in enumerate(slides, start=1):
         label = slide.get(f"{DRAW}name", "")
-        pages.append(assemble(number, _pieces(slide), label=label))
+        pages.append(assemble(number, _pieces(slide, numbers), label=label))
         source.progress(number, len(slides))
     return Parsed(pages=tuple(pages))
 
 
-def _pieces(parent: Element, *, in_notes: bool = False) -> Iterator[Piece]:
+def _pieces(
+    parent: Iterable[Element], numbers: Numbers, *, in_notes: bool = False
+) -> Iterator[Piece]:
     for node in parent:
         tag = local(node)
         if tag in DROPPED:
             continue
         if tag == "h":
-            level = to_int(node.get(f"{TEXT}outline-level"), 1)
-            yield piece("heading", text_of(node), level=max(level, 1))
-            yield from _asides(node)
+            level = _heading_level(node)
+            yield from _heading(node, numbers.of_heading(node, level), numbers)
         elif tag == "p":
             yield piece("note" if in_notes else "paragraph", text_of(node))
-            yield from _asides(node)
+            yield from _asides(node, numbers)
         elif tag == "list":
-            yield from _items(node, 0)
+            yield from _items(node, numbers, _Place(numbers.sequence(node)))
         elif tag == "table":
-            yield from _table(node)
+            yield from _table(node, numbers)
         else:
-            yield from _pieces(node, in_notes=in_notes or tag == "notes")
+            is_note = in_notes or tag == "notes"
+            yield from _pieces(node, numbers, in_notes=is_note)
 
 
-def _items(node: Element, depth: int) -> Iterator[Piece]:
+def _heading_level(node: Element) -> int:
+    return max(to_int(node.get(f"{TEXT}outline-level"), 1), 1)
+
+
+def _heading(node: Element, marker: str, numbers: Numbers) -> Iterator[Piece]:
+    text = f"{marker} {text_of(node)}" if marker else text_of(node)
+    yield piece("heading", text, level=_heading_level(node))
+    yield from _asides(node, numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in a list an item stands."""
+
+    sequence: str
+    style: str = ""
+    depth: int = 0
+
+
+def _items(node: Element, numbers: Numbers, place: _Place) -> Iterator[Piece]:
+    style = node.get(f"{TEXT}style-name") or place.style
+    place = replace(place, style=style)
     for item in node:
+        start = item.get(f"{TEXT}start-value")
+        if start is not None:
+            numbers.lists.start_at(place.sequence, place.depth, to_int(start, 1))
+        is_marked = local(item) == "list-item"
         for child in item:
-            if local(child) == "list":
-                yield from _items(child, depth + 1)
-            elif local(child) in {"p", "h"}:
-                text = one_line(text_of(child))
-                yield piece("list", f"{'  ' * min(depth, 8)}- {text}" if text else "")
-                yield from _asides(child)
+            tag = local(child)
+            if tag == "list":
+                deeper = replace(place, depth=place.depth + 1)
+                yield from _items(child, numbers, deeper)
+            elif tag in {"p", "h"}:
+                yield from _item(child, numbers, place, is_marked=is_marked)
+                is_marked = False
+            else:
+                yield from _pieces([child], numbers)
 
 
-def _table(node: Element) -> Iterator[Piece]:
+def _item(
+    node: Element, numbers: Numbers, place: _Place, *, is_marked: bool
+) -> Iterator[Piece]:
+    """A paragraph of an item; only the first has its number."""
+    marker = ""
+    if is_marked:
+        marker = numbers.lists.marker(place.style, place.depth, place.sequence)
+    if local(node) == "h":
+        number = "" if marker == BULLET else marker
+        yield from _heading(node, number, numbers)
+        return
+    text = one_line(text_of(node))
+    indent = "  " * min(place.depth, 8)
+    yield piece("list", f"{indent}{marker or ' '} {text}" if text else "")
+    yield from _asides(node, numbers)
+
+
+def _table(node: Element, numbers: Numbers) -> Iterator[Piece]:
     """A table of a text, and what its cells refer to."""
     grid = grid_of(node)
     yield piece("table", table_text(grid.rows))
     for _, cell in grid.asides:
-        yield from _asides(cell)
+        yield from _asides(cell, numbers)
 
 
-def _asides(node: Element, on: str = "") -> Iterator[Piece]:
+def _asides(node: Element, numbers: Numbers, on: str = "") -> Iterator[Piece]:
     """Notes, comments and text boxes inside a paragraph or a cell follow it."""
     for child in node:
         tag = local(child)
@@ -148,6 +204,6 @@ def _asides(node: Element, on: str = "") -> Iterator[Piece]:
         elif tag == "annotation":
             yield piece("note", f"Comment{on}: {inside(child)}")
         elif tag == "text-box":
-            yield from _pieces(child)
+            yield from _pieces(child, numbers)
         elif tag not in DROPPED:
-            yield from _asides(child, on)
+            yield from _asides(child, numbers, on)

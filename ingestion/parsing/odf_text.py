@@ -12,10 +12,12 @@ TABLE = f"{_NS}table:1.0}}"
 DRAW = f"{_NS}drawing:1.0}}"
 OFFICE = f"{_NS}office:1.0}}"
 STYLE = f"{_NS}style:1.0}}"
-# Deleted text of tracked changes, forms and indexes are no text to read.
+# Deleted text of tracked changes, forms and indexes are no text to read; numbers of
+# headings, which some programs write, are counted here.
 DROPPED = frozenset((
     "tracked-changes", "sequence-decls", "forms", "annotation-end", "settings",
     "alphabetical-index", "table-of-content", "bookmark-start", "bookmark-end",
+    "number",
 ))  # fmt: skip
 
 

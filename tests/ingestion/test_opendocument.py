@@ -131,3 +131,92 @@ def test_sheets_are_named_and_titled_and_hidden_ones_told(tmp_path: Path) -> Non
     ]
     assert second.text == "Drafts\n\nx | y"
     assert parsed.notices == ("Hidden sheets were read too: Drafts.",)
+
+
+# --- Lists -------------------------------------------------------------------
+
+
+def _level(number: int, form: str, more: str = "") -> str:
+    return (
+        f'<text:list-level-style-number text:level="{number}" '
+        f'style:num-format="{form}" {more}/>'
+    )
+
+
+_STYLES = (
+    '<text:list-style style:name="L1">'
+    + _level(1, "1", 'style:num-suffix="."')
+    + _level(2, "a", 'style:num-prefix="(" style:num-suffix=")" text:start-value="2"')
+    + _level(3, "I", 'text:display-levels="3" style:num-suffix="."')
+    + "</text:list-style>"
+    '<text:list-style style:name="L2"><text:list-level-style-bullet text:level="1"/>'
+    "</text:list-style>"
+)
+
+
+def _list(*items: str, props: str = 'text:style-name="L1"') -> str:
+    inner = "".join(
+        i if i.startswith("<text:list-") else f"<text:list-item>{i}</text:list-item>"
+        for i in items
+    )
+    return f"<text:list {props}>{inner}</text:list>"
+
+
+def test_items_have_the_numbers_of_their_list_style(tmp_path: Path) -> None:
+    deep = _list(_p("x") + _list(_p("y"), props=""), _p("z"), props="")
+    body = _list(_p("one") + _p("more of it"), _p("two") + deep, _p("three") + deep)
+
+    assert _lines(_text(tmp_path, "a.odt", body, _STYLES)) == [
+        "1. one", "more of it", "2. two", "(b) x", "2.b.I. y", "(c) z",
+        "3. three", "(b) x", "3.b.I. y", "(c) z",
+    ]  # fmt: skip
+
+
+def test_lists_begin_anew_unless_they_go_on(tmp_path: Path) -> None:
+    body = (
+        _list(_p("a"), props='xml:id="l1" text:style-name="L1"')
+        + _p("Between.")
+        + _list(_p("b"), props='text:continue-numbering="true" text:style-name="L1"')
+        + _list(_p("c"))
+        + _list(_p("d"), props='text:continue-list="l1" text:style-name="L1"')
+        + _list(f'<text:list-item text:start-value="7">{_p("e")}</text:list-item>')
+        + _list(f"<text:list-header>{_p('f')}</text:list-header>", _p("g"))
+        + _list(_p("h"), props='text:style-name="L2"')
+    )
+
+    assert _lines(_text(tmp_path, "a.odt", body, _STYLES)) == [
+        "1. a", "Between.", "2. b", "1. c", "3. d", "7. e", "f", "1. g", "- h",
+    ]  # fmt: skip
+
+
+def test_a_table_in_an_item_is_kept(tmp_path: Path) -> None:
+    body = _list(_p("one") + _table(_row("Part", "Price")), _p("two"))
+
+    lines = _lines(_text(tmp_path, "a.odt", body, _STYLES))
+
+    assert lines == ["1. one", "Part | Price", "2. two"]
+
+
+def test_headings_have_the_numbers_of_the_outline(tmp_path: Path) -> None:
+    outline = (
+        '<text:outline-style><text:outline-level-style text:level="1" '
+        'style:num-format="1" style:num-suffix="."/><text:outline-level-style '
+        'text:level="2" style:num-format="1" text:display-levels="2"/>'
+        '<text:outline-level-style text:level="3" style:num-format=""/>'
+        '</text:outline-style><style:style style:name="P1" style:list-style-name=""/>'
+    )
+
+    def heading(text: str, level: int, props: str = "") -> str:
+        return f'<text:h text:outline-level="{level}" {props}>{text}</text:h>'
+
+    body = (
+        heading("Contract", 1, 'text:style-name="P1"') + heading("<text:number>1.</text:number>Payment", 1)
+        + heading("Invoices", 2) + heading("Mail", 3) + heading("Delay", 2)
+        + _list(heading("Listed", 2))
+    )  # fmt: skip
+    parsed = _read(tmp_path, "a.odt", body, outline + _STYLES)
+
+    assert _lines(parsed.pages[0].text) == [
+        "Contract", "1. Payment", "1.1 Invoices", "Mail", "1.2 Delay", "1. Listed",
+    ]  # fmt: skip
+    assert {block.kind for block in parsed.pages[0].blocks} == {"heading"}
