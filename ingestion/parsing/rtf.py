@@ -7,6 +7,7 @@ import re
 from ingestion.errors import Corrupt
 from ingestion.parsing.cleaning import cleaned
 from ingestion.parsing.pieces import Piece, in_parts, piece
+from ingestion.parsing.rtf_marks import as_shown
 from ingestion.parsing.source import Source
 from ingestion.parsing.tables import table_text
 from ingestion.types import Parsed
@@ -19,13 +20,15 @@ _BRACE = re.compile(r"\\[\\{}]|[{}]")
 
 def parse_rtf(source: Source) -> Parsed:
     """Read the text and tables of an RTF file; it stores no headings as such."""
-    from striprtf.striprtf import rtf_to_text
+    from striprtf.striprtf import destinations, remove_pict_groups, rtf_to_text
 
     data = source.path.read_bytes()
     if not data.lstrip().startswith(b"{\\rtf"):
         raise Corrupt
     try:
-        source_text = with_notes(data.decode("latin-1"))
+        # Pictures first: their bytes may look like groups.
+        plain: str = remove_pict_groups(data.decode("latin-1"))  # type: ignore[no-untyped-call] # the library has no annotations
+        source_text = as_shown(with_notes(plain), destinations)
         text: str = rtf_to_text(source_text, errors="replace")  # type: ignore[no-untyped-call] # the library has no annotations
     except (ValueError, IndexError, KeyError, LookupError) as exc:
         raise Corrupt from exc

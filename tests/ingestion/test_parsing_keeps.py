@@ -91,6 +91,30 @@ def test_rich_text_keeps_footnotes_where_they_are(tmp_path: Path) -> None:
     assert "[in cash] at once" in _text(tmp_path, "a.rtf", plain)
 
 
+@pytest.mark.parametrize(
+    ("marked", "shown", "told"),
+    [
+        (r"10{\super 6} m{\super 2}", "10^6 m2", ""),
+        (r"10\super -\b 6\nosupersub  on the 1{\super st}", "10^-6 on the 1st", ""),
+        (r"10\par\super 6", "10\n\n6", ""),
+        (r"{\strike 500\'80 }700", "700", "1 passage struck out"),
+        (r"\striked1 old \u8364?\striked0 new", "new", "1 passage struck out"),
+        (r"{\deleted old }new", "new", ""),
+        (r"{\v planted \{}seen\strike\plain .", "seen.", "1 passage marked as hidden"),
+        (r"{\stylesheet{\s1\strike Gone;}}seen", "seen", ""),
+    ],
+)  # fmt: skip
+def test_rich_text_reads_as_it_looks(
+    tmp_path: Path, marked: str, shown: str, told: str
+) -> None:
+    data = rf"{{\rtf1\ansi {marked}\par}}".encode()
+
+    parsed = _parsed(tmp_path, "a.rtf", data)
+
+    assert parsed.pages[0].text == shown
+    assert told in " ".join(parsed.notices) if told else not parsed.notices
+
+
 _FORWARDED = b"""Subject: Outer
 MIME-Version: 1.0
 Content-Type: multipart/mixed; boundary=XX
