@@ -8,7 +8,6 @@ longer to import than a small file takes to read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from ingestion.errors import Corrupt
 from ingestion.parsing.archives import Archive
@@ -18,13 +17,14 @@ from ingestion.parsing.docx_styles import (
     W,
     read_lists,
     read_styles,
-    to_int,
 )
 from ingestion.parsing.docx_text import (
     NOTES,
     Story,
     inline_text,
+    marker_of,
     notes_in,
+    role_of,
     rows_of,
     text_of,
 )
@@ -149,8 +149,8 @@ def _paragraph(node: Element, story: Story) -> Iterator[Piece | object]:
     """Yield the paragraph, split where a page breaks inside it."""
     story.boxes.clear()
     texts = text_of(node, story).split("\f")
-    role = _role(node, story)
-    marker = _marker(node, role, story, is_empty=not "".join(texts).strip())
+    role = role_of(node, story)
+    marker = marker_of(node, role, story, is_empty=not "".join(texts).strip())
     for i, text in enumerate(texts):
         if i:
             yield _PAGE
@@ -160,37 +160,6 @@ def _paragraph(node: Element, story: Story) -> Iterator[Piece | object]:
     boxes, story.boxes = story.boxes, []
     for box in boxes:
         yield from _blocks(box, story)
-
-
-def _role(node: Element, story: Story) -> Style:
-    props = node.find(f"{W}pPr")
-    if props is None:
-        return story.style()
-    style = story.style(props.find(f"{W}pStyle"))
-    outline = props.find(f"{W}outlineLvl")
-    if outline is not None and to_int(outline.get(f"{W}val"), 9) < 9:
-        style = replace(style, level=to_int(outline.get(f"{W}val")) + 1)
-    number, depth = props.find(f"{W}numPr/{W}numId"), props.find(f"{W}numPr/{W}ilvl")
-    if number is not None:
-        style = replace(style, list_id=number.get(f"{W}val", ""), list_level=0)
-    if depth is not None:
-        style = replace(style, list_level=to_int(depth.get(f"{W}val")))
-    return style
-
-
-def _marker(node: Element, role: Style, story: Story, *, is_empty: bool) -> str:
-    """Count the paragraph if it is in a list; return what stands before it."""
-    # List id 0 takes a paragraph out of the list of its style.
-    if role.list_id in {"", "0"} or (is_empty and _is_gone(node)):
-        return ""
-    return story.lists.marker(role.list_id, role.list_level)
-
-
-def _is_gone(node: Element) -> bool:
-    """Whether not even an empty line, which would be counted, is left of it."""
-    mark = node.find(f"{W}pPr/{W}rPr")
-    names = ("del", "moveFrom", "vanish")
-    return mark is not None and any(mark.find(f"{W}{n}") is not None for n in names)
 
 
 def _as_piece(role: Style, text: str, marker: str) -> Piece:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ingestion.parsing import hidden
@@ -14,7 +14,7 @@ from ingestion.parsing.docx_formulas import END, formula
 from ingestion.parsing.docx_styles import MARKS, Style, W, marks_said, to_int
 from ingestion.parsing.docx_symbols import symbol
 from ingestion.parsing.markup import Element, local
-from ingestion.parsing.numbering import Lists, numeral
+from ingestion.parsing.numbering import BULLET, Lists, numeral
 from ingestion.parsing.pieces import Piece, piece
 
 # Never read: the old text of tracked changes, field codes, properties, the
@@ -49,6 +49,40 @@ class Story:
         """Return the style that an element names; by default that of paragraphs."""
         name = "" if named is None else named.get(f"{W}val", "")
         return self.styles.get(name) or self.styles.get("", Style())
+
+
+def role_of(node: Element, story: Story) -> Style:
+    """Return the style of a paragraph with what the paragraph itself says."""
+    props = node.find(f"{W}pPr")
+    if props is None:
+        return story.style()
+    style = story.style(props.find(f"{W}pStyle"))
+    outline = props.find(f"{W}outlineLvl")
+    if outline is not None and to_int(outline.get(f"{W}val"), 9) < 9:
+        style = replace(style, level=to_int(outline.get(f"{W}val")) + 1)
+    number, depth = props.find(f"{W}numPr/{W}numId"), props.find(f"{W}numPr/{W}ilvl")
+    if number is not None:
+        style = replace(style, list_id=number.get(f"{W}val", ""), list_level=0)
+    if depth is not None:
+        style = replace(style, list_level=to_int(depth.get(f"{W}val")))
+    return style
+
+
+def marker_of(node: Element, role: Style, story: Story, *, is_empty: bool) -> str:
+    """Count the paragraph if it is in a list; return what stands before it."""
+    # List id 0 takes a paragraph out of the list of its style.
+    if role.list_id in {"", "0"} or (is_empty and _is_gone(node, role)):
+        return ""
+    return story.lists.marker(role.list_id, role.list_level)
+
+
+def _is_gone(node: Element, role: Style) -> bool:
+    """Whether not even an empty line, which would be counted, is left of it."""
+    mark = node.find(f"{W}pPr/{W}rPr")
+    if marks_said(mark).get("vanish", "vanish" in role.marks):
+        return True
+    names = ("del", "moveFrom")
+    return mark is not None and any(mark.find(f"{W}{n}") is not None for n in names)
 
 
 def text_of(paragraph: Element, story: Story) -> str:
@@ -202,11 +236,18 @@ def inline_text(node: Element, story: Story) -> str:
         if local(child) == "tbl":
             texts.append(_cells_inline(child, story))
         elif local(child) == "p":
-            text = _with_powers(_text(child, story, is_inline=True))
-            texts.append(text.replace("\f", "\n"))
+            texts.append(_inline_paragraph(child, story))
         elif local(child) not in _DROPPED:
             texts.append(inline_text(child, story))
     return "\n".join(text for text in texts if text.strip())
+
+
+def _inline_paragraph(node: Element, story: Story) -> str:
+    """Text of a paragraph with its number; bullets say nothing on one line."""
+    text = _with_powers(_text(node, story, is_inline=True)).replace("\f", "\n")
+    role = role_of(node, story)
+    marker = marker_of(node, role, story, is_empty=not text.strip())
+    return text if marker in {"", BULLET} else f"{marker} {text}"
 
 
 def _cells_inline(table: Element, story: Story) -> str:
@@ -235,7 +276,10 @@ def _cell(cell: Element, above: list[str], story: Story) -> list[str]:
     down = None if props is None else props.find(f"{W}vMerge")
     width = max(_claimed(span, 1), 1)
     goes_on = down is not None and down.get(f"{W}val") != "restart"
-    text = one_line(inline_text(cell, story)) or (above[0] if goes_on and above else "")
+    # Nothing in a merged cell is shown or counted but what its first one holds.
+    if goes_on and above and not "".join(cell.itertext(f"{W}t")).strip():
+        return above + [""] * (width - 1)
+    text = one_line(inline_text(cell, story))
     return [text] + [""] * (width - 1)
 
 

@@ -155,9 +155,30 @@ def test_legal_numbers_are_decimal_and_sections_may_count_on(tmp_path: Path) -> 
 
 def test_empty_clauses_count_and_deleted_ones_do_not(tmp_path: Path) -> None:
     deleted = _item("", 0).replace("</w:numPr>", "</w:numPr><w:rPr><w:del/></w:rPr>")
-    body = _item("x", 0) + _item("", 0) + deleted + _item("y", 0)
+    numbered = '<w:pStyle w:val="Secret"/><w:numPr>'
+    hidden = _item("planted", 0).replace("<w:numPr>", numbered)
+    body = _item("x", 0) + _item("", 0) + deleted + hidden + _item("y", 0)
+    text = _text(tmp_path, body, numbering=_CLAUSES, styles=_STYLES)
 
-    assert _lines(_text(tmp_path, body, numbering=_CLAUSES)) == ["1. x", "3. y"]
+    assert _lines(text) == ["1. x", "3. y"]
+
+
+def test_rows_that_number_themselves_keep_their_numbers(tmp_path: Path) -> None:
+    def row(number: str, text: str, merged: str = "") -> str:
+        return (
+            f"<w:tr><w:tc><w:tcPr>{merged}</w:tcPr>{number}</w:tc>"
+            f"<w:tc>{_paragraph(text)}</w:tc></w:tr>"
+        )
+
+    table = (
+        row(_item("", 0), "a", '<w:vMerge w:val="restart"/>')
+        + row(_item("", 0), "b", "<w:vMerge/>") + row(_item("x", 0), "c")
+    )  # fmt: skip
+    body = f"<w:tbl>{table}</w:tbl>" + _item("after", 0)
+
+    lines = _lines(_text(tmp_path, body, numbering=_CLAUSES))
+
+    assert lines == ["1. | a", "1. | b", "2. x | c", "3. after"]
 
 
 # --- What is not shown, or shown otherwise -----------------------------------
