@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ingestion.parsing.archives import Archive
 from ingestion.parsing.markup import Element, local, read_xml
-from ingestion.parsing.numbering import Level, Lists
+from ingestion.parsing.numbering import MAX_CHARS, Level, Lists
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _HEADING_NAME = re.compile(r"heading (\d)", re.IGNORECASE)
@@ -110,29 +110,29 @@ def read_lists(archive: Archive, part: str) -> Lists:
     if part not in archive:
         return lists
     root = read_xml(archive, part)
-    abstracts = {
-        node.get(f"{W}abstractNumId", ""): node for node in root.iter(f"{W}abstractNum")
-    }
+    abstracts = _abstracts(root)
     for node in root.iter(f"{W}num"):
         list_id = node.get(f"{W}numId", "")
         sequence = _value(node.find(f"{W}abstractNumId"))
         lists.sequences[list_id] = sequence
-        for level, kind in _defined(sequence, abstracts).items():
+        for level, kind in abstracts.get(sequence, {}).items():
             lists.levels[list_id, level] = kind
         for override in node.iter(f"{W}lvlOverride"):
             _override(override, list_id, lists)
     return lists
 
 
-def _defined(abstract: str, abstracts: dict[str, Element]) -> dict[int, Level]:
-    """Return the levels of an abstract definition, or of the list style it names."""
-    if abstract not in abstracts:
-        return {}
-    style = _value(abstracts[abstract].find(f"{W}numStyleLink"))
-    for node in abstracts.values():
-        if style and _value(node.find(f"{W}styleLink")) == style:
-            return _levels(node)
-    return _levels(abstracts[abstract])
+def _abstracts(root: Element) -> dict[str, dict[int, Level]]:
+    """Return the levels of abstract definitions, or of the list styles they name."""
+    nodes = list(root.iter(f"{W}abstractNum"))
+    by_style = {_value(node.find(f"{W}styleLink")): node for node in nodes}
+    by_style.pop("", None)
+    return {
+        node.get(f"{W}abstractNumId", ""): _levels(
+            by_style.get(_value(node.find(f"{W}numStyleLink")), node)
+        )
+        for node in nodes
+    }
 
 
 def _override(node: Element, list_id: str, lists: Lists) -> None:
@@ -160,7 +160,7 @@ def _level(node: Element) -> Level:
     return Level(
         kind=_value(node.find(f"{W}numFmt")) or "decimal",
         start=to_int(_value(node.find(f"{W}start")), 1),
-        text=f"%{number + 1}." if text is None else _value(text),
+        text=f"%{number + 1}." if text is None else _value(text)[:MAX_CHARS],
         restart=to_int(_value(node.find(f"{W}lvlRestart")), number),
         is_legal=legal is not None and is_on(legal),
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 #: Before an item that is not counted.
 BULLET = "-"
+#: Of the text of a level: it is said again before each item. Programs allow less.
+MAX_CHARS = 60
 _UNCOUNTED = {"bullet", "none"}
 _DEEPEST = 9
 _PLACE = re.compile(r"%([1-9])")

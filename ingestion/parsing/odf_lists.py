@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ingestion.parsing.docx_styles import to_int
 from ingestion.parsing.markup import Element, local
-from ingestion.parsing.numbering import BULLET, Level, Lists
+from ingestion.parsing.numbering import BULLET, MAX_CHARS, Level, Lists
 from ingestion.parsing.odf_text import STYLE, TEXT
 
 _KINDS = {
@@ -69,10 +69,11 @@ class Numbers:
 
 def _levels(style: Element) -> dict[int, Level]:
     """Return the levels of a list style, counted from 0."""
-    nodes = {to_int(node.get(f"{TEXT}level"), 1): node for node in style}
+    nodes = {to_int(node.get(f"{TEXT}level")): node for node in style}
     kinds = {level: _kind(node) for level, node in nodes.items()}
     found = {}
-    for level, node in nodes.items():
+    for level in sorted(nodes.keys() & set(range(1, 10))):
+        node = nodes[level]
         shown = max(to_int(node.get(f"{TEXT}display-levels"), 1), 1)
         # Levels without a number are left out, with their dot.
         upper = range(max(level - shown + 1, 1), level + 1)
@@ -82,7 +83,7 @@ def _levels(style: Element) -> dict[int, Level]:
         found[level - 1] = Level(
             kind=kinds[level],
             start=to_int(node.get(f"{TEXT}start-value"), 1),
-            text=f"{before}{numbers}{after}".strip(),
+            text=f"{before}{numbers}{after}".strip()[:MAX_CHARS],
         )
     return found
 

@@ -132,6 +132,27 @@ def test_a_list_may_start_elsewhere_or_go_on_from_another(tmp_path: Path) -> Non
     assert _lines(on) == ["(a) x", "(b) x", "(c) x", "(d) x"]
 
 
+def test_a_list_may_take_its_levels_from_a_list_style(tmp_path: Path) -> None:
+    named = (
+        '<w:abstractNum w:abstractNumId="8"><w:numStyleLink w:val="S"/></w:abstractNum>'
+    )
+    style = _numbering('<w:styleLink w:val="S"/>' + _level(0, "decimal", "§ %1"))
+    numbering = named + style.replace(
+        '<w:num w:numId="1"><w:abstractNumId w:val="7"',
+        '<w:num w:numId="1"><w:abstractNumId w:val="8"',
+    )
+
+    assert _lines(_text(tmp_path, _item("x", 0), numbering=numbering)) == ["§ 1 x"]
+
+
+def test_what_a_level_says_before_each_item_is_bounded(tmp_path: Path) -> None:
+    numbering = _numbering(_level(0, "decimal", "%1" + "x" * 100_000))
+
+    text = _text(tmp_path, _item("y", 0) + _item("y", 0), numbering=numbering)
+
+    assert len(text) < 200
+
+
 def test_numbers_under_each_bullet_start_again(tmp_path: Path) -> None:
     numbering = _numbering(_level(0, "bullet", "·"), _level(1, "decimal", "%2."))
     body = _item("x", 0) + _item("y", 1) + _item("y", 1) + _item("x", 0) + _item("y", 1)
