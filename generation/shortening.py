@@ -18,6 +18,12 @@ _JOINT = re.compile(
 )
 # Share of the terms of the part that goes, which the question must hold.
 _SAID_AGAIN = 0.75
+# Besides the English ones: without them "are not covered" says what "covered" asks.
+_NEGATED = re.compile(
+    r"\b(?:non|nicht|nichts|kein(?:e[mnrs]?)?|nie(?:mals)?|niet|geen|pas|aucune?|jamais|"
+    r"rien)\b",
+    re.IGNORECASE,
+)
 # A longer answer tells something besides.
 _MOST_WORDS = 40
 
@@ -41,11 +47,19 @@ def _rest(words: str, question: str) -> str:
     asked = question_terms(question)
     for joint in _JOINT.finditer(words):
         before, after = words[: joint.start()].strip(), words[joint.end() :].strip()
-        if _is_said(after, asked) and not _is_said(before, asked):
-            return before
-        if _is_said(before, asked) and not _is_said(after, asked):
-            return _without_opening(after, asked)
+        if _is_said(after, asked) == _is_said(before, asked):
+            continue
+        is_first = _is_said(after, asked)
+        gone, kept = (after, before) if is_first else (before, after)
+        # "Sale items are not refundable" does not answer what is refundable.
+        if _is_negated(gone) != _is_negated(question) or not claim_of(kept).terms:
+            return ""
+        return kept if is_first else _without_opening(kept, asked)
     return ""
+
+
+def _is_negated(words: str) -> bool:
+    return claim_of(words).is_negated or bool(_NEGATED.search(words))
 
 
 def _without_opening(words: str, asked: frozenset[str]) -> str:
