@@ -25,8 +25,8 @@ from generation.words import Claim, claim_of, stem
 
 # Other ways in which models write a mark.
 _OTHER_MARKS = re.compile(
-    r"[\[(【（](?:(?:passage|source|document|doc|see)s?\s*)?(?:id\s*=\s*)?#?\"?"
-    r"(\d{1,3}(?:\s*(?:,|;|and|&)\s*\d{1,3})*)\"?[\])】）]",
+    r"[\[(【（](?P<word>(?:(?:passage|source|document|doc|see)s?\s*)?(?:id\s*=\s*)?)#?\"?"
+    r"(?P<numbers>\d{1,3}(?:\s*(?:,|;|and|&)\s*\d{1,3})*)\"?[\])】）]",
     re.IGNORECASE,
 )
 # What "To change the oil, follow these steps:" says besides the question.
@@ -122,15 +122,17 @@ def _cited(sentence: Sentence, held: Mapping[int, Passage], asked: Claim) -> Cit
 
 
 def mend_marks(text: str, known: frozenset[int]) -> str:
-    """Write every mark as [n] and drop numbers that are not in ``known``; code stays."""
+    """Write every mark as [n] and drop numbers that are not in ``known``; code stays.
+
+    Round brackets are marks only if they say so and name sources that exist.
+    """
 
     def mend(match: re.Match[str]) -> str:
-        numbers = dict.fromkeys(int(n) for n in re.findall(r"\d+", match[1]))
-        is_plain = match[0][0] == "[" or match[0][0] == "【"
-        # "(3)" may be a number of its own; "(passage 3)" is not.
-        if not is_plain and not re.search(r"[a-z]", match[0], re.IGNORECASE):
-            return match[0]
-        return "".join(f"[{n}]" for n in numbers if n in known)
+        numbers = dict.fromkeys(int(n) for n in re.findall(r"\d+", match["numbers"]))
+        marks = "".join(f"[{n}]" for n in numbers if n in known)
+        # "(3 and 4)" may be numbers of their own, "(document 12)" one of the text.
+        is_mark = match[0][0] in "[【" or (match["word"] and marks)
+        return marks if is_mark else match[0]
 
     def mend_all(part: str) -> str:
         mended = _OTHER_MARKS.sub(mend, part)
