@@ -44,7 +44,20 @@ CURRENCY = r"[€$£¥]|(?i:EUR|USD|GBP|CHF|JPY|euros?|(?:US-)?dollars?|pounds)\
 _BEHIND = re2.compile(rf" ?(?:{CURRENCY})$")
 _BEFORE = re2.compile(r"(?:[€$£¥]|\b(?:eur|usd|gbp|chf|jpy)) ?$")
 _THOUSANDS = re2.compile(r"^\+\d{1,3}(?:[ .]\d{3})+$")
-_VERSION_WORDS = re2.compile(r"(?:version|release|v|build|section|§) ?$")
+# Before "3.2.1.4" they name a version or a part of a text.
+_VERSION_WORDS = re2.compile(
+    r"(?:§|(?:^|[^\pL])(?:version|release|v|build|sections?|chapters?|clauses?|steps?|"
+    r"articles?|paragraphs?|annex|appendix|kapitel|abschnitte?n?|absatz|ziffern?|artikel|"
+    r"schritte?|anlage|chapitre|étape|paragraphe|capítulo|sección|artículo|apartado|paso|"
+    r"(?:sec|ch|art|para|kap|ziff|abs)\.)) ?$"
+)
+# 31.12.2024, 12/31/2024, 2024-12-31; years like "Calls 2021-2024".
+_YEAR = r"(?:19|20)\d\d"
+_DATE = re2.compile(
+    rf"\b(?:(?:0?[1-9]|[12]\d|3[01])[./-](?:0?[1-9]|[12]\d|3[01])[./-]{_YEAR}"
+    rf"|{_YEAR}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))\b"
+)
+_YEARS = re2.compile(rf"^{_YEAR}[-/]{_YEAR}$")
 
 
 def whole(value: str, _left: str) -> int:
@@ -115,6 +128,22 @@ def international(value: str, left: str) -> int:
     if (behind or _BEFORE.search(left)) and _THOUSANDS.search(number):
         return 0
     return digits_between(7, 15)(number, left)
+
+
+def no_date(check: Check) -> Check:
+    """Return ``check`` for candidates that do not begin in a date and are no two years.
+
+    A candidate may begin behind the day: "03.2024 1200" of "12.03.2024 1200 EUR".
+    """
+
+    def other(value: str, left: str) -> int:
+        length, at = check(value, left), len(left)
+        if not length or _YEARS.search(value):
+            return 0
+        dates = _DATE.finditer(left + value)
+        return 0 if any(d.start() <= at < d.end() for d in dates) else length
+
+    return other
 
 
 def digits_between(least: int, most: int) -> Check:

@@ -98,7 +98,7 @@ def _id(pattern: str, check: Check, digits: int = 9) -> Rule:
 
 
 def _phone(pattern: str, check: Check = whole) -> Rule:
-    return _rule(Kind.PHONE, pattern, check, digits=7)
+    return _rule(Kind.PHONE, pattern, checks.no_date(check), digits=7)
 
 
 _CARDS = (

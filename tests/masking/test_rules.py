@@ -52,6 +52,9 @@ FOUND = {
     "call 0494 92 82 32 now": "call [phone] now",
     "416 60 039 office": "[phone] office",
     "tel 6685702": "tel [phone]",
+    "Tel. 01.02.20.24.55 or 02.03.45.67.89": "Tel. [phone] or [phone]",
+    "on 03.05.2024 0431 123456": "on 03.05.2024 [phone]",
+    "srv 10.0.0.1, access point 10.0.0.2": "srv [IP address], access point [IP address]",
     "from 192.168.1.17:8080": "from [IP address]:8080",
     "at 2001:db8::8a2e:370:7334": "at [IP address]",
     "AKIAIOSFODNN7EXAMPLE": "[key]",
@@ -78,6 +81,12 @@ LEFT = (
     "+1 250 000 EUR, +2 500 000 €; +3.500.000 Euro",
     "by EUR +1 250 000",
     "DE 12 is a road; the A 40 too",
+    "The meeting on 03.05.2024 10:30, date 01.02.2024 1200 EUR",
+    "12.03.2024 1200 EUR, please call before 31.12.2024 1200 people come",
+    "Tel. conference on 2024-05-03 1000, calls by 12/31/2024 or 31-12-2024",
+    "Mobile contract 01.01.2024 - 31.12.2025, calls 2021-2024 and 2021–2024",
+    "Chapter 3.2.1.4, step 4.1.2.3: turn; clause 12.3.1.2 and § 1.2.3.4",
+    "Kapitel 3.2.1.4, Ziffer 1.2.3.4, étape 4.1.2.3, Sec. 1.2.3.4",
 )
 
 
