@@ -20,19 +20,34 @@ from generation.words import Claim, claim_of
 _ORDER = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b.{0,60}"
     r"\b(?:instructions?|previous|prior|above|following|rest|data|everything|rules)\b"
-    r"|\b(?:just|only|instead|simply|then)\s+(?:print|say|reply|respond|write|output)\b"
-    r"|\breply with\b|\bif (?:the )?user asks\b|\bstop everything\b"
+    r"|\b(?:just|only|instead|simply)\s+(?:print|say|reply|respond|write|output)\b"
+    r"|\bthen\s+(?:say|reply|respond|output)\b"
+    # Words to be written, not "Please reply with the signed form".
+    r"|\breply with (?:the )?(?:words?\b|phrase\b|[\"“‘«'<]|(?-i:[A-Z]))"
+    r"|\bif (?:the )?user asks\b|\bstop everything\b"
     r"|\b(?:in|to|modify|augment|enhance|provide|render|add|include)\b.{0,40}"
     r"\byour (?:response|reply|answer|message)\b"
-    r"|^\W*(?:assistant|system|user)\W*:|<system>|\[system\]",
+    r"|<system>|\[system\]",
     re.IGNORECASE | re.DOTALL,
+)
+# A line of a forged conversation; "Assistant: Anna Berg" is one of a list of staff.
+_TURN = re.compile(
+    r"\W*(?:assistant|system|user)\W*:[^\n]*\b"
+    r"(?:print|say|repeat|write|output|reply|respond|ignore|disregard|forget|tell|obey|focus)\b",
+    re.IGNORECASE,
+)
+# What an order speaks of whose words stand in the sentence behind it. "Please reply with
+# the form. You have 14 days." is none.
+_TO_A_MODEL = re.compile(
+    r"\b(?:instructions?|prompts?|assistant|users?)\b|<system>|\[system\]",
+    re.IGNORECASE,
 )
 
 
 def rests_on_an_order(answer: str, question: str, passages: Sequence[str]) -> bool:
     """Whether all of ``answer`` is said by orders in ``passages`` and nothing else is.
 
-    What is to be said may stand in the sentence after the order.
+    What is to be said may stand in the sentence after an order to a model.
     """
     asked = claim_of(question)
     said = claim_of(without_marks(answer)).terms - asked.terms
@@ -53,10 +68,12 @@ def _sides(passage: str, asked: Claim) -> tuple[list[Claim], list[Claim]]:
     is_after = False
     for sentence in split_sentences(passage):
         told = claim_of(sentence.text)
-        is_order = bool(_ORDER.search(sentence.text))
+        is_turn = bool(_TURN.match(passage, sentence.start))
+        is_order = is_turn or bool(_ORDER.search(sentence.text))
         is_aside = not asked.terms & told.terms
         (orders if is_aside and (is_order or is_after) else rest).append(told)
-        is_after = is_order
+        is_to_model = is_after or bool(_TO_A_MODEL.search(sentence.text))
+        is_after = is_order and is_to_model
     return orders, rest
 
 
