@@ -21,20 +21,45 @@ _MARKER = re.compile(
     rf"|{'|'.join(refusing.MARKERS)})[ \t]*(?:[^\w \t,]|_|$)",
     re.IGNORECASE,
 )
-# What was read, not what an answer may be about: "travel documents".
+# What was read, not what an answer may be about: "travel documents", "source code",
+# "the text of the offer".
 _THE = r"(?:the|these|this|your|any|provided|given|available|above)"
-_READ = r"(?:passages?|documents?|text|sources?|context|information)"
+_NOUN = r"(?:passages?|documents?|text|sources?|context|information)"
+_READ = (
+    rf"{_NOUN}\b(?! (?:code|messages?|systems?|desks?|sheets?|fields?|menus?|templates?)\b)"
+    rf"(?! of (?!(?:{_THE} )*(?:{_NOUN}|collections?|library)\b))"
+)
 _NOT = r"(?:\s?n['’]t|\bnot)\b"
 _SAID = (
     r"(?:given|provided|available|found|mentioned|stated|specified|contained|included)"
 )
+_TELLS = (
+    r"(?:contain|mention|provide|hold|state|say|specif(?:y|ie)|include|answer|give)"
+)
+# "Names must not be mentioned in the documents" is a rule, and "Costs not specified in
+# the documents are not paid" speaks of costs: an auxiliary stands before a refusal's
+# "not", or nothing.
+_IS = (
+    r"(?:(?:^|[.,:;] |\b(?:is|are|was|were|has|have|had|can|ca|could|would|but|and)\s?)"
+    rf"{_NOT}|\b(?:do|does|did)\s?{_NOT} (?:appear|seem|look)\b)"
+)
+# "If the documents do not contain a signature" says what then.
+_CONDITION = re.compile(
+    rf"\b(?:if|when|whenever|unless|where|in case) (?:{_THE} )*{_READ}"
+    rf" (?:do|does|did|is|are|was|were)\s?{_NOT}[^.,;:]*",
+    re.IGNORECASE,
+)
 _REFUSALS = re.compile(
-    rf"(?:^|[.,:;] |\b{_THE} ){_READ}\b.{{0,60}}\b(?:do|does|did)\s?{_NOT}.{{0,30}}\b"
-    r"(?:contain|mention|provide|hold|state|say|specify|include|answer|give)"
-    rf"|{_NOT}.{{0,30}}\b{_SAID} (?:in|by|within) (?:{_THE} )*{_READ}\b"
+    rf"(?:^|[.,:;] |\b{_THE} ){_READ}.{{0,60}}\b(?:do|does|did)\s?{_NOT}.{{0,30}}\b"
+    rf"{_TELLS}"
+    rf"|(?:^|[.,:;] |\b{_THE} ){_READ}.{{0,30}}\b{_TELLS}s? nothing\b"
+    rf"(?! (?:but|except|else|other|more)\b)"
+    rf"|\b(?:none of (?:{_THE} )*|no (?:{_THE} )*|neither (?:of (?:{_THE} )*)?)"
+    rf"(?:passage|source|document|text)s? (?:\w+ly )?{_TELLS}"
+    rf"|{_IS}.{{0,30}}\b{_SAID} (?:in|by|within) (?:{_THE} )*{_READ}"
     r"|\b(?:the|this|that|such) (?:information|answer)\b.{0,60}"
     rf"\b(?:is|was)\s?{_NOT}.{{0,30}}\b{_SAID}\s*(?:[.!]|$)"
-    rf"|\bno (?:information|mention|answer)\b.{{0,40}}\b(?:in|within|from) (?:{_THE} )*{_READ}\b"
+    rf"|\bno (?:information|mention|answer)\b.{{0,40}}\b(?:in|within|from) (?:{_THE} )*{_READ}"
     r"|\bi (?:do not|don['’]t|cannot|can['’]t) (?:know|answer|find)\b",
     re.IGNORECASE | re.DOTALL,
 )
@@ -98,7 +123,7 @@ def is_refusal(text: str) -> bool:
     plain = _plain(text)
     # Longer texts explain something besides; a sentence of them may refuse a part.
     return len(plain) < 240 and bool(
-        _REFUSALS.search(plain) or refusing.REFUSALS.search(plain)
+        _REFUSALS.search(_CONDITION.sub("", plain)) or refusing.REFUSALS.search(plain)
     )
 
 

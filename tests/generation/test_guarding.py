@@ -94,6 +94,13 @@ def test_evidence_is_between_0_and_1(
         "Passages 1 and 2 do not mention it.",
         "The documents do not say [1].",
         "This information is not available [1].",
+        "None of the passages mention a dress code.",
+        "No passage states the price.",
+        "The passages say nothing about parking.",
+        "It has not been mentioned in the passages.",
+        "The price isn't explicitly stated in the text of the passages.",
+        "The price does not seem to be mentioned in the documents of the collection.",
+        "If you mean the tower, the passages do not mention it.",
     ],
 )
 def test_refusals_are_recognised(text: str) -> None:
@@ -113,6 +120,16 @@ def test_refusals_are_recognised(text: str) -> None:
         "Not in documents, but in the handbook [1].",
         "The text on the label is not included in the price [1].",
         "No information is given to third parties about the documents [1].",
+        "Personal information must not be included in the document [1].",
+        "Passwords must not be mentioned in documents [1].",
+        "If the documents do not contain a signature, the claim is rejected [1].",
+        "The claim is rejected when the documents do not contain a signature [1].",
+        "Expenses not specified in the documents are not reimbursed [1].",
+        "The source code does not contain comments [1].",
+        "Prices are not included in the text of the offer [1].",
+        "The supplier did not deliver the goods mentioned in the documents [1].",
+        "No document may contain passwords [1].",
+        "The document contains nothing but prices [1].",
     ],
 )
 def test_answers_are_not_refusals(text: str) -> None:
