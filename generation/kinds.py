@@ -61,7 +61,8 @@ _LATEST = ("latest", "newest", "most recent", "most up[- ]to[- ]date")
 _OLDEST = ("oldest", "earliest")
 # Words for "in the library" that narrow nothing.
 _HERE = (
-    *("are there", "is there", "do (?:i|we|you) have", "have (?:i|we) got", "exist"),
+    *("are there", "is there", "do (?:i|we|you) have", "have (?:i|we) got"),
+    "(?:that |which )?exist",
     r"(?:are |is )?(?:available|stored|here|in total|altogether|overall|in all)",
     (
         r"(?:are |is )?(?:in|from|across) (?:all )?(?:the |this |my |our |your )?"
@@ -178,14 +179,18 @@ _NEGATED = _starting(
 # After "about X": then the noun has a verb of its own, and it is no longer the
 # documents here that are asked for.
 _OWN_VERB = _starting(r".*\b(?:is|are|was|were|do|does|did|has|have|had|will|can)\b")
-_HERE_FIRST = _starting(rf"{_any(_HERE)}(?!\w)\s*")
+_HERE_FIRST = _starting(rf"^{_any(_HERE)}(?!\w)\s*")
 _HERE_LAST = _starting(rf"\s*\b{_any(_HERE)}$")
+# "Of" only behind the documents: "costs of waste collection" is what they speak of.
 _COLLECTION = re.compile(
-    r"\s*\b(?:(?:that )?are )?(?:in|from|of) (?:the |my |our )?(?:collection (?:named |called )?"
+    r"(?:\s*\b(?:(?:that )?are )?(?:in|from)|^\s*of) (?:the |my |our )?"
+    r"(?:collection (?:named |called )?"
     r"[\"“']?(?P<after>[^\"“”'?]+?)[\"”']?|[\"“']?(?P<before>[^\"“”'?]+?)[\"”']? collection)$",
     re.IGNORECASE,
 )
-_NO_NAME = frozenset(["this", "whole", "entire", "same", "current"])
+_NO_NAME = frozenset(
+    ("the", "my", "our", "your", "this", "whole", "entire", "same", "current")
+)
 
 _MENTIONS = _starting(
     r"(?:how (?:many times|often) (?:is|are|was|were) (?P<passive>.+?) mentioned"
@@ -323,14 +328,14 @@ def _without_here(rest: str) -> str:
     before = None
     while rest != before:
         before = rest
-        rest = _HERE_LAST.sub("", _HERE_FIRST.sub("", rest.strip(" ,"), count=1))
+        rest = _HERE_LAST.sub("", _HERE_FIRST.sub("", rest.strip(" ,")))
     return rest.strip(" ,")
 
 
 def _cut_collection(rest: str) -> tuple[str, str]:
     match = _COLLECTION.search(rest)
     name = (match["after"] or match["before"]).strip() if match else ""
-    if match is None or name.lower() in _NO_NAME:
+    if match is None or _NO_NAME.issuperset(name.lower().split()):
         return rest, ""
     return rest[: match.start()], name
 

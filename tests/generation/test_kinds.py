@@ -57,6 +57,47 @@ def test_clear_words_make_a_kind(question: str, kind: Kind, topic: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "topic"),
+    [
+        ("Which documents mention sugar added to drinks?", "sugar added to drinks"),
+        (
+            "Which files mention data stored in the archive of Kiel?",
+            "data stored in the archive of Kiel",
+        ),
+        (
+            "List all documents about risks that exist in the warehouse",
+            "risks that exist in the warehouse",
+        ),
+        ("Which documents mention risks that exist?", "risks"),
+        ("List all files about costs of waste collection", "costs of waste collection"),
+        ("How many Word documents are there about leave?", "leave"),
+        ("How many documents about leave do we have in total?", "leave"),
+    ],
+)
+def test_a_topic_keeps_its_words(question: str, topic: str) -> None:
+    wanted = of(question)
+    assert (wanted.topic, wanted.collection) == (topic, "")
+
+
+@pytest.mark.parametrize(
+    ("question", "collection"),
+    [
+        ("How many documents are in the collection?", ""),
+        ("How many documents are there in our collection?", ""),
+        ("List all documents in this whole collection", ""),
+        ("How many files are in my entire collection?", ""),
+        ("How many documents are in the HR collection?", "HR"),
+        ("List all documents of the HR collection", "HR"),
+        ("List all files about leave from collection HR", "HR"),
+    ],
+)
+def test_only_a_name_makes_a_collection(question: str, collection: str) -> None:
+    wanted = of(question)
+    assert wanted.kind in (Kind.COUNT_DOCUMENTS, Kind.LIST_DOCUMENTS)
+    assert wanted.collection == collection
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "How many people live in Oslo?",
