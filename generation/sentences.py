@@ -31,16 +31,23 @@ _ORDINAL = (
     r"Quartals?|Halbjahrs?|Auflage|Stock|Etage|Klasse|Tag|Woche|Monat|Jahr)\b)"
 )
 # Full stops of these end no sentence. In turn: short forms; those of two letters in
-# German; numbered parts; what may end a sentence, before a small letter; numbers.
+# German and French; what may end a sentence but before a number: numbered parts, "mind.",
+# paragraphs of law; before a small letter or a number: days of the week; before a small
+# letter; dates and numbers.
 _SHORT = re.compile(
-    r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|e\.g|i\.e|cf|Fig|approx|Jr|Sr|Inc|Ltd|Co|[A-Z]|"
+    r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|e\.g|i\.e|cf|Fig|approx|Jr|Sr|Inc|Ltd|Co|Corp|[A-Z]|"
+    r"[Ii]ncl|[Ee]xcl|Mme|Mlle|Sra|Srta|Dra|"
     r"Hr|Fr|[Vv]gl|bzw|ca|ggf|evtl|inkl|zzgl|sog|Mio|Mrd|Tsd|"
     r"Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Okt|Nov|Dec|Dez)\."
     r"|\b(?:[zZ]\. ?[BT]|[dD]\. ?h|[uU]\. ?a|[oO]\. ?ä|[sS]\. ?[ou]|[iI]\. ?d\. ?R|"
-    r"[vn]\. ?Chr)\."
-    r"|\b(?:No|[Nn]r|Art|Abs|[Zz]iff|Kap|Abb|Tab|Bd|Rn|[Ss]ec|[Cc]h|[Vv]ol|[Pp]ara|pp?)\."
-    r"(?=[^\S\n]*\d)"
+    r"[vn]\. ?Chr|[pP]\. ?e[xj])\."
+    r"|\b(?:No|[Nn]r|Art|Abs|[Zz]iff|Kap|Abb|Tab|Bd|Rn|[Ss]ec|[Cc]h|[Vv]ol|[Pp]ara|pp?|"
+    r"[Nn]os|[Rr]ev|[Rr]ef|[Ee]xt|[Tt]el|[Mm]ind|[Nn]úm)\.(?=[^\S\n]*[+(]?\d)"
+    r"|\b[Gg]em\.(?=[^\S\n]*(?:§|\d|Art\b))"
+    r"|\b(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun|Mo|Di|Mi|Do|Sa|So|[Mm]ax|[Mm]in)\."
+    r"(?=[^\S\n]+[a-zäöüß\d])"
     r"|\b(?:[ap]\.m|etc|usw|\d{1,2})\.(?=[^\S\n]+[a-zäöüß])"
+    r"|\b\d{1,2}\.[^\S\n]?\d{1,2}\.(?=[^\S\n]?(?:19|20)\d\d\b)"
     rf"|\b{_ORDINAL}"
 )
 # "1. First", but not "1. Januar".
