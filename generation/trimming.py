@@ -25,16 +25,23 @@ _PASSAGE, _OWN, _NEAR = 2.0, 1.0, 0.5
 # Share of the tokens that the first passage may take.
 _FIRST = 0.8
 # A row of a table: cells between bars or tabs.
-_ROW = re.compile(r"^[^\n]*(?:\|[^\n]*\||\t)[^\n]*$", re.MULTILINE)
+_ROW = re.compile(r"^[^\n]*(?: \| |\|[^\n]*\||\t)[^\n]*$", re.MULTILINE)
+# One that names its columns, "Team: Flyers | Cups: 2", and is read without a header.
+_RECORD = re.compile(r"([^|\n]+?): [^|\n]* \| ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A sentence or a whole table: characters start to end of passage ``hit``."""
+    """A sentence or a whole table: characters start to end of passage ``hit``.
+
+    ``ends`` are where it may end, the furthest first: a table also behind each row that
+    speaks of the question, so that every row has the header before it.
+    """
 
     hit: int
     start: int
     end: int
+    ends: tuple[int, ...]
     terms: frozenset[str]
     tokens: float
 
@@ -43,13 +50,14 @@ def trim(question: str, hits: Sequence[Hit], *, tokens: int) -> list[Hit]:
     """Return the passages in their order, cut to about ``tokens`` in all.
 
     The first is whole if it fits. A passage of which nothing is of use is left out;
-    a table is taken whole or not at all. Spans stay spans of the version's text.
+    a table is taken whole, or from its header to a row of use, or not at all. Spans
+    stay spans of the version's text.
     """
-    parts = [list(_parts(index, hit)) for index, hit in enumerate(hits)]
+    terms = question_terms(question)
+    parts = [list(_parts(index, hit, terms)) for index, hit in enumerate(hits)]
     # The first passage leaves room for another, however long it is.
     aside = (1 - _FIRST) * tokens if len(hits) > 1 else 0.0
     is_whole = bool(hits) and hits[0].token_count <= tokens - aside
-    terms = question_terms(question)
     # In another language, or in other words, a passage may hold none of them.
     speaking = {p.hit for some in parts for p in some if terms & p.terms}
     chosen: dict[int, tuple[int, int]] = {}
@@ -61,15 +69,30 @@ def trim(question: str, hits: Sequence[Hit], *, tokens: int) -> list[Hit]:
         is_aside = part.hit in speaking and not terms & part.terms
         if part.hit and not known and is_aside:
             continue
-        start = min(part.start, known[0]) if known else part.start
-        end = max(part.end, known[1]) if known else part.end
-        cost = _cost(
-            hits[part.hit], end - start - (known[1] - known[0] if known else 0)
-        )
-        if cost <= room - floor or not chosen:
-            chosen[part.hit] = (start, end)
-            room -= cost
+        costs = {
+            span: _cost(hits[part.hit], _length(span) - _length(known))
+            for span in _grown(part, known)
+        }
+        fitting = (span for span, cost in costs.items() if cost <= room - floor)
+        span = next(fitting, None if chosen else list(costs)[-1])
+        if span:
+            chosen[part.hit] = span
+            room -= costs[span]
     return [_cut(hits[index], *chosen[index]) for index in sorted(chosen)]
+
+
+def _grown(part: Part, known: tuple[int, int] | None) -> Iterator[tuple[int, int]]:
+    """Yield what is read with ``part`` beside ``known``, the longest first."""
+    for end in part.ends:
+        yield (
+            (min(part.start, known[0]), max(end, known[1]))
+            if known
+            else (part.start, end)
+        )
+
+
+def _length(span: tuple[int, int] | None) -> int:
+    return span[1] - span[0] if span else 0
 
 
 def _by_use(
@@ -115,12 +138,16 @@ def _share(held: frozenset[str], weights: dict[str, float]) -> float:
     return sum(weights[term] for term in held) / whole if whole else 0.0
 
 
-def _parts(index: int, hit: Hit) -> Iterator[Part]:
+def _parts(index: int, hit: Hit, terms: frozenset[str]) -> Iterator[Part]:
+    """Yield the parts of a passage; ``terms`` are those of the question."""
     for start, end in _spans(hit.text):
+        rows = list(_ROW.finditer(hit.text, start, end))[1:]
+        used = [row.end() for row in rows if terms & claim_of(row[0]).terms]
         yield Part(
             hit=index,
             start=start,
             end=end,
+            ends=tuple(dict.fromkeys([end, *reversed(used)])),
             terms=claim_of(hit.text[start:end]).terms,
             tokens=_cost(hit, end - start),
         )
@@ -129,18 +156,27 @@ def _parts(index: int, hit: Hit) -> Iterator[Part]:
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield the sentences of ``text``; rows of a table that touch are one span."""
     rows = [match.span() for match in _ROW.finditer(text)]
-    table: tuple[int, int] | None = None
+    table: list[tuple[int, int]] = []
     for sentence in split_sentences(text):
         start, end = sentence.start, sentence.end
         if any(start < row_end and row_start < end for row_start, row_end in rows):
-            table = (table[0] if table else start, end)
+            table.append((start, end))
             continue
-        if table:
-            yield table
-            table = None
+        yield from _table(text, table)
+        table = []
         yield start, end
-    if table:
-        yield table
+    yield from _table(text, table)
+
+
+def _table(text: str, rows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield rows that touch as one span, records each by itself."""
+    records = [_RECORD.match(text, start) for start, _ in rows[1:]]
+    names = {record[1].rstrip("…") if record else "" for record in records}
+    first = names.pop() if len(names) == 1 else ""
+    if first and text.startswith(first, rows[0][0]):
+        yield from rows
+    elif rows:
+        yield rows[0][0], rows[-1][1]
 
 
 def _cost(hit: Hit, chars: int) -> float:

@@ -52,7 +52,7 @@ def test_of_a_best_passage_that_is_too_long_what_speaks_of_the_question_stays() 
         assert first.token_count <= 60
 
 
-def test_a_table_is_taken_whole_or_not_at_all() -> None:
+def test_a_table_that_fits_is_whole() -> None:
     table = "| part | oil |\n| pump | 40 |\n| valve | 2 |"
     text = f"Cats sleep.\n\n{table}\n\nDogs bark."
     (_, kept) = trim("oil of the valve", [hit("Fine.", 1.0), hit(text, 0.9)], tokens=13)
@@ -61,6 +61,34 @@ def test_a_table_is_taken_whole_or_not_at_all() -> None:
         len(trim("oil of the valve", [hit("Fine.", 1.0), hit(text, 0.9)], tokens=4))
         == 1
     )
+
+
+SEATS = "Room | Seats\n101 | 12\n102 | 8\n103 | 30\n104 | 6\n105 | 9"
+
+
+def test_a_table_of_two_columns_is_one() -> None:
+    text = f"Cats sleep.\n\n{SEATS}\n\nDogs bark."
+    kept = trim("Seats of 103?", [hit("Fine.", 1.0), hit(text, 0.9)], tokens=16)
+    assert kept[1].text == SEATS
+
+
+def test_of_a_table_that_is_too_long_the_header_stays_with_the_rows_of_use() -> None:
+    for hits in ([hit("Fine.", 1.0), hit(SEATS, 0.9)], [hit(SEATS, 1.0)]):
+        kept = trim("How many seats has room 103?", hits, tokens=11)
+        assert kept[-1].text == "Room | Seats\n101 | 12\n102 | 8\n103 | 30"
+    # A row without the names of its columns says nothing.
+    assert (
+        len(trim("Seats of 105?", [hit("Fine.", 1.0), hit(SEATS, 0.9)], tokens=9)) == 1
+    )
+
+
+def test_a_row_that_names_its_columns_needs_no_header() -> None:
+    rows = [f"Room: {n} | Seats: {n * 7}" for n in range(101, 120)]
+    text = "\n".join(["Room | Seats", *rows])
+    (_, kept) = trim("Seats of 117?", [hit("Fine.", 1.0), hit(text, 0.9)], tokens=9)
+    assert kept.text == "Room: 117 | Seats: 819"
+    lone = "Times | Room\nMonday: 9 | 3"
+    assert trim("Monday?", [hit(lone, 1.0)], tokens=3)[0].text == lone
 
 
 def test_nothing_found_stays_nothing() -> None:
