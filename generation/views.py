@@ -69,9 +69,13 @@ def chat(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @require_GET
 def chats(request: HttpRequest) -> HttpResponse:
-    """Return the list in the sidebar, narrowed by ``q``."""
+    """Return the list in the sidebar, narrowed by ``q``; a page without script."""
     asker = asker_of_request(request)
-    return render(request, "generation/_chats.html", _chats_context(request, asker))
+    listed = _chats_context(request, asker)
+    if request.htmx:  # type: ignore[attr-defined]  # set by django-htmx
+        return render(request, "generation/_chats.html", listed)
+    context = _chat_context(asker, None) | listed
+    return render(request, "generation/chat.html", context)
 
 
 @require_GET

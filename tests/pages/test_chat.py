@@ -267,6 +267,15 @@ def test_chats_are_renamed_deleted_and_brought_back(
     assert client.get(f"/c/{pk}").status_code == 200
 
 
+def test_chats_are_found_without_script(scene: Scene, client_of: ClientOf) -> None:
+    client = client_of(factories.alice())
+    html = client.get("/chats?q=holds").content.decode()
+    assert '<link rel="stylesheet"' in html
+    assert 'name="q" value="holds"' in html
+    assert "No chat holds “holds”." in html
+    assert "<html" not in client.get("/chats?q=holds", **HTMX).content.decode()
+
+
 def test_the_open_chat_stays_marked_in_a_fresh_list(
     scene: Scene, client_of: ClientOf
 ) -> None:
@@ -305,7 +314,7 @@ def test_the_sidebar_asks_the_same_for_many_chats(
 
 def _queries(client: Client) -> int:
     with CaptureQueriesContext(connection) as seen:
-        assert client.get("/chats").status_code == 200
+        assert client.get("/chats", **HTMX).status_code == 200
     return len(seen)
 
 
