@@ -6,7 +6,7 @@ const send = form.querySelector("[data-send]");
 const stop = form.querySelector("[data-stop]");
 const meter = form.querySelector("[data-meter]");
 const max = Number(input.dataset.max);
-const draftKey = () => `draft:${form.elements.conversation.value || "new"}`;
+const draftKey = () => `draft:${document.body.dataset.user}:${form.elements.conversation.value || "new"}`;
 let stopUrl = "";
 let lastQuestion = [...document.querySelectorAll(".question-text")].at(-1)?.textContent ?? "";
 

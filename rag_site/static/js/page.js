@@ -141,6 +141,19 @@ document.addEventListener("change", (event) => {
   }
 });
 
+// --- Signing out: nothing of this person stays in the browser ----------------
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-forget-drafts]")) return;
+  try {
+    for (const key of Object.keys(localStorage)) {
+      if (key.startsWith("draft:")) localStorage.removeItem(key);
+    }
+  } catch {
+    // Where storage is forbidden, none was kept.
+  }
+});
+
 // --- Menus: open to the side that has room ------------------------------------
 
 document.addEventListener("toggle", ({ target: menu }) => {
