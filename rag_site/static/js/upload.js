@@ -56,6 +56,10 @@ function fail(one, words) {
   unsent.push(one);
 }
 
+function stopped(batch, words) {
+  for (const one of batch) fail(one, `You stopped it: ${words}.`);
+}
+
 function refuse(one, words) {
   counts.refused += 1;
   say(one, "refused", words);
@@ -100,6 +104,7 @@ function send(batch) {
   request.upload.addEventListener("progress", (event) => share(batch, event.loaded));
   request.addEventListener("load", () => finish(request, batch));
   request.addEventListener("error", () => broken(batch, "Not sent: the connection was lost. Nothing else is affected."));
+  request.addEventListener("abort", () => stopped(batch, "it may have arrived all the same"));
   request.addEventListener("loadend", () => {
     running.delete(request);
     pump();
@@ -151,13 +156,19 @@ function later(batch, seconds, words) {
     for (const one of batch) fail(one, words);
     return;
   }
-  const pause = { abort: () => {} };
-  running.add(pause);
-  setTimeout(() => {
+  const timer = setTimeout(() => {
     running.delete(pause);
     waiting.unshift(...batch);
     pump();
   }, seconds * 1000);
+  const pause = {
+    abort: () => {
+      clearTimeout(timer);
+      running.delete(pause);
+      stopped(batch, "not sent");
+    },
+  };
+  running.add(pause);
 }
 
 function place(one, line) {
@@ -282,13 +293,19 @@ $("[data-uploads-retry]")?.addEventListener("click", () => {
   pump();
 });
 $("[data-uploads-stop]")?.addEventListener("click", () => {
-  for (const one of waiting.splice(0)) fail(one, "Not sent: you stopped it.");
-  show();
+  stopped(waiting.splice(0), "not sent");
+  for (const one of [...running]) one.abort();
+  check();
 });
 $("[data-uploads-close]")?.addEventListener("click", () => {
   list.replaceChildren();
   reset();
   panel.hidden = true;
+});
+
+// The browser asks before it drops what is not sent yet.
+window.addEventListener("beforeunload", (event) => {
+  if (waiting.length + running.size) event.preventDefault();
 });
 
 // --- Names that are taken ----------------------------------------------------
@@ -299,20 +316,20 @@ async function choose(forms, choice) {
     form.setAttribute("data-sent", "");
     for (const button of form.querySelectorAll("button")) button.disabled = true;
   }
-  const pause = { abort: () => {} };
-  running.add(pause);
+  const request = new AbortController();
+  running.add(request);
   wasBusy = true;
   show();
-  for (let at = 0; at < mine.length; at += TOKENS_AT_ONCE) await tell(mine.slice(at, at + TOKENS_AT_ONCE), choice);
-  running.delete(pause);
+  for (let at = 0; at < mine.length; at += TOKENS_AT_ONCE) await tell(mine.slice(at, at + TOKENS_AT_ONCE), choice, request.signal);
+  running.delete(request);
   check();
 }
 
-async function tell(forms, choice) {
+async function tell(forms, choice, signal) {
   const data = new FormData();
   for (const form of forms) data.append("token", form.elements.token.value);
   data.append("choice", choice);
-  const lines = await answered(forms[0].action, data);
+  const lines = await answered(forms[0].action, data, signal);
   forms.forEach((form, at) => {
     const line = form.closest("li");
     if (lines?.[at]) place({ line }, lines[at]);
@@ -323,14 +340,18 @@ async function tell(forms, choice) {
   });
 }
 
-async function answered(url, data) {
+// None where the site gave no lines, or the signal stopped it.
+async function answered(url, data, signal) {
   for (let tries = 0; tries < TRIES; tries += 1) {
     try {
-      const answer = await fetch(url, { method: "POST", body: data, headers: { "X-CSRFToken": document.body.dataset.csrf, "HX-Request": "true" } });
+      const answer = await fetch(url, { method: "POST", body: data, signal, headers: { "X-CSRFToken": document.body.dataset.csrf, "HX-Request": "true" } });
       const html = new DOMParser().parseFromString(`<ul>${await answer.text()}</ul>`, "text/html");
       if (answer.ok) return [...html.querySelector("ul").children];
       if (answer.status !== 429 && answer.status !== 503) break;
-      await new Promise((resolve) => setTimeout(resolve, 1000 * (Number(answer.headers.get("Retry-After")) || 5)));
+      await new Promise((resolve) => {
+        signal.addEventListener("abort", resolve);
+        setTimeout(resolve, 1000 * (Number(answer.headers.get("Retry-After")) || 5));
+      });
     } catch {
       break;
     }
@@ -354,21 +375,21 @@ $("[data-fetch]")?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
   const data = new FormData(form);
-  const pause = { abort: () => {} };
+  const request = new AbortController();
   if (!waiting.length && !running.size) reset();
   const one = { path: data.get("url"), line: list.appendChild(document.createElement("li")) };
   counts.all += 1;
   showWaiting(one);
   one.bar.removeAttribute("value");
-  running.add(pause);
+  running.add(request);
   wasBusy = true;
   show();
-  const lines = await answered(form.action, data);
+  const lines = await answered(form.action, data, request.signal);
   if (lines?.[0]) {
     place(one, lines[0]);
     if (lines[0].dataset.outcome !== "refused") form.reset();
-  } else refuse(one, "That did not work. Try again.");
-  running.delete(pause);
+  } else refuse(one, request.signal.aborted ? "You stopped it." : "That did not work. Try again.");
+  running.delete(request);
   check();
 });
 
