@@ -79,8 +79,11 @@ export function listen(target, icon, take) {
     take(files, unread);
   });
   document.addEventListener("paste", (event) => {
-    const files = event.clipboardData?.files;
-    if (!files?.length) return;
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (!target || !files.length) return;
+    // Copied cells come with a picture of them, copied files with their names.
+    const words = event.clipboardData.getData("text/plain");
+    if (words && !files.every((file) => words.includes(file.name))) return;
     event.preventDefault();
     take(chosen(files));
   });
