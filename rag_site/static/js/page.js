@@ -58,7 +58,7 @@ document.addEventListener("keydown", (event) => {
   if (!drawer) return;
   const stops = $$("a[href], button:not([disabled]), input, select, textarea, summary", drawer).filter((el) => el.offsetParent);
   const edge = event.shiftKey ? stops[0] : stops.at(-1);
-  if (document.activeElement === edge) {
+  if (document.activeElement === edge || !drawer.contains(document.activeElement)) {
     event.preventDefault();
     (event.shiftKey ? stops.at(-1) : stops[0]).focus();
   }
@@ -96,9 +96,9 @@ export function toast(text, isBad = false) {
 }
 
 const CLICKS = {
-  open: (el, event) => {
+  open: async (el, event) => {
     event.preventDefault();
-    if (el.dataset.sourcesOf) htmx.ajax("GET", el.dataset.sourcesOf, { target: "#sources", swap: "innerHTML" });
+    if (el.dataset.sourcesOf) await htmx.ajax("GET", el.dataset.sourcesOf, { source: el, target: "#sources", swap: "innerHTML" });
     setDrawer(el.dataset.open, true);
   },
   close: (el, event) => {
@@ -217,6 +217,14 @@ document.addEventListener("keydown", (event) => {
   if (!act) return;
   event.preventDefault();
   act();
+});
+
+// --- htmx: the focus stays where the reader is --------------------------------
+
+// What had it gets it back by its id. A menu comes back closed: its button has it then.
+document.addEventListener("htmx:beforeSwap", ({ target, detail }) => {
+  const menu = document.activeElement?.closest("details.menu");
+  if (menu && detail.shouldSwap && target.contains(menu)) menu.querySelector("summary").focus({ preventScroll: true });
 });
 
 // --- htmx: say what went wrong instead of staying silent ---------------------

@@ -124,7 +124,9 @@ class Live {
     const panel = document.getElementById("sources");
     const head = panel.querySelector(".sources-head");
     head.dataset.sourcesFor = this.root.dataset.answer;
-    panel.replaceChildren(head, heading, list);
+    // The head stays: it may have the focus.
+    while (head.nextSibling) head.nextSibling.remove();
+    panel.append(heading, list);
   }
 
   write(text) {
@@ -293,6 +295,17 @@ function takeBack(pending) {
   document.getElementById("empty")?.removeAttribute("hidden");
 }
 
+function showName(name) {
+  document.title = `${name.slice(0, 60)} · ${document.title.split(" · ").at(-1)}`;
+  for (const title of document.querySelectorAll(".topbar-title, #chat > h1")) title.textContent = name;
+}
+
+// The open chat is called what the list calls it, also once it is renamed there.
+document.addEventListener("htmx:load", (event) => {
+  const current = event.detail.elt.id === "chats" && event.detail.elt.querySelector("[aria-current]");
+  if (current) showName(current.textContent);
+});
+
 // The chat has its address and its name from the first question on.
 function adopt(response, question) {
   const composer = document.getElementById("composer");
@@ -301,8 +314,7 @@ function adopt(response, question) {
   composer.elements.conversation.value = id;
   if (!isNew) return;
   history.replaceState(null, "", response.headers.get("HX-Push-Url"));
-  document.title = `${question.slice(0, 60)} · ${document.title.split(" · ").at(-1)}`;
-  for (const title of document.querySelectorAll(".topbar-title, #chat > h1")) title.textContent = question;
+  showName(question);
   composer.elements.question.placeholder = "Ask a follow-up";
   htmx.ajax("GET", "/chats", { target: "#chats", swap: "outerHTML" });
 }
