@@ -8,15 +8,20 @@ const meter = form.querySelector("[data-meter]");
 const max = Number(input.dataset.max);
 const draftKey = () => `draft:${document.body.dataset.user}:${form.elements.conversation.value || "new"}`;
 let stopUrl = "";
+let isSending = false;
 let lastQuestion = [...document.querySelectorAll(".question-text")].at(-1)?.textContent ?? "";
 
-function remember() {
+function keep(key, text) {
   try {
-    if (input.value) localStorage.setItem(draftKey(), input.value);
-    else localStorage.removeItem(draftKey());
+    if (text) localStorage.setItem(key, text);
+    else localStorage.removeItem(key);
   } catch {
     // Storage may be full or forbidden: the draft is a comfort.
   }
+}
+
+function remember() {
+  keep(draftKey(), input.value);
 }
 
 function recall() {
@@ -46,20 +51,30 @@ function setText(text) {
   remember();
 }
 
-function dispatch(source, data, done) {
+// One at a time: a second question of a new chat would begin another chat.
+function dispatch(source, data, refused) {
+  isSending = true;
+  const key = draftKey();
+  const done = (isTaken) => {
+    isSending = false;
+    if (!isTaken) refused();
+    // What was typed meanwhile belongs to the chat that began.
+    keep(key, "");
+    remember();
+  };
   document.dispatchEvent(new CustomEvent("plumbline:ask", { detail: { form: source, data, done } }));
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (stopUrl) return;
+  if (stopUrl || isSending) return;
   const data = new FormData(form);
   if (event.submitter?.name === "starter") {
     // What was typed stays in the box.
     const starter = event.submitter.value;
     data.set("question", starter);
-    dispatch(form, data, (isTaken) => {
-      if (!isTaken && !input.value) setText(starter);
+    dispatch(form, data, () => {
+      if (!input.value) setText(starter);
     });
     return;
   }
@@ -68,18 +83,10 @@ form.addEventListener("submit", (event) => {
     input.focus();
     return;
   }
-  remember.call(null);
-  try {
-    localStorage.removeItem(draftKey());
-  } catch {
-    // See remember().
-  }
-  input.value = "";
-  fit();
+  setText("");
   lastQuestion = question;
-  dispatch(form, data, (isTaken) => {
-    if (!isTaken) setText(question);
-  });
+  // What was typed meanwhile stays.
+  dispatch(form, data, () => setText([question, input.value].filter(Boolean).join("\n")));
 });
 
 // Retry and an edited question go the same way.
@@ -87,11 +94,11 @@ document.addEventListener("submit", (event) => {
   const other = event.target;
   if (!other.matches("[data-ask]")) return;
   event.preventDefault();
-  if (stopUrl) return;
+  if (stopUrl || isSending) return;
   const data = new FormData(other, event.submitter);
   const edit = closeEdit(other);
-  dispatch(other, data, (isTaken) => {
-    if (isTaken || !edit) return;
+  dispatch(other, data, () => {
+    if (!edit) return;
     if (input.value) edit.replaceChildren(other);
     else setText(data.get("question"));
   });
