@@ -142,8 +142,8 @@ stop.addEventListener("click", () => {
     .catch(() => {})
     .finally(() => { stop.disabled = false; });
 });
-document.addEventListener("plumbline:escape", () => {
-  if (stopUrl) stop.click();
+document.addEventListener("plumbline:escape", (event) => {
+  if (!closeEdit(event.target) && stopUrl) stop.click();
 });
 
 function toggle(url) {

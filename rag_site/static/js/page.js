@@ -203,8 +203,12 @@ function escape() {
 document.addEventListener("keydown", (event) => {
   if (event.isComposing || event.defaultPrevented || $("dialog[open]")) return;
   if (event.key === "Escape") {
+    // The browser empties the field.
+    if (event.target.matches("[type=search]") && event.target.value) return;
     if (escape()) event.preventDefault();
-    else document.dispatchEvent(new CustomEvent("plumbline:escape"));
+    else if (!isTyping(event.target) || event.target.matches("#question, .edit textarea")) {
+      event.target.dispatchEvent(new CustomEvent("plumbline:escape", { bubbles: true }));
+    }
     return;
   }
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
