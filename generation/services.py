@@ -100,7 +100,8 @@ def ask(
 
 
 def checked_question(question: str) -> str:
-    question = _CONTROL.sub("", question).strip()
+    # Forms send two characters for a line break.
+    question = _CONTROL.sub("", question.replace("\r\n", "\n")).strip()
     if not parse(question)[0]:
         raise EmptyQuestion("Type a question beside the filters." if question else None)
     limit = settings.MAX_QUESTION_CHARS

@@ -213,6 +213,11 @@ async def test_bad_questions_are_refused_with_the_limit(alice: Asker) -> None:
         await ask(alice, collections=[uuid4()])
 
 
+def test_a_line_break_of_a_form_is_one_character() -> None:
+    lines = "\r\n".join(["long"] * 800)
+    assert services.checked_question(lines) == lines.replace("\r", "")
+
+
 async def test_stop_ends_it_and_keeps_what_was_written(
     alice: Asker, model: ScriptedLLM
 ) -> None:

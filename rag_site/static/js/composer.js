@@ -32,14 +32,19 @@ function recall() {
   }
 }
 
+// As the site counts: a smiley is one, and blanks around do not count.
+function lengthOf(text) {
+  return [...text.trim()].length;
+}
+
 function fit() {
-  const length = input.value.length;
+  const length = lengthOf(input.value);
   meter.hidden = length < max * 0.8;
   meter.toggleAttribute("data-over", length > max);
   meter.textContent = length > max
     ? `${(length - max).toLocaleString()} characters too many`
     : `${length.toLocaleString()} of ${max.toLocaleString()}`;
-  send.setAttribute("aria-disabled", String(!input.value.trim() || length > max));
+  send.setAttribute("aria-disabled", String(!length || length > max));
   if (CSS.supports("field-sizing", "content")) return;
   input.rows = 1;
   while (input.rows < 14 && input.scrollHeight > input.clientHeight + 4) input.rows += 1;
@@ -79,7 +84,7 @@ form.addEventListener("submit", (event) => {
     return;
   }
   const question = input.value.trim();
-  if (!question || input.value.length > max) {
+  if (!question || lengthOf(question) > max) {
     input.focus();
     return;
   }
