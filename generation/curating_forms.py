@@ -18,7 +18,7 @@ class GoldenAnswerForm(forms.Form):
         max_length=MAX_WORDINGS * MAX_WORDING_CHARS,
         label="Right answer",
         help_text="One wording a line; each of them is right.",
-        widget=forms.Textarea(attrs={"rows": 3}),
+        widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
     )
     is_unanswerable = forms.BooleanField(
         required=False, label="The documents do not hold the answer"

@@ -29,7 +29,7 @@ class FeedbackForm(forms.Form):
         max_length=2000,
         required=False,
         label="Tell us more",
-        widget=forms.Textarea(attrs={"rows": 2}),
+        widget=forms.Textarea(attrs={"rows": 2, "dir": "auto"}),
     )
 
 

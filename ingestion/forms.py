@@ -40,7 +40,7 @@ class CollectionForm(forms.Form):
     description = forms.CharField(
         max_length=2000,
         required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
+        widget=forms.Textarea(attrs={"rows": 2, "dir": "auto"}),
         help_text="One sentence for the people who search here.",
     )
     visibility = forms.ChoiceField(

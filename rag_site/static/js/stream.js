@@ -233,7 +233,9 @@ function sourceCard(source) {
   title.append(element("span", "mark", source.n), element("span", "", source.document), element("span", "page-of", `page ${source.page}`));
   link.append(title);
   if (source.heading) link.append(element("div", "source-heading", source.heading));
-  link.append(element("blockquote", "quote", source.quote ?? ""));
+  const quote = element("blockquote", "quote", source.quote ?? "");
+  quote.dir = "auto";
+  link.append(quote);
   item.append(link);
   return item;
 }
