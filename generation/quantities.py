@@ -1,8 +1,8 @@
-"""What a number counts: sign, currency, scale, bound and order, so far as it is said. Pure.
+"""What a number counts: sign, unit, scale, bound and order, so far as it is said. Pure.
 
 Numbers are compared as terms first (`words`). Two of the same digits still say different
-things where both tell and tell otherwise: $5 and €5, at least 5 and at most 5, 03/04 and
-04/03. What only one of them tells is no difference: a range names its unit once. A missing
+things where both tell and tell otherwise: $5 and €5, 5 days and 5 weeks, at least 5 and
+at most 5, 03/04 and 04/03. What only one of them tells is no difference: a range names its unit once. A missing
 minus is one, for nobody leaves it out. A million is part of its number: 5 million are
 5,000,000, not 5.
 """
@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from generation.units import PER, UNIT, UNITS
 
 NUMBER_WORDS = {
     word: str(value)
@@ -60,11 +62,16 @@ CURRENCY_SIGN = (
     r"(?=[$€£¥U])(?:\bUS\$|(?<![^\W\d_])\$(?![^\W\d_]|[({])|[€£¥]"
     r"|\b(?:US|U\.S\.) [dD]ollars?\b)"
 )
+# What may stand between a number and its unit, and leaves it what it is.
+_WHOLE = "(?:more|further|additional|full|whole|calendar|working|business|paid)"
 _QUANTITY = re.compile(
     # Not the dash of a range or of a compound.
     r"(?P<sign>\bminus |(?<![\w.,)\]])(?<!\d )[-−–])?"
     rf"(?:(?P<before>{_BEFORE})[^\S\n]?)?{AMOUNT}"
-    rf"(?:(?:[^\S\n]|-)?(?P<after>{_AFTER}))?",
+    rf"(?:(?:[^\S\n]|-)?(?P<after>{_AFTER})"
+    rf"|(?:[^\S\n]|-)?(?:{_WHOLE} )?(?P<unit>{UNIT})"
+    r"|(?::\d\d)?[^\S\n]?(?P<half>[ap])\.?m\b)?"
+    rf"(?={PER})?",
     re.IGNORECASE,
 )
 _AT_LEAST = (
@@ -95,13 +102,6 @@ _NO_NAME = re.compile(
     r"ab|bei|bis|circa|etwa|genau|knapp|mit|nur|rund|über|um|unter|ungefähr|von) $",
     re.IGNORECASE,
 )
-_UNIT = re.compile(
-    r"\s?[%‰°]|(?:\s|-)?(?:[kcmµ]?m[²³]?|[km]?g|[mc]?l|[kMG]?W|[kMGT]B|kWh|[kM]?Hz|[kmM]?V|"
-    r"kilo\w+|centi\w+|milli(?!on)\w+|met(?:re|er)s?|lit(?:re|er)s?|gram(?:me)?s?|tons?|"
-    r"tonnes?|miles?|inch(?:es)?|feet|per ?cent|seconds?|minutes?|hours?|days?|weeks?|"
-    r"months?|years?|Meter|Liter|Gramm|Tonnen|Prozent|Sekunden|Minuten|Stunden|Tagen?|"
-    r"Wochen|Monaten?|Jahren?)(?!\w)"
-)
 _MONTHS = (
     "Jan(?:uary?)?|Feb(?:ruary?)?|Mar(?:ch)?|März|Apr(?:il)?|Ma[iy]|Jun[ei]?|Jul[iy]?|"
     "Aug(?:ust)?|Sept?(?:ember)?|O[ck]t(?:ober)?|Nov(?:ember)?|De[cz](?:ember)?"
@@ -120,6 +120,8 @@ class Quantity:
 
     Attributes:
         digits: as they stand before "million" or the like, which ``value`` is times.
+        unit: what it measures: a currency, days, "am" of an hour.
+        per: for how long it is: of a day, of a month.
         bound: "up" from the number on, "down" to it.
         version: as written, of a decimal that names a version or a part.
         order: the parts of a date, whose ``value`` has them sorted.
@@ -127,7 +129,8 @@ class Quantity:
 
     value: str
     is_negative: bool = False
-    currency: str = ""
+    unit: str = ""
+    per: str = ""
     digits: str = ""
     bound: str = ""
     version: str = ""
@@ -135,8 +138,8 @@ class Quantity:
 
     def fits(self, other: Quantity) -> bool:
         """Whether two numbers of the same digits may be the same."""
-        mine = (self.currency, self.bound, self.version, self.order)
-        others = (other.currency, other.bound, other.version, other.order)
+        mine = (self.unit, self.per, self.bound, self.version, self.order)
+        others = (other.unit, other.per, other.bound, other.version, other.order)
         return (self.value, self.is_negative) == (
             other.value,
             other.is_negative,
@@ -215,23 +218,34 @@ def quantities_of(text: str) -> frozenset[Quantity]:
 def _quantities(text: str) -> Iterator[Quantity]:
     for match in _QUANTITY.finditer(text):
         raw = match["number"]
-        currency = (match["before"] or match["after"] or "").lower()
+        unit, per = _unit(match), match["per"] or match["often"] or match["slash"]
         head = text[max(0, match.start() - _NEAR) : match.start()]
         is_decimal = raw.count(".") == 1 and "," not in raw
         is_version = (
             is_decimal
-            and not currency
+            and not unit
             and _VERSION.search(head)
-            and not (_UNIT.match(text, match.end()) or _NO_NAME.search(head))
+            and not _NO_NAME.search(head)
         )
         yield Quantity(
             value=value_of(match),
             is_negative=bool(match["sign"]),
-            currency=CURRENCIES.get(currency, ""),
+            unit=unit,
+            per=UNITS[per.lower()] if per else "",
             digits=_unscaled(match) if _scale(match) else "",
             bound=_bound(head, text[match.end() : match.end() + _NEAR]),
             version=raw if is_version else "",
         )
+
+
+def _unit(match: re.Match[str]) -> str:
+    """Return what a match of ``_QUANTITY`` measures in one form, "" if it is not said."""
+    currency = match["before"] or match["after"]
+    if currency:
+        return CURRENCIES.get(currency.lower(), "")
+    if match["half"]:
+        return f"{match['half'].lower()}m"
+    return UNITS[match["unit"].lower()] if match["unit"] else ""
 
 
 def _bound(head: str, tail: str) -> str:

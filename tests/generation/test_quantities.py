@@ -60,6 +60,17 @@ def verdict(said: str, source: str, question: str = "") -> str:
         ("About 3.50 metres.", "About 3.5 metres."),
         ("About 3.50 for each.", "About 3.5 for each."),
         ("The Tank 3.50 m.", "The Tank 3.5 m."),
+        # A unit has one form, and what only one of two tells is no difference.
+        ("The trial lasts 30 days.", "The trial is a 30-day one and lasts."),
+        ("The bag weighs 30 kg.", "The bag weighs 30 kilograms."),
+        ("The limit is 100 km/h.", "The limit is 100 km per hour."),
+        ("It lasts 20 days.", "It lasts 20 to 30 days."),
+        ("It lasts 5 days.", "It lasts 5 days, or 5 weeks."),
+        ("It lasts 5 working days.", "It lasts 5 days, working ones."),
+        ("They get 28 days a year.", "They get 28 days of paid leave per year."),
+        ("They get 28 days a year.", "They get 28 days."),
+        ("It opens at 9.", "It opens at 9 a.m."),
+        ("It opens at 9 am.", "It opens at 9:00 a.m. each day."),
     ],
 )
 def test_the_same_amount_is_borne(said: str, source: str) -> None:
@@ -96,6 +107,24 @@ def test_the_same_amount_is_borne(said: str, source: str) -> None:
         ("5 pounds.", "5 dollars."),
         ("5 Euro.", "5 CHF."),
         ("It holds 125 litres.", "It holds 0.125 litres."),
+        ("The warranty period is 24 weeks.", "The warranty period is 24 months."),
+        ("The trial lasts three weeks.", "The trial lasts 3 months."),
+        ("It takes 10 minutes.", "It takes 10 seconds."),
+        ("The notice is 4 months' notice.", "The notice is 4 weeks' notice."),
+        ("The bag weighs 30 g.", "The bag weighs 30 kg."),
+        ("It is 5 m long.", "It is 5 km long."),
+        ("It holds 5 l.", "It holds 5 ml."),
+        ("It stores 5 GB.", "It stores 5 TB."),
+        ("It works at 40 °C.", "It works at 40 °F."),
+        ("A discount of 10%.", "A discount of €10."),
+        ("Es dauert 3 Wochen.", "Es dauert 3 Monate."),
+        ("La garantie dure 24 mois.", "La garantie dure 24 semaines."),
+        ("La garantía dura 24 meses.", "La garantía dura 24 semanas."),
+        ("It costs 10 euros a week.", "It costs 10 euros per month."),
+        ("It costs €10/day.", "It costs €10 monthly."),
+        ("They get 28 days a month.", "They get 28 days of paid leave per year."),
+        ("It opens at 9 a.m. on Monday.", "It opens at 9 p.m. on Monday."),
+        ("It opens at 9:30 am.", "It opens at 9:30 p.m."),
     ],
 )
 def test_another_amount_of_the_same_digits_is_not(said: str, source: str) -> None:
@@ -140,7 +169,18 @@ def test_a_number_has_one_form(raw: str, plain: str) -> None:
 
 @pytest.mark.parametrize(
     "part",
-    ["1,000", "- ", "5 million ", "at least 5 ", "1/", "$", "5 to ", "one and ", "1-"],
+    [
+        "1,000",
+        "- ",
+        "5 million ",
+        "at least 5 ",
+        "1/",
+        "$",
+        "5 to ",
+        "one and ",
+        "1-",
+        "5 a ",
+    ],
 )
 def test_a_hostile_text_takes_linear_time(part: str) -> None:
     text = part * (100_000 // len(part))
