@@ -30,14 +30,17 @@ STOP_WORDS = frozenset(
     that the their theirs them themselves then there these they this those through to
     too under until up upon us very was we were what when where which while who whom
     whose why will with within without would yes you your yours according based
-    document documents passage passages source sources""".split()  # noqa: SIM905 - a list of 150 quoted words reads worse
+    document documents passage passages source sources nein ja oui""".split()  # noqa: SIM905 - a list of 150 quoted words reads worse
 )
 QUESTION_WORDS = frozenset(
     """name kind type give list tell describe explain many long old often summarise
     summarize summary overview main point topic content whole""".split()  # noqa: SIM905
 )
+# Spanish "sin" is left out: in English it is another word.
 NEGATIONS = frozenset(
-    "not no never none neither nor without cannot nobody nothing nowhere".split()  # noqa: SIM905
+    """not no never none neither nor without cannot nobody nothing nowhere
+    nicht kein keine keinen keinem keiner keines nie niemals niemand nichts weder ohne
+    pas non aucun aucune jamais ni nunca ninguno ninguna""".split()  # noqa: SIM905
 )
 PRONOUNS = frozenset(
     """he she it they him her them his its their theirs hers this these those such
@@ -53,8 +56,12 @@ _NAMED = re.compile(
     r"(?<=[\w,;(] )May\b(?! I\b)|\bM(?:ay|AY)\b(?=\s*(?:[\d.,;:!?)\[]|$))"
     r"|\bU\.S\.(?:A\.)?|\bUnited States\b|\b(?:USA?|WHO)\b(?! [A-Z]{2})"
 )
-# "No. 7", "No. of places", and a column of that name: a number is meant, and no denial.
-_NUMBERED = re.compile(r"\bNo(?:\.(?=\s*(?:\d|[Oo]f\b))|:(?=\s))")
+# No denial: "No. 7", "No. of places", and a column of that name, where a number is meant;
+# "or not"; and names inside a sentence: nickel, Pas-de-Calais.
+_NO_DENIAL = re.compile(
+    r"\bNo(?:\.(?=\s*(?:\d|[Oo]f\b))|:(?=\s))|(?<=\bor )not\b|(?<=\boder )nicht\b"
+    r"|(?<=[\w,;(] )(?:P(?:as|AS)|N(?:on|ON|i|I|ie|IE))\b"
+)
 _SPELLED = dict.fromkeys(("u.s.", "u.s.a.", "usa", "united states"), "us")
 # Scripts that put no blanks between words, as in ingestion's migration 0016: there
 # overlapping pairs of letters stand for words.
@@ -80,7 +87,7 @@ class Claim:
     numbers: frozenset[str]
     names: frozenset[str]
     is_negated: bool
-    # What the negations bear upon: the first term after each.
+    # What the negations bear upon: the first term after each, or the last of all.
     denied: frozenset[str] = frozenset()
     # A pronoun among its first words points at the sentence before.
     points_back: bool = False
@@ -123,30 +130,35 @@ def stem(word: str) -> str:
 
 def claim_of(text: str) -> Claim:
     words, numbers, undated, names, denied = set(), set(), set(), set(), set()
-    numbered = {match.start() for match in _NUMBERED.finditer(text)}
+    affirming = {match.start() for match in _NO_DENIAL.finditer(text)}
     in_dates = {at for date in DATE.finditer(text) for at in range(*date.span())}
     is_negated = is_denying = points_back = False
     is_first = True
+    last = ""
     for count, (raw, word, start, end) in enumerate(_words(text)):
         term = _term(word)
+        denies = (word in NEGATIONS or "n't" in word) and start not in affirming
         if term[:1].isdigit():
             numbers.add(term)
             if start not in in_dates or len(term) > _DAY_DIGITS:
                 undated.add(term)
-        elif word in NEGATIONS or "n't" in word:
-            is_denying = start not in numbered
-            is_negated = is_negated or is_denying
+        elif denies:
+            is_denying = is_negated = True
         elif term:
             words.add(term)
             # The first word of a sentence is capitalised whatever it is.
             if raw[0].isupper() and not is_first:
                 names.add(term)
-        is_sign = raw in "$€£¥"
-        if term and is_denying and not (is_sign or word in NEGATIONS or "n't" in word):
-            denied.add(term)
-            is_denying = False
+        if term and not denies:
+            if is_denying and raw not in "$€£¥":
+                denied.add(term)
+                is_denying = False
+            last = term
         points_back = points_back or (count < _OPENING and word in PRONOUNS)
         is_first = text[end : end + 1] in ".!?:"
+    if is_denying and last:
+        # "Die Firma zahlt das nicht."
+        denied.add(last)
     return Claim(
         words=frozenset(words),
         numbers=frozenset(numbers),

@@ -86,6 +86,41 @@ def test_what_its_source_denies_is_not_supported(
     assert found.verdict != "supported"
 
 
+@pytest.mark.parametrize(
+    ("held", "opposite"),
+    [
+        ("Haustiere sind nicht erlaubt.", "Haustiere sind erlaubt."),
+        ("Haustiere dürfen nie in den Garten.", "Haustiere dürfen in den Garten."),
+        ("Es wird keine Kaution verlangt.", "Es wird eine Kaution verlangt."),
+        ("Nein, es wird keine Kaution verlangt.", "Ja, es wird eine Kaution verlangt."),
+        ("Die Firma zahlt die Reise nicht.", "Die Firma zahlt die Reise."),
+        ("Der Vertrag gilt ohne Befristung.", "Der Vertrag gilt mit Befristung."),
+        ("Les animaux ne sont pas autorisés.", "Les animaux sont autorisés."),
+        ("Elle ne demande aucune caution.", "Elle demande une caution."),
+        ("Los perros nunca pueden entrar.", "Los perros pueden entrar."),
+        ("The deposit is non-refundable.", "The deposit is refundable."),
+    ],
+)
+def test_denials_of_other_languages_are_seen(held: str, opposite: str) -> None:
+    for said, verdict in ((held, "supported"), (opposite, "unsupported")):
+        (item,) = check(f"{said[:-1]} [1].", {1: held}, question="").cited
+        assert item.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("said", "source"),
+    [
+        ("Nein, es wird keine Kaution verlangt.", "Es wird keine Kaution verlangt."),
+        ("Ja, Haustiere sind erlaubt.", "Haustiere sind erlaubt."),
+        ("The alloy of coins holds Cu.", "The alloy of coins holds Ni, Cu and Zn."),
+        ("It rules whether he is heard.", "It rules whether he is heard or not."),
+    ],
+)
+def test_what_only_looks_like_a_denial_is_none(said: str, source: str) -> None:
+    (item,) = check(f"{said[:-1]} [1].", {1: source}, question="").cited
+    assert item.verdict == "supported"
+
+
 def test_a_missing_mark_is_added_where_one_source_clearly_holds_it() -> None:
     checked = check(
         "The pump holds 40 litres of oil. Cheese is yellow.", SOURCES, question=""
