@@ -74,19 +74,25 @@ _QUANTITY = re.compile(
     rf"(?={PER})?",
     re.IGNORECASE,
 )
+_MORE = "(?:more|greater|longer|later|higher|mehr|länger|später|höher) (?:than|als)"
+_LESS = "(?:less|fewer|shorter|earlier|sooner|lower|weniger|kürzer|früher|niedriger) (?:than|als)"
 _AT_LEAST = (
-    "at least|minimum of|more than|greater than|over|above|after|since|later than|"
-    "mindestens|mehr als|über|nach|seit|später als"
+    f"at least|minimum of|over|above|after|since|mindestens|über|nach|seit|{_MORE}"
 )
 _AT_MOST = (
-    "at most|maximum of|up to|less than|fewer than|under|below|before|until|within|"
-    "earlier than|höchstens|maximal|bis zu|weniger als|unter|vor|bis|früher als"
+    "at most|maximum of|up to|under|below|before|until|within|höchstens|maximal|bis zu|"
+    f"unter|vor|bis|{_LESS}"
 )
+_NOT_MORE = rf"(?:no|not|cannot|[^\W\d_]+n['’]t|nicht) (?:[^\W\d]+ ){{0,2}}(?=(?:{_MORE}|{_LESS})\b)"
 # Before the number, two words between at most: "before the end of 2010" is not said of it.
 _BOUND = re.compile(
-    rf"\b(?P<no>(?:no|not|nicht) )?(?:(?P<up>{_AT_LEAST})|(?:{_AT_MOST}))"
+    rf"\b(?P<no>{_NOT_MORE}|(?:no|not|nicht) )?(?:(?P<up>{_AT_LEAST})|(?:{_AT_MOST}))"
     r"(?: [^\W\d]+){0,2} ?$",
     re.IGNORECASE,
+)
+#: "No more than 5", "must not weigh more than 5 kg": this says a bound and denies nothing.
+NOT_MORE_THAN = (
+    rf"(?i:\b{_NOT_MORE}(?:{_MORE}|{_LESS})(?: [^\W\d]+){{0,2}} [$€£¥]?{_NUMBER})"
 )
 _BOUND_BEHIND = re.compile(r" (?:or|oder) (?:(?P<up>more|mehr)|less|fewer|weniger)\b")
 # Characters before a number in which its bound is looked for.

@@ -15,6 +15,7 @@ from generation.quantities import (
     CURRENCIES,
     CURRENCY_SIGN,
     DATE,
+    NOT_MORE_THAN,
     Quantity,
     quantities_of,
     value_of,
@@ -57,10 +58,11 @@ _NAMED = re.compile(
     r"|\bU\.S\.(?:A\.)?|\bUnited States\b|\b(?:USA?|WHO)\b(?! [A-Z]{2})"
 )
 # No denial: "No. 7", "No. of places", and a column of that name, where a number is meant;
-# "or not"; and names inside a sentence: nickel, Pas-de-Calais.
+# "or not"; names inside a sentence: nickel, Pas-de-Calais; and bounds of numbers.
 _NO_DENIAL = re.compile(
     r"\bNo(?:\.(?=\s*(?:\d|[Oo]f\b))|:(?=\s))|(?<=\bor )not\b|(?<=\boder )nicht\b"
     r"|(?<=[\w,;(] )(?:P(?:as|AS)|N(?:on|ON|i|I|ie|IE))\b"
+    rf"|{NOT_MORE_THAN}"
 )
 _SPELLED = dict.fromkeys(("u.s.", "u.s.a.", "usa", "united states"), "us")
 # Scripts that put no blanks between words, as in ingestion's migration 0016: there
