@@ -13,17 +13,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from generation.numerals import BLANK, IN_WORDS, SPACED, number, shortest, together
 from generation.units import PER, UNIT, UNITS
 
-NUMBER_WORDS = {
-    word: str(value)
-    for value, word in enumerate(
-        """zero one two three four five six seven eight nine ten eleven twelve thirteen
-        fourteen fifteen sixteen seventeen eighteen nineteen twenty""".split()  # noqa: SIM905
-    )
-}
-# Thousands, and what follows another separator.
-_GROUPED = re.compile(r"([1-9]\d{0,2}(?:([.,])\d{3})(?:\2\d{3})*)(?:(?!\2)[.,](\d+))?")
 CURRENCIES = {
     **dict.fromkeys(("$", "us$", "usd", "dollar", "dollars"), "$"),
     **dict.fromkeys(("us dollar", "us dollars", "u.s. dollar", "u.s. dollars"), "$"),
@@ -46,8 +38,14 @@ _SCALES = {
     "billionen": (12, ","),
 }
 _SCALE = rf"(?:[^\S\n]|-)?(?P<%s>{'|'.join(_SCALES)})\b(?:(?<=tsd|mio|mrd)\.)?"
-# Their first letters spare other words twenty comparisons.
-_NUMBER = rf"(?:\d++(?:[.,]\d++)*+|(?=[efnostz])\b(?:{'|'.join(NUMBER_WORDS)})\b)"
+_BEFORE = r"(?:US)?\$|[€£¥]|\b(?:USD|EUR|GBP|JPY|CHF)\b"
+_AFTER = r"[$€£¥]|(?:US |U\.S\. )?(?:dollars?|euros?|pounds?|yen|USD|EUR|GBP|JPY|CHF)\b"
+# With a blank between its digits it is one number only beside what it measures.
+_NUMBER = (
+    rf"(?:(?=\d)(?:{SPACED}|{BLANK}(?=[^\S\n]?(?:{_AFTER}|{UNIT}|(?:{'|'.join(_SCALES)})\b))"
+    rf"|(?:(?<=[$€£¥])|(?<=[$€£¥] )|(?<=\b(?:USD|EUR|GBP|JPY|CHF) )){BLANK}"
+    rf"|\d++(?:[.,]\d++)*+)|{IN_WORDS})"
+)
 # A number with its scale, which in "5 to 6 million" stands behind the second one.
 AMOUNT = (
     rf"(?i:(?P<number>{_NUMBER})(?:{_SCALE % 'scale'}"
@@ -55,8 +53,6 @@ AMOUNT = (
     rf"{_NUMBER}{_SCALE % 'shared'}))?)"
 )
 _BETWEEN = re.compile(r"\b(?:between|zwischen) [$€£¥]?$", re.IGNORECASE)
-_BEFORE = r"(?:US)?\$|[€£¥]|\b(?:USD|EUR|GBP|JPY|CHF)\b"
-_AFTER = r"[$€£¥]|(?:US |U\.S\. )?(?:dollars?|euros?|pounds?|yen|USD|EUR|GBP|JPY|CHF)\b"
 # What stands for a currency and is not one plain word; no variable or formula.
 CURRENCY_SIGN = (
     r"(?=[$€£¥U])(?:\bUS\$|(?<![^\W\d_])\$(?![^\W\d_]|[({])|[€£¥]"
@@ -83,10 +79,10 @@ _AT_MOST = (
     "at most|maximum of|up to|under|below|before|until|within|höchstens|maximal|bis zu|"
     f"unter|vor|bis|{_LESS}"
 )
-_NOT_MORE = rf"(?:no|not|cannot|[^\W\d_]+n['’]t|nicht) (?:[^\W\d]+ ){{0,2}}(?=(?:{_MORE}|{_LESS})\b)"
+_NOT_MORE = rf"(?:no|not|cannot|(?:ca|must|sha|should|do|does|did|wo)n['’]t|nicht) (?:[^\W\d]+ ){{0,2}}(?=(?:{_MORE}|{_LESS})\b)"
 # Before the number, two words between at most: "before the end of 2010" is not said of it.
 _BOUND = re.compile(
-    rf"\b(?P<no>{_NOT_MORE}|(?:no|not|nicht) )?(?:(?P<up>{_AT_LEAST})|(?:{_AT_MOST}))"
+    rf"\b(?=[^\W\d_])(?P<no>{_NOT_MORE}|(?:no|not|nicht) )?(?:(?P<up>{_AT_LEAST})|(?:{_AT_MOST}))"
     r"(?: [^\W\d]+){0,2} ?$",
     re.IGNORECASE,
 )
@@ -168,53 +164,31 @@ def agree(said: frozenset[Quantity], held: frozenset[Quantity]) -> bool:
     return True
 
 
-def number(raw: str) -> str:
-    """Return 1,000 and 1000 alike, 1,234.50 and 1234.5, and 3.50 and 3.5."""
-    grouped = _GROUPED.fullmatch(raw)
-    if grouped:
-        plain = re.sub(r"[.,]", "", grouped[1]) + (
-            f".{grouped[3]}" if grouped[3] else ""
-        )
-    else:
-        plain = raw.replace(",", ".")
-    return _shortest(plain)
-
-
-def _shortest(plain: str) -> str:
-    """Return ``plain`` without zeros that say nothing."""
-    if plain.count(".") == 1:
-        plain = plain.rstrip("0").rstrip(".")
-    plain = plain.lstrip("0") or "0"
-    return f"0{plain}" if plain[0] == "." else plain
-
-
 def value_of(match: re.Match[str]) -> str:
     """Return the number of a match of ``AMOUNT`` in one form, times its scale."""
-    plain, scale = _unscaled(match), _scale(match)
+    plain, scale = number(match["number"]), _scale(match)
     if not scale:
         return plain
-    raw, (power, mark) = match["number"], _SCALES[scale]
+    raw, (power, mark) = together(match["number"]), _SCALES[scale]
     if raw.count(mark) == 1 and len(re.findall(r"[.,]", raw)) == 1:
         plain = raw.replace(",", ".")
     whole, _, part = plain.partition(".")
     if "." in part:
         return plain
     part = part.ljust(power, "0")
-    return _shortest(f"{whole}{part[:power]}.{part[power:]}")
-
-
-def _unscaled(match: re.Match[str]) -> str:
-    return NUMBER_WORDS.get(match["number"].lower()) or number(match["number"])
+    return shortest(f"{whole}{part[:power]}.{part[power:]}")
 
 
 def _scale(match: re.Match[str]) -> str:
     """Return the key of ``_SCALES`` that a number is to be read with, "" if none is."""
     if match["scale"]:
         return match["scale"].lower()
-    is_small = len(_unscaled(match).partition(".")[0]) <= len("999")
+    if not match["shared"]:
+        return ""
+    is_small = len(number(match["number"]).partition(".")[0]) <= len("999")
     head = match.string[max(0, match.start() - _NEAR) : match.start()]
     is_range = is_small and (not match["and"] or _BETWEEN.search(head))
-    return match["shared"].lower() if match["shared"] and is_range else ""
+    return match["shared"].lower() if is_range else ""
 
 
 def quantities_of(text: str) -> frozenset[Quantity]:
@@ -238,7 +212,7 @@ def _quantities(text: str) -> Iterator[Quantity]:
             is_negative=bool(match["sign"]),
             unit=unit,
             per=UNITS[per.lower()] if per else "",
-            digits=_unscaled(match) if _scale(match) else "",
+            digits=number(match["number"]) if _scale(match) else "",
             bound=_bound(head, text[match.end() : match.end() + _NEAR]),
             version=raw if is_version else "",
         )

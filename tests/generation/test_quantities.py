@@ -7,7 +7,7 @@ import time
 import pytest
 
 from generation.citations import check
-from generation.quantities import number
+from generation.numerals import number
 from generation.words import claim_of
 
 
@@ -33,6 +33,22 @@ def verdict(said: str, source: str, question: str = "") -> str:
         ("It uses Python 3.10.", "It uses Python 3.10."),
         ("It closes on 03/04.", "It closes on 3/4."),
         ("Es kostet höchstens 5 Euro.", "Es kostet bis zu 5 Euro, also höchstens."),
+        # In words, and with blanks between the thousands.
+        ("There are 25 participants.", "There are twenty-five participants."),
+        ("It costs 100 euros.", "It costs one hundred euros."),
+        ("It costs one hundred and twenty euros.", "It costs 120 euros."),
+        ("It costs a hundred thousand euros.", "It costs 100,000 euros."),
+        ("Within 30 days.", "Within thirty days."),
+        ("It costs 1,250 euros.", "It costs 1 250 euros."),
+        ("It costs 1250.50 euros.", "It costs 1 250,50 €."),
+        ("It costs CHF 1250.", "It costs CHF 1'250."),
+        ("It costs CHF 1250.", "It costs CHF 1 250."),
+        ("There are 12000 people.", "There are 12 000 people."),
+        ("There are 1250 people.", "There are 1\u00a0250 people."),
+        ("Es kostet 1.250 Mio. Euro.", "Es kostet 1 250 Mio. Euro."),
+        ("Sales 340 in all.", "Sales 120 340 in all."),
+        ("Die Frist dauert 3 Monate.", "Die Frist dauert drei Monate."),
+        ("La garantie dure 12 mois.", "La garantie dure douze mois."),
         # What is no more than 5 is at most 5.
         ("Up to 5 days may be carried.", "No more than 5 days may be carried."),
         ("At most 5 days may be carried.", "No more than 5 days may be carried."),
@@ -98,6 +114,13 @@ def test_the_same_amount_is_borne(said: str, source: str) -> None:
         ("At most 5 guests may come.", "At least 5 guests may come."),
         ("It holds more than 40 litres.", "It holds less than 40 litres."),
         ("It needs 5 or more.", "It needs 5 or less."),
+        ("There are 20 participants.", "There are twenty-five participants."),
+        ("It costs one euro.", "It costs one hundred euros."),
+        ("It costs 250 euros.", "It costs 1 250 euros."),
+        ("It costs 250.50 euros.", "It costs 1 250,50 €."),
+        ("It costs CHF 250.", "It costs CHF 1'250."),
+        ("Die Frist dauert vier Monate.", "Die Frist dauert drei Monate."),
+        ("La garantie dure deux mois.", "La garantie dure douze mois."),
         ("At least 5 days may be carried.", "No more than 5 days may be carried."),
         ("More than 5 days may be carried.", "No more than 5 days may be carried."),
         ("Fewer than 5 guests may come.", "Not fewer than 5 guests may come."),
@@ -158,6 +181,15 @@ def test_a_scale_of_the_question_is_held_to_the_source_too() -> None:
     assert verdict(said, "The sales of the firm were 5 billion.", asked) != "supported"
 
 
+def test_a_month_and_a_name_are_no_french_numbers() -> None:
+    assert claim_of("From Sept 5 at Fort Dix, Sept. 6").numbers == {"5", "6"}
+    assert claim_of("sept ou dix jours").numbers == {"7", "10"}
+
+
+def test_a_row_of_numbers_is_not_one_number() -> None:
+    assert claim_of("In 2019 120 340 euros").numbers == {"2019", "120", "340"}
+
+
 def test_a_range_shares_its_scale_with_small_numbers_only() -> None:
     assert claim_of("from 900,000 to 1.2 million").numbers == {"900000", "1200000"}
     assert claim_of("5 to 6 million").numbers == {"5000000", "6000000"}
@@ -174,7 +206,9 @@ def test_a_sign_counts_beside_numbers_not_in_code() -> None:
     [
         ("1,234,567.80", "1234567.8"), ("1.234,5", "1234.5"), ("1,000", "1000"),
         ("3.50", "3.5"), ("0,50", "0.5"), ("0.125", "0.125"), ("007", "7"),
-        ("0", "0"), ("0.0", "0"), ("1.2.30", "1.2.30"),
+        ("0", "0"), ("0.0", "0"), ("1.2.30", "1.2.30"), ("1 250,50", "1250.5"),
+        ("1'250", "1250"), ("Twenty-five", "25"), ("seventy one", "71"), ("zwölf", "12"),
+        ("two hundred and six", "206"), ("a hundred", "100"), ("nineteen hundred", "1900"),
     ],
 )  # fmt: skip
 def test_a_number_has_one_form(raw: str, plain: str) -> None:
