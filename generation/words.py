@@ -58,9 +58,9 @@ _NAMED = re.compile(
     r"|\bU\.S\.(?:A\.)?|\bUnited States\b|\b(?:USA?|WHO)\b(?! [A-Z]{2})"
 )
 # No denial: "No. 7", "No. of places", and a column of that name, where a number is meant;
-# "or not"; names inside a sentence: nickel, Pas-de-Calais; and bounds of numbers.
+# "oder nicht"; names inside a sentence: nickel, Pas-de-Calais; and bounds of numbers.
 _NO_DENIAL = re.compile(
-    r"\bNo(?:\.(?=\s*(?:\d|[Oo]f\b))|:(?=\s))|(?<=\bor )not\b|(?<=\boder )nicht\b"
+    r"\bNo(?:\.(?=\s*(?:\d|[Oo]f\b))|:(?=\s))|(?<=\boder )nicht\b"
     r"|(?<=[\w,;(] )(?:P(?:as|AS)|N(?:on|ON|i|I|ie|IE))\b"
     rf"|{NOT_MORE_THAN}"
 )
@@ -134,9 +134,9 @@ def claim_of(text: str) -> Claim:
     words, numbers, undated, names, denied = set(), set(), set(), set(), set()
     affirming = {match.start() for match in _NO_DENIAL.finditer(text)}
     in_dates = {at for date in DATE.finditer(text) for at in range(*date.span())}
-    is_negated = is_denying = points_back = False
+    is_negated = points_back = False
     is_first = True
-    last = ""
+    denying = last = ""
     for count, (raw, word, start, end) in enumerate(_words(text)):
         term = _term(word)
         denies = (word in NEGATIONS or "n't" in word) and start not in affirming
@@ -145,21 +145,21 @@ def claim_of(text: str) -> Claim:
             if start not in in_dates or len(term) > _DAY_DIGITS:
                 undated.add(term)
         elif denies:
-            is_denying = is_negated = True
+            denying, is_negated = word, True
         elif term:
             words.add(term)
             # The first word of a sentence is capitalised whatever it is.
             if raw[0].isupper() and not is_first:
                 names.add(term)
         if term and not denies:
-            if is_denying and raw not in "$€£¥":
+            if denying and raw not in "$€£¥":
                 denied.add(term)
-                is_denying = False
+                denying = ""
             last = term
         points_back = points_back or (count < _OPENING and word in PRONOUNS)
         is_first = text[end : end + 1] in ".!?:"
-    if is_denying and last:
-        # "Die Firma zahlt das nicht."
+    if denying == "nicht" and last:
+        # "Die Firma zahlt das nicht": the verb that it denies is far before it.
         denied.add(last)
     return Claim(
         words=frozenset(words),

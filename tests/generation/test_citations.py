@@ -114,6 +114,8 @@ def test_denials_of_other_languages_are_seen(held: str, opposite: str) -> None:
         ("Ja, Haustiere sind erlaubt.", "Haustiere sind erlaubt."),
         ("The alloy of coins holds Cu.", "The alloy of coins holds Ni, Cu and Zn."),
         ("It rules whether he is heard.", "It rules whether he is heard or not."),
+        ("The machine gives an answer.", "The machine gives an answer, yes or no."),
+        ("Es regelt, ob er gehört wird.", "Es regelt, ob er gehört wird oder nicht."),
     ],
 )
 def test_what_only_looks_like_a_denial_is_none(said: str, source: str) -> None:
