@@ -28,6 +28,8 @@ PARTLY_SHARE = 0.34
 # must be near it as well.
 SHORT_CLAIM_TERMS = 3
 SHORT_QUESTION_SHARE = 0.3
+# Words of German sentences that no English one has.
+_GERMAN = frozenset("der das und ist sind ein eine den dem im vom zum zur".split())  # noqa: SIM905
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,9 +222,30 @@ def _names_agree(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bo
     held = part.claim
     missing = claim.names - asked.names - held.words - passage.heading.words
     if not missing:
-        return True
+        return not _is_of_another(claim, part, passage, asked)
     stands_for = held.points_back and part.before and missing <= part.before.words
     return bool(stands_for) and held.names <= claim.words | asked.words
+
+
+def _is_of_another(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bool:
+    """Whether the words have another name in the place of one that the question brought.
+
+    Where nouns are capitalised, as in German, that cannot be told.
+    """
+    held = part.claim
+    if held.points_back or held.words & _GERMAN:
+        return False
+    around = [passage.heading, *([part.before] if part.before else [])]
+    missing = (claim.names & asked.names) - joined([held, *around]).words
+    others = held.names - claim.words - asked.words
+    is_short = _is_short_for(missing, others) or _is_short_for(others, missing)
+    return bool(missing and others) and not is_short
+
+
+def _is_short_for(short: frozenset[str], names: frozenset[str]) -> bool:
+    """Whether the letters of one of ``short`` begin words of ``names``: HR, WHO."""
+    initials = {name[0] for name in names}
+    return any(set(name.rstrip(".")) <= initials for name in short)
 
 
 def _denies_nothing(claim: Claim, held: Claim, asked: Claim) -> bool:

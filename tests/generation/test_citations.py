@@ -463,3 +463,44 @@ def test_a_day_of_a_date_is_no_number_of_things(
 ) -> None:
     checked = check(f"{answer} [1]", {1: source}, question="How many seals?")
     assert [item.verdict for item in checked.cited] == [verdict]
+
+
+SIEMENS = "What was the turnover of Siemens?"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "source", "verdict"),
+    [
+        (SIEMENS, "The turnover of Siemens was 3 million euros.",
+         "The turnover of Bosch was 3 million euros.", "partly"),
+        (SIEMENS, "The turnover of Siemens was 3 million euros.",
+         "The turnover of Siemens was 3 million euros.", "supported"),
+        ("How many employees does the Finance department have?",
+         "The Finance department has 12 employees.",
+         "The Sales department has 12 employees. The Finance department has 7.", "partly"),
+        ("Is Anna Berg head of Finance?", "Anna Berg is head of Finance.",
+         "Anna Berg is head of Sales.", "partly"),
+        # The sentence before tells whose it is, or a pronoun points at it.
+        ("When does the contract with Siemens end?",
+         "The contract with Siemens ends in 2025.",
+         "Siemens signed in Kiel. The contract ends in 2025.", "supported"),
+        ("Where does the firm of Anna Berg sit?", "The firm of Anna Berg sits in Kiel.",
+         "Anna Berg left. It was in May. In 2020 her firm moved and sits in Kiel, Holstein.",
+         "supported"),
+        # One is short for the other.
+        ("What does the WHO advise?", "The WHO advises five portions of fruit.",
+         "The World Health Organization advises five portions of fruit.", "supported"),
+        ("What fruit does the World Health Organization advise?",
+         "The World Health Organization advises five portions of fruit.",
+         "Since 2003 the WHO advises five portions of fruit.", "supported"),
+        # German nouns are no names.
+        ("Wie hoch ist die Kaution der Wohnung?", "Die Kaution beträgt 900 Euro.",
+         "Für die Wohnung ist eine Sicherheit von 900 Euro zu zahlen, die das Konto trägt.",
+         "supported"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_another_name_than_the_one_asked_for_is_marked(
+    question: str, answer: str, source: str, verdict: str
+) -> None:
+    (item,) = check(f"{answer[:-1]} [1].", {1: source}, question=question).cited
+    assert item.verdict == verdict
