@@ -121,6 +121,8 @@ def disagrees(asked: Claim, said: Claim, own: Line, other: Line) -> bool:
     if not _units_of(core, own) & asked.terms <= other.claim.terms:
         # Asked for days, hours are no other answer.
         return False
+    if _is_of_another(asked, core, own, other):
+        return False
     return _has_other_value(asked, core, own, other) or _has_other_number(
         asked, said, own, other
     )
@@ -130,6 +132,28 @@ def _is_of_the_same(asked: Claim, own: Line, other: Line) -> bool:
     """Whether names and numbers of the question that one has are in the other too."""
     wanted = (asked.names | asked.numbers) & own.claim.terms
     return wanted <= other.held
+
+
+def _is_of_another(asked: Claim, core: frozenset[str], own: Line, other: Line) -> bool:
+    """Whether ``other`` has something else in the place of what is asked for.
+
+    The price of the premium plan is no other price of the basic one.
+    """
+    for swap in _aligned(own, other)[1]:
+        lost = (swap.gone & asked.terms) - other.held
+        come = swap.come - own.claim.terms
+        if not swap.gone & core:
+            is_other = bool(come)
+        else:
+            # "9 on weekdays", "10 on Saturdays": more than the number is another.
+            is_other = _are_numbers(swap.gone & core) and bool(come & other.claim.names)
+        if lost and is_other:
+            return True
+    return False
+
+
+def _are_numbers(terms: frozenset[str]) -> bool:
+    return all(term[0].isdigit() for term in terms)
 
 
 def _has_other_value(

@@ -49,6 +49,18 @@ def found(question: str, answer: str, own: str, other: str) -> str:
             OWN,
             OWN.replace("Employees get 25", "From 2026 employees get 28"),
         ),
+        (
+            "What is the price of the basic plan?",
+            "49 euros",
+            "The basic plan costs 49 euros a month.",
+            "The basic plan costs 59 euros a month.",
+        ),
+        (
+            "Which department approves leave?",
+            "the HR department",
+            "Leave of employees is approved by the HR department.",
+            "Leave of employees is approved by the Works Council.",
+        ),
         ("Who made the valve?", "Ada Berg", MAKER, MAKER.replace("Ada Berg", "Bo Ek")),
         ("Where was it made?", "in Linz", MAKER, MAKER.replace("Linz", "Graz")),
         (
@@ -96,6 +108,18 @@ def test_another_value_in_the_place_of_the_answer_is_a_conflict(
          "The valve of the Brio pump was made by Bo Ek."),
         ("Who made it?", "Ada Berg", "Ada Berg made it.", "Who made it is unknown."),
         (ASKED, "25", OWN, ""),
+        # Another thing than the one that is asked for.
+        ("What is the price of the basic plan?", "49 euros",
+         "The basic plan costs 49 euros a month.",
+         "The premium plan costs 99 euros a month."),
+        (ASKED, "28 days", OWN.replace("25", "28"),
+         "Trainees get 30 days of holiday each year."),
+        ("When does the shop open on weekdays?", "at 9",
+         "On weekdays the shop opens at 9.", "On Saturdays the shop opens at 10."),
+        ("When does the shop open on weekdays?", "at 9",
+         "The shop opens at 9 on weekdays.", "The shop opens at 10 on Saturdays."),
+        # The same number.
+        (ASKED, "28", OWN.replace("25", "28"), OWN.replace("25", "twenty-eight")),
         # Two rows of a table.
         ("Which companies in Palo Alto closed?", "HP",
          "2016 | HP | Palo Alto | Closure | Permanent | Notice",
