@@ -15,8 +15,20 @@ SMALLEST_SLICE = 16
 def shares(waiting: Sequence[int], *, budget: int) -> list[int]:
     """Split ``budget`` tokens between prompts with ``waiting`` tokens left.
 
-    The shortest come first; the sum is ``budget`` where there is enough to read.
+    The shortest come first, but the first of ``waiting``, which has waited longest,
+    gets its even part at least: while shorter ones keep coming it would get nothing,
+    up to its deadline. The sum is ``budget`` where there is enough to read.
     """
+    if not waiting:
+        return []
+    found = _shortest_first(waiting, budget)
+    least = min(waiting[0], budget, max(1, budget // len(waiting)))
+    if found[0] >= least:
+        return found
+    return [least, *_shortest_first(waiting[1:], budget - least)]
+
+
+def _shortest_first(waiting: Sequence[int], budget: int) -> list[int]:
     order = sorted(range(len(waiting)), key=lambda index: waiting[index])
     group = _side_by_side(waiting, order)
     found = [0] * len(waiting)

@@ -153,8 +153,17 @@ def test_a_step_reads_as_much_as_it_may(waiting: list[int], budget: int) -> None
 
 def test_short_prompts_are_read_side_by_side_and_long_ones_in_turn() -> None:
     assert shares([100] * 8, budget=256) == [32] * 8
-    assert shares([3000, 2000], budget=256) == [0, 256]
+    assert shares([600, 3000, 2000], budget=255) == [255, 0, 0]
     assert shares([TOGETHER_TOKENS * 2, 40], budget=256) == [216, 40]
+
+
+def test_who_has_waited_longest_reads_on_while_shorter_ones_keep_coming() -> None:
+    left = 3500
+    for _ in range(110):
+        left -= shares([left, *[300] * 7], budget=256)[0]
+    assert left == 0
+    assert shares([3000, 2000, 2000], budget=2) == [1, 1, 0]
+    assert shares([], budget=256) == []
 
 
 def test_slices_keep_a_step_short() -> None:
