@@ -16,13 +16,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from generation.server.costs import StepCosts
 from generation.server.detokenizing import TextStream
 from generation.server.drafting import NOTHING, Drafter, Guess, widths
+from generation.server.evaluating import Evaluator
 from generation.server.figures import Figures
 from generation.server.jobs import (
+    COMPLETED,
     Chance,
     Emit,
     Job,
@@ -30,41 +31,20 @@ from generation.server.jobs import (
     Place,
     Reason,
     Request,
-    Sampling,
 )
 from generation.server.kept import KeptPrefixes
 from generation.server.native import RESULTS, Cancelled, EvaluationFailed, Row
-from generation.server.queueing import FairQueue
+from generation.server.queueing import FairQueue, WaitTimes
 from generation.server.reading import Pace, shares
 from generation.server.sampling import GrammarUnusable
 from generation.server.saving import NOTHING_SAVED, SavedPrefixes
-from generation.server.sequences import Cache, Lease, Sequences
-from generation.server.slots import Sampler, Slot, find_leader, rows_of, turn
+from generation.server.sequences import Lease, Sequences
+from generation.server.slots import Slot, find_leader, rows_of, turn
 from generation.server.watching import StepWatch
 
 logger = logging.getLogger(__name__)
 
 EXIT_ENGINE_FAILED = 70  # not 1, a crash of the interpreter, nor 2, a refusal to start
-
-
-class Evaluator(Cache, Protocol):
-    """The weights and their cache: ``native.Weights``, or the tests' script."""
-
-    context_tokens: int
-    slots: int
-    sequences: int
-    cells: int
-    batch_tokens: int
-
-    def use(self, adapter: str) -> None: ...
-    def evaluate(self, rows: Sequence[Row], aborts: Callable[[], bool]) -> None: ...
-    def sampler(self, sampling: Sampling) -> Sampler: ...
-    def chance(self, row: int, token: int, others: int) -> Chance: ...
-    def piece(self, token: int) -> bytes: ...
-    def is_end(self, token: int) -> bool: ...
-    def is_break(self, token: int) -> bool: ...
-    def clear(self) -> None: ...
-    def close(self) -> None: ...
 
 
 class Engine:
@@ -101,7 +81,7 @@ class Engine:
         self._adapter = ""
         self._is_closing = False
         self.cells_used = self.sequences_leased = 0  # for other threads
-        self._job_s: float | None = None  # moving average of one job, for estimates
+        self._wait_times = WaitTimes(weights.slots)
         self._thread = threading.Thread(target=self._guard, name="engine", daemon=True)
         self._thread.start()
 
@@ -140,7 +120,7 @@ class Engine:
 
     def retry_after_s(self) -> int:
         """Return after how many seconds a refused request may find room."""
-        return max(1, round((self._job_s or 5) / self.weights.slots))
+        return self._wait_times.estimate_s(1) or 5
 
     def close(self) -> None:
         """End everything and wait for the thread."""
@@ -193,7 +173,7 @@ class Engine:
 
     def _begin(self, job: Job, lease: Lease) -> None:
         """Open a slot; what is kept for it is copied back while others may come."""
-        request = job.request
+        request, job.begun = job.request, time.monotonic()
         try:
             sampler = self.weights.sampler(request.sampling)
         except GrammarUnusable:
@@ -360,8 +340,8 @@ class Engine:
         if rest := slot.shown.flush():
             slot.job.emit(Piece(text=rest))
         slot.sampler.close()
-        took = time.monotonic() - slot.job.submitted
-        self._job_s = took if self._job_s is None else 0.7 * self._job_s + 0.3 * took
+        if reason in COMPLETED and slot.job.request.max_tokens:
+            self._wait_times.learn(time.monotonic() - slot.job.begun)
         self._finish(slot.job, reason)
         self._sequences.end(slot.lease, slot.lasting_labels())
 
@@ -394,7 +374,5 @@ class Engine:
 
     def _tell_places(self) -> None:
         for position, job in enumerate(self._line.order(), start=1):
-            seconds = None
-            if self._job_s is not None:
-                seconds = round(self._job_s * position / self.weights.slots)
-            job.emit(Place(position=position, estimate_s=seconds))
+            wait_s = self._wait_times.estimate_s(position)
+            job.emit(Place(position=position, estimate_s=wait_s))

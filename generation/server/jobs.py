@@ -10,6 +10,8 @@ from typing import Literal
 
 Reason = Literal["stop", "length", "cancelled", "error"]
 REASONS: tuple[Reason, ...] = ("stop", "length", "cancelled", "error")
+# Of a request that held its slot for as long as it needed it.
+COMPLETED = ("stop", "length")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +125,17 @@ Emit = Callable[[Place | Piece | End], None]
 
 @dataclass(eq=False, slots=True)
 class Job:
+    """A request, and what became of it.
+
+    Attributes:
+        submitted, begun: when it came and when its turn did, by the monotonic clock.
+    """
+
     request: Request
     emit: Emit
     cancelled: threading.Event = field(default_factory=threading.Event)
     submitted: float = field(default_factory=time.monotonic)
+    begun: float = 0.0
     reused: int = 0
     answered: int = 0
     first_token_s: float = 0.0

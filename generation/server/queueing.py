@@ -61,6 +61,25 @@ class _Round(Generic[Item]):
         return [item for turn in rounds for item in turn if item is not None]
 
 
+class WaitTimes:
+    """How long those in line will wait: a moving average of what one in a slot takes."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._each_s: float | None = None
+
+    def learn(self, seconds: float) -> None:
+        """Note how long a slot was taken, from the turn of a request to its end."""
+        before = seconds if self._each_s is None else self._each_s
+        self._each_s = 0.7 * before + 0.3 * seconds
+
+    def estimate_s(self, position: int) -> int | None:
+        """Return the wait of the one at ``position``, 1 is next; None if unknown."""
+        if self._each_s is None:
+            return None
+        return max(1, round(self._each_s * position / self._slots))
+
+
 class FairQueue(Generic[Item]):
     """Not thread-safe: the engine holds its lock around every call."""
 

@@ -282,6 +282,25 @@ def test_a_full_line_refuses_and_those_in_it_know_their_place() -> None:
     assert [found[-1] for found in places] == [0, 0]
 
 
+def test_the_estimate_is_of_the_time_in_a_slot_not_in_the_line() -> None:
+    """Ten in a line of one slot, each 0.3 s of it."""
+    weights = ScriptedWeights(slots=1, step_s=0.06)
+    weights.is_end = lambda _token: False  # type: ignore[method-assign]
+    with running(weights, drafts=False) as engine:
+        line = [
+            ask(engine, asked("abc", person=str(n), max_tokens=5)) for n in "0123456789"
+        ]
+        assert all(one.end.reason == "length" for one in line)
+        # Their average from submission would be 1.6 s, and the last one's 3 s.
+        assert engine._wait_times.estimate_s(10) in {3, 4, 5}
+        cancelled = ask(engine, asked("abc", max_tokens=5))
+        scored = ask(engine, asked("abc", max_tokens=0))
+        assert cancelled.job
+        engine.cancel(cancelled.job)
+        assert scored.end
+        assert engine._wait_times.estimate_s(10) in {3, 4, 5}
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_random_arrivals_and_cancels_leave_nothing_behind(seed: int) -> None:
     """Small cache, shared beginnings, cancels at any moment: right texts, no leaks."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from generation.server.detokenizing import TextStream
 from generation.server.parameters import ChatRequest
-from generation.server.queueing import FairQueue, QueueFull, ShareTaken
+from generation.server.queueing import FairQueue, QueueFull, ShareTaken, WaitTimes
 from generation.server.templates import CHATML, UnknownFamily, render, template_for
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
@@ -57,6 +57,15 @@ def test_one_person_fills_half_of_the_line_at_most() -> None:
     assert line.pop() == "a1"
     line.put("anna", "a4")
     assert len(line) == 4
+
+
+def test_a_wait_is_the_time_in_a_slot_by_place_and_slots() -> None:
+    waits = WaitTimes(slots=4)
+    assert waits.estimate_s(1) is None
+    waits.learn(20.0)
+    assert [waits.estimate_s(place) for place in (1, 2, 8)] == [5, 10, 40]
+    waits.learn(10.0)
+    assert waits.estimate_s(4) == 17
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers()), unique=True))
