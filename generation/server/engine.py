@@ -207,22 +207,28 @@ class Engine:
         """Evaluate one batch and hand out what it gave."""
         if not (rows := self._plan()):
             return
-        started = time.monotonic()
         self.watch.begin(len(rows))
+        try:
+            if self._evaluate(rows):
+                for slot in [slot for slot in self._slots if slot.planned]:
+                    self._deliver(slot)
+        finally:
+            self.watch.end()
+
+    def _evaluate(self, rows: Sequence[Row]) -> bool:
+        """Return whether the step gave results."""
+        started = time.monotonic()
         try:
             self.weights.use(self._adapter)
             self.weights.evaluate(rows, self._is_for_nobody)
         except Cancelled:
-            return
+            return False
         except EvaluationFailed:
             logger.exception("evaluation failed; the cache is cleared")
             self._start_over()
-            return
-        finally:
-            self.watch.end()
+            return False
         self._note(time.monotonic() - started, len(rows))
-        for slot in [slot for slot in self._slots if slot.planned]:
-            self._deliver(slot)
+        return True
 
     def _is_for_nobody(self) -> bool:
         return self._is_closing or all(slot.job.is_over for slot in self._slots)
@@ -291,6 +297,7 @@ class Engine:
             return
         right, reason = 0, None
         for row, guess in zip(slot.results, [*slot.draft, None], strict=True):
+            self.watch.go_on()
             token = slot.sampler.sample(row)
             reason = self._take(slot, row, token)
             if reason or token != guess:

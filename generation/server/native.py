@@ -266,6 +266,9 @@ class Weights:
             llama_cpp.llama_set_abort_callback(self.context, self._callback, None)
         try:
             code = llama_cpp.llama_decode(self.context, self._batch)
+            # A GPU computes on after that: only here a hang of it is one of the step,
+            # and the step as long as it took.
+            llama_cpp.llama_synchronize(self.context)
         finally:
             if is_abortable:
                 llama_cpp.llama_set_abort_callback(
@@ -308,7 +311,6 @@ class Weights:
         batch = [Row(1, place, 0, True) for place in range(rows)]
         started = time.perf_counter()
         self.evaluate(batch, lambda: False)
-        llama_cpp.llama_synchronize(self.context)
         took = time.perf_counter() - started
         self.clear()
         return took

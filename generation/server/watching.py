@@ -1,5 +1,8 @@
 """Whether the step that runs should have ended long ago, by the beats of one thread. Pure.
 
+A step is its evaluation and then each token chosen after it: a grammar that is asked
+about the whole vocabulary takes a tenth of a second, and dozens of them are no hang.
+
 Beats are counted, not seconds: a process that was stopped and goes on, or a machine
 that slept, has not run meanwhile and is not stuck.
 """
@@ -27,6 +30,11 @@ class StepWatch:
         self._count += 1
         if self._row_s is not None:
             self._expected_s = self._row_s * rows
+        self._running = self._count
+
+    def go_on(self) -> None:
+        """Note that the step got on: what comes next is timed by itself."""
+        self._count += 1
         self._running = self._count
 
     def end(self) -> None:

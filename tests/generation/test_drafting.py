@@ -144,6 +144,16 @@ def test_one_step_that_goes_on_is_told_from_many_and_from_a_pause() -> None:
     assert beats * 0.5 >= STUCK_S + STUCK_FACTOR * 1.0
 
 
+def test_tokens_that_are_chosen_slowly_are_told_from_one_that_never_is() -> None:
+    watch = StepWatch()
+    watch.learn(10, 0.01)
+    watch.begin(10)
+    for _ in range(48):
+        watch.go_on()
+        assert not watch.is_stuck(1.0)
+    assert any(watch.is_stuck(1.0) for _ in range(10))
+
+
 @given(st.lists(st.integers(1, 3000), max_size=12), st.integers(1, 256))
 def test_a_step_reads_as_much_as_it_may(waiting: list[int], budget: int) -> None:
     parts = shares(waiting, budget=budget)

@@ -260,6 +260,30 @@ def test_a_step_that_does_not_end_is_noticed(weights: ScriptedWeights) -> None:
         assert not engine.watch.is_stuck(3600)
 
 
+def test_a_token_whose_choosing_does_not_end_is_noticed(
+    weights: ScriptedWeights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, goes_on, sample = (
+        threading.Event(),
+        threading.Event(),
+        ScriptedSampler.sample,
+    )
+
+    def slowly(sampler: ScriptedSampler, row: int) -> int:
+        inside.set()
+        goes_on.wait(10)
+        return sample(sampler, row)
+
+    monkeypatch.setattr(ScriptedSampler, "sample", slowly)
+    with running(weights) as engine:
+        heard = ask(engine, asked("stuck"))
+        assert inside.wait(10)
+        assert any(engine.watch.is_stuck(3600) for _ in range(2))
+        goes_on.set()
+        assert heard.end.reason != "error"
+        wait_until(lambda: not engine.watch.is_stuck(3600))
+
+
 def test_a_full_line_refuses_and_those_in_it_know_their_place() -> None:
     weights = ScriptedWeights(slots=1)
     weights.gate.clear()

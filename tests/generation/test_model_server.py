@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import llama_cpp
 import pytest
 
 from generation.errors import ContextTooLong, ModelBusy, ShareOfQueueTaken
@@ -26,8 +27,9 @@ from generation.llm import (
     TextPiece,
 )
 from generation.server.config import ServerConfig
+from generation.server.native import Row, Shape, Weights
 from generation.server.serving import _loaded
-from rag_site.weights import WeightsMissing
+from rag_site.weights import WeightsMissing, locate
 from tests.generation.model_server import SMALLEST, client, served
 
 pytestmark = pytest.mark.models
@@ -293,6 +295,29 @@ def test_figures_are_exposed(http: httpx.Client) -> None:
     text = http.get("/metrics").text
     assert "plumbline_queue_waiting 0.0" in text
     assert 'plumbline_requests_total{reason="cancelled"}' in text
+
+
+def test_a_step_ends_when_it_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a GPU goes on after ``llama_decode``; a processor does not."""
+    try:
+        path = locate(SMALLEST)
+    except WeightsMissing as missing:
+        pytest.skip(missing.message)
+    weights = Weights(path, Shape(context_tokens=64))
+    called: list[str] = []
+    for name in ("llama_decode", "llama_synchronize"):
+        monkeypatch.setattr(llama_cpp, name, _noted(called, getattr(llama_cpp, name)))
+    weights.evaluate([Row(1, 0, 0, True)], lambda: False)
+    assert called == ["llama_decode", "llama_synchronize"]
+    weights.close()
+
+
+def _noted(called: list[str], function: Any) -> Any:
+    def call(*args: Any) -> Any:
+        called.append(function.__name__)
+        return function(*args)
+
+    return call
 
 
 def test_what_the_plan_lets_in_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
