@@ -9,15 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from generation.server.engine import Engine
-from generation.server.jobs import End, Job, Piece, Place, Request
-from generation.server.protocol import Reply, event, problem
+from generation.server.jobs import End, Job, Piece, Place, Reason, Request
+from generation.server.protocol import Reply, error, event, problem
 
 BEAT_S = 1.0
+# How a request ends that was not answered, as a reply and in a stream.
+FAILURES: dict[Reason, tuple[int, dict[str, Any]]] = {
+    "error": (500, error("server_error", "The model failed on this request.")),
+}
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 # None is a second without news.
 Events = asyncio.Queue[Place | Piece | End | None]
@@ -61,6 +66,9 @@ async def _lines(
                 yield event(reply.place(item))
             elif isinstance(item, Piece):
                 yield event(reply.chunk(item))
+            elif item.reason in FAILURES:
+                yield event(FAILURES[item.reason][1])
+                return
             else:
                 yield event(reply.closing(item))
                 if wants_usage:
@@ -110,6 +118,7 @@ async def _leave(request: HttpRequest) -> None:
 
 
 def _whole(reply: Reply, pieces: list[Piece], end: End) -> Response:
-    if end.reason == "error":
-        return problem(500, "server_error", "The model failed on this request.")
+    if end.reason in FAILURES:
+        status, body = FAILURES[end.reason]
+        return JSONResponse(body, status)
     return JSONResponse(reply.whole(pieces, end))

@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse
 
 from generation.server.jobs import Chance, End, Piece, Place
 
-FINISH = {"stop": "stop", "length": "length", "cancelled": "stop", "error": "error"}
+# Of an answer; one that failed has no end but an error.
+FINISH = {"stop": "stop", "length": "length", "cancelled": "stop"}
 
 
 def _new_id() -> str:
@@ -46,9 +47,9 @@ class Reply:
         return self._chunk(text="", finish_reason=FINISH[end.reason])
 
     def place(self, place: Place) -> dict[str, Any]:
-        """A chunk without choices, which other clients skip."""
+        """A chunk of no text: other clients look at the first choice of each."""
         state = {"queue_position": place.position, "estimate_s": place.estimate_s}
-        return {**self._body([], is_chunk=True), "plumbline": state}
+        return {**self._nothing(), "plumbline": state}
 
     def usage(self, end: End) -> dict[str, Any]:
         return {**self._body([], is_chunk=True), **_account(end)}
@@ -63,6 +64,9 @@ class Reply:
             "finish_reason": FINISH[end.reason],
         }
         return {**self._body([choice], is_chunk=False), **_account(end)}
+
+    def _nothing(self) -> dict[str, Any]:
+        return self._chunk(text="")
 
     def _content(self, text: str) -> dict[str, Any]:
         return {"text": text}
@@ -98,6 +102,9 @@ class ChatReply(Reply):
 
     def closing(self, end: End) -> dict[str, Any]:
         return self._chunk(delta={}, finish_reason=FINISH[end.reason])
+
+    def _nothing(self) -> dict[str, Any]:
+        return self._chunk(delta={})
 
     def _content(self, text: str) -> dict[str, Any]:
         return {"message": {"role": "assistant", "content": text}}
@@ -175,8 +182,8 @@ def _account(end: End) -> dict[str, Any]:
 
 
 def event(data: dict[str, Any]) -> str:
-    """Frame one server-sent event; JSON holds no raw line break."""
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
+    """Frame one server-sent event; in ASCII, no reader finds a line break within."""
+    return f"data: {json.dumps(data)}\n\n"
 
 
 def in_base64(vector: Sequence[float]) -> str:
@@ -187,6 +194,13 @@ def in_base64(vector: Sequence[float]) -> str:
 def problem(
     status: int, kind: str, message: str, *, code: str | None = None, param: str = ""
 ) -> JSONResponse:
+    """Return an error as a reply."""
+    return JSONResponse(error(kind, message, code=code, param=param), status)
+
+
+def error(
+    kind: str, message: str, *, code: str | None = None, param: str = ""
+) -> dict[str, Any]:
     """Return an error in the shape of OpenAI's."""
-    error = {"message": message, "type": kind, "param": param or None, "code": code}
-    return JSONResponse({"error": error}, status)
+    row = {"message": message, "type": kind, "param": param or None, "code": code}
+    return {"error": row}
