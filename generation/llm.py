@@ -7,7 +7,6 @@ used where it is there.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -17,20 +16,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import httpx
 
-from generation.errors import (
-    ContextTooLong,
-    ModelBusy,
-    ModelLost,
-    ModelUnavailable,
-    ShareOfQueueTaken,
-)
+from generation.errors import ModelLost, ModelUnavailable
 from generation.estimating import estimate_tokens
+from generation.replies import SILENCE_S, lines_of, refuse
 
 CONNECT_S = 3.0
-# A server that sends a beat each second and then none for this long is gone.
-BEAT_LOST_S = 4.0
-# Longest wait for a server without beats, as while it reads a long prompt.
-SILENCE_S = 300.0
 # How another server says that it has no such path.
 _NOT_OFFERED = {404, 405, 501}
 
@@ -199,9 +189,9 @@ class HttpLanguageModel:
                     "POST", "/v1/chat/completions", json=body, headers=headers
                 ) as reply,
             ):
-                await _refuse(reply)
+                await refuse(reply)
                 reading = _Reading()
-                async for line in _beating(reply.aiter_lines()):
+                async for line in lines_of(reply):
                     for item in reading.take(line):
                         has_begun = has_begun or isinstance(item, TextPiece)
                         yield item
@@ -261,7 +251,7 @@ class HttpLanguageModel:
                 )
                 if reply.status_code in _NOT_OFFERED:
                     return None
-                await _refuse(reply)
+                await refuse(reply)
                 found = reply.json()
         except (httpx.HTTPError, ValueError) as exc:
             raise ModelUnavailable from exc
@@ -361,40 +351,3 @@ def _chances(logprobs: dict[str, Any] | None) -> dict[str, float]:
         row["token"]: float(row["logprob"])
         for row in [first, *first.get("top_logprobs", ())]
     }
-
-
-async def _beating(lines: AsyncIterator[str]) -> AsyncIterator[str]:
-    """Yield lines; once the server has sent a beat, hold it to its beat."""
-    limit = SILENCE_S
-    while True:
-        try:
-            async with asyncio.timeout(limit):
-                line = await anext(lines)
-        except StopAsyncIteration:
-            return
-        if line.startswith(":"):
-            limit = BEAT_LOST_S
-        yield line
-
-
-async def _refuse(reply: httpx.Response) -> None:
-    """Raise our own error for a status that is not a success."""
-    if reply.is_success:
-        return
-    code = await _code_of(reply)
-    if reply.status_code in (429, 503):
-        after = reply.headers.get("Retry-After", "")
-        kind = ShareOfQueueTaken if code == "person_queue_full" else ModelBusy
-        raise kind(retry_after_s=int(after) if after.isdigit() else 5)
-    if reply.status_code == 400 and "context" in code:
-        raise ContextTooLong
-    reply.raise_for_status()
-
-
-async def _code_of(reply: httpx.Response) -> str:
-    """Return the code of an error in the protocol's shape, "" of another."""
-    await reply.aread()
-    try:
-        return str(reply.json()["error"]["code"])
-    except (ValueError, KeyError, TypeError):
-        return ""
