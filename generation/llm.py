@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import httpx
 
-from generation.errors import ModelLost, ModelUnavailable
+from generation.errors import ModelBusy, ModelLost, ModelUnavailable
 from generation.estimating import estimate_tokens
 from generation.replies import SILENCE_S, lines_of, refuse
 
@@ -314,6 +314,9 @@ class _Reading:
 
     def _read(self, chunk: dict[str, Any]) -> list[QueuePlace | TextPiece]:
         if "error" in chunk:
+            error = chunk["error"]
+            if isinstance(error, dict) and error.get("code") == "too_late":
+                raise ModelBusy(retry_after_s=5)
             raise ValueError("the server reported an error in the stream")
         self._usage = chunk.get("usage") or self._usage
         place = chunk.get("plumbline", {})

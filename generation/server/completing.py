@@ -19,9 +19,11 @@ from generation.server.jobs import End, Job, Piece, Place, Reason, Request
 from generation.server.protocol import Reply, error, event, problem
 
 BEAT_S = 1.0
+TOO_LATE = "The time of this request was over before its answer began. Try again later."
 # How a request ends that was not answered, as a reply and in a stream.
 FAILURES: dict[Reason, tuple[int, dict[str, Any]]] = {
     "error": (500, error("server_error", "The model failed on this request.")),
+    "late": (503, error("server_busy", TOO_LATE, code="too_late")),
 }
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 # None is a second without news.
@@ -106,7 +108,9 @@ async def complete(
                 pieces.append(item)
         if leaving.done():
             return problem(499, "client_closed_request", "The client went away.")
-        return _whole(reply, pieces, item)
+        if item.reason in FAILURES:
+            return _failed(engine, item.reason)
+        return JSONResponse(reply.whole(pieces, item))
     finally:
         leaving.cancel()
 
@@ -117,8 +121,9 @@ async def _leave(request: HttpRequest) -> None:
         pass
 
 
-def _whole(reply: Reply, pieces: list[Piece], end: End) -> Response:
-    if end.reason in FAILURES:
-        status, body = FAILURES[end.reason]
-        return JSONResponse(body, status)
-    return JSONResponse(reply.whole(pieces, end))
+def _failed(engine: Engine, reason: Reason) -> Response:
+    status, body = FAILURES[reason]
+    response = JSONResponse(body, status)
+    if reason == "late":
+        response.headers["Retry-After"] = str(engine.retry_after_s())
+    return response

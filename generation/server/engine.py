@@ -138,6 +138,7 @@ class Engine:
             self.costs = self._measure_costs()
             self._saved.restore(self.kept)
             while self._await_work():
+                self._refuse_late()
                 self._admit()
                 self._retire()
                 self._step()
@@ -155,6 +156,16 @@ class Engine:
                 lambda: self._is_closing or self._slots or len(self._line)
             )
             return bool(self._slots) or not self._is_closing
+
+    def _refuse_late(self) -> None:
+        """End those whose time ran out in the line."""
+        with self._changed:
+            late = [job for job in self._line.order() if job.is_over]
+            for job in late:
+                self._line.remove(job)
+                self._finish(job, job.reason_over)
+            if late:
+                self._tell_places()
 
     def _admit(self) -> None:
         """Give slots to those whose turn it is, as long as there is room for them."""

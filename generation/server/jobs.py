@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Reason = Literal["stop", "length", "cancelled", "error"]
-REASONS: tuple[Reason, ...] = ("stop", "length", "cancelled", "error")
+# "late": its time was over before its first token, in the line or later.
+Reason = Literal["stop", "length", "cancelled", "late", "error"]
+REASONS: tuple[Reason, ...] = ("stop", "length", "cancelled", "late", "error")
 # Of a request that held its slot for as long as it needed it.
 COMPLETED = ("stop", "length")
 
@@ -147,7 +148,9 @@ class Job:
 
     @property
     def reason_over(self) -> Reason:
-        return "cancelled" if self.cancelled.is_set() else "length"
+        if self.cancelled.is_set():
+            return "cancelled"
+        return "length" if self.answered else "late"
 
     def end(self, reason: Reason) -> End:
         return End(

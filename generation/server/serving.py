@@ -19,7 +19,7 @@ from generation.server.config import ServerConfig
 from generation.server.costs import StepCosts
 from generation.server.devices import gpus
 from generation.server.engine import EXIT_ENGINE_FAILED, Engine
-from generation.server.jobs import End, Piece, Place, Request
+from generation.server.jobs import COMPLETED, End, Piece, Place, Request
 from generation.server.keeping import BEAT_S
 from generation.server.native import Shape, Weights
 from generation.server.questions import QuestionEmbedder
@@ -142,7 +142,7 @@ def ask_health_question(engine: Engine, weights: Weights) -> None:
         scope="health",
     )
     engine.submit(request, emit)
-    if not over.wait(HEALTH_QUESTION_S) or reasons == ["error"]:
+    if not over.wait(HEALTH_QUESTION_S) or reasons[0] not in COMPLETED:
         raise WeightsSilent
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request as HttpRequest
 from generation.server.completing import complete
 from generation.server.protocol import Reply
 from tests.fakes_weights import ScriptedWeights, expected
-from tests.generation.engine_parts import asked, running, tokens_of
+from tests.generation.engine_parts import ask, asked, running, tokens_of
 
 STEP_S = 0.02
 MOST = 100
@@ -45,6 +45,18 @@ async def test_a_client_that_goes_away_ends_its_request_within_a_step() -> None:
         assert reply.status_code == 499
         assert time.monotonic() - began < MOST * STEP_S / 2
         assert engine.running == 0
+
+
+async def test_who_waits_in_vain_is_told_to_come_back() -> None:
+    with running(ScriptedWeights(slots=1, step_s=STEP_S), drafts=False) as engine:
+        first = ask(engine, asked(PROMPT, max_tokens=MOST))
+        wanted = asked(PROMPT, person="late", wall_s=5 * STEP_S)
+        stays = request_of(asyncio.Event())
+        reply = await complete(engine, wanted, stays, Reply(model="m"))
+        assert not first.over.is_set()
+    assert reply.status_code == 503
+    assert int(reply.headers["Retry-After"]) >= 1
+    assert b"too_late" in reply.body
 
 
 async def test_a_client_that_stays_is_answered() -> None:

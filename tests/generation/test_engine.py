@@ -227,6 +227,27 @@ def test_a_deadline_ends_an_answer(weights: ScriptedWeights) -> None:
         assert heard.end.answer_tokens < 20
 
 
+def test_a_deadline_counts_in_the_line_too() -> None:
+    weights = ScriptedWeights(slots=1, step_s=0.02)
+    weights.is_end = lambda _token: False  # type: ignore[method-assign]
+    with running(weights, drafts=False) as engine:
+        first = ask(engine, asked("abc", max_tokens=150))
+        late = ask(engine, asked("abc", person="late", wall_s=0.1))
+        last = ask(engine, asked("abc", person="last", max_tokens=1))
+        assert late.end.reason == "late"
+        assert not first.over.is_set()
+        places = [item.position for item in last.items if isinstance(item, Place)]
+        assert places[-2:] == [2, 1]
+        assert last.end.reason == "length"
+
+
+def test_who_got_no_token_before_the_deadline_got_no_answer() -> None:
+    with running(ScriptedWeights(step_s=0.05, batch_tokens=64)) as engine:
+        heard = ask(engine, asked("a" * 180, wall_s=0.01))
+        assert heard.end.reason == "late"
+        assert heard.text == ""
+
+
 def test_a_stop_string_is_never_shown(engine: Engine) -> None:
     text = expected(tokens_of("words"), 20)
     stop = text[5:8]

@@ -53,6 +53,12 @@ async def test_a_failed_step_ends_a_stream_with_an_error(reply: Reply) -> None:
     assert '"finish_reason": "error"' not in text
 
 
+async def test_who_waits_in_vain_is_told_so_in_the_stream() -> None:
+    text = await streamed(ScriptedWeights(), asked("abc", wall_s=0.0), REPLIES[1])
+    assert chunks_of(text)[-1]["error"]["code"] == "too_late"
+    assert "[DONE]" not in text
+
+
 @pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c", "ü"])
 def test_an_event_is_one_line_to_whoever_splits_it(odd: str) -> None:
     sent = event(ChatReply(model="m").chunk(Piece(text=f"a{odd}b")))

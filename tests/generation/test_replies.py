@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from generation.errors import ContextTooLong, ModelLost, ModelUnavailable
+from generation.errors import ContextTooLong, ModelBusy, ModelLost, ModelUnavailable
 from generation.llm import HttpLanguageModel, Message, SamplingParams, TextPiece
 
 
@@ -64,6 +64,13 @@ async def test_an_error_in_the_stream_is_one_of_ours() -> None:
         await texts(model)
     with answering(200, chunk("a") + failed) as model, pytest.raises(ModelLost):
         await texts(model)
+
+
+async def test_a_request_whose_turn_never_came_may_be_asked_again() -> None:
+    late = 'data: {"error": {"message": "Later.", "code": "too_late"}}\n\n'
+    with answering(200, late) as model, pytest.raises(ModelBusy) as caught:
+        await texts(model)
+    assert caught.value.retry_after_s
 
 
 TOO_LONG = "This model's maximum context length is 4096 tokens. However, you requested"
