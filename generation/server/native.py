@@ -21,7 +21,7 @@ import numpy as np
 from generation.server.adapters import Adapter
 from generation.server.jobs import Chance, Sampling
 from generation.server.kept import State
-from generation.server.sampling import Sampler, logits_of
+from generation.server.sampling import Sampler, likeliest, logits_of
 from rag_site.errors import Unavailable
 from rag_site.machine import usable_cores
 
@@ -323,11 +323,12 @@ class Weights:
         logits = logits_of(self.context, row, self._size).astype(np.float64)
         top = logits.max()
         logs = logits - top - np.log(np.exp(logits - top).sum())
-        best = np.argsort(-logs, kind="stable")[:others] if others else ()
         return Chance(
             token=self.piece(token),
             logprob=float(logs[token]),
-            others=tuple((self.piece(int(t)), float(logs[t])) for t in best),
+            others=tuple(
+                (self.piece(int(t)), float(logs[t])) for t in likeliest(logs, others)
+            ),
         )
 
     def close(self) -> None:
