@@ -138,7 +138,7 @@ def _sampling(body: Completing) -> Sampling:
         top_k=body.top_k,
         top_p=body.top_p,
         min_p=body.min_p,
-        seed=body.seed,
+        seed=secrets.randbelow(2**31) if body.seed is None else body.seed,
         repeat_penalty=body.repeat_penalty,
         frequency_penalty=body.frequency_penalty,
         presence_penalty=body.presence_penalty,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -25,8 +26,27 @@ class Closed(BaseModel):
 
 
 class ChatMessage(Closed):
+    """A message; its content may come in parts of text, one a line."""
+
     role: Literal["system", "user", "assistant"]
     content: Annotated[str, StringConstraints(max_length=400_000)]
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _joined(cls, value: object) -> object:
+        if not isinstance(value, list):
+            return value
+        texts = [_text_of(part) for part in value]
+        if None in texts:
+            raise ValueError("only parts of the type text are read here")
+        return "\n".join(text for text in texts if text is not None)
+
+
+def _text_of(part: object) -> str | None:
+    match part:
+        case {"type": "text", "text": str(text), **others} if not others:
+            return text
+    return None
 
 
 Messages = Annotated[list[ChatMessage], Field(min_length=1, max_length=100)]
@@ -66,9 +86,20 @@ class Prompted(Closed):
     model: str = ""
     user: Annotated[str, StringConstraints(max_length=128)] = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: object) -> object:
+        """Take a null for a name that was not given, as many clients mean it."""
+        if not isinstance(value, dict):
+            return value
+        return {name: item for name, item in value.items() if item is not None}
+
 
 class Completing(Prompted):
-    """What both kinds of completion share: the bounds of every number."""
+    """What both kinds of completion share: the bounds of every number.
+
+    Without a ``seed`` one is drawn, so that a text sampled again is another one.
+    """
 
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
@@ -80,7 +111,7 @@ class Completing(Prompted):
     repeat_penalty: Annotated[float, Field(ge=1, le=2)] = 1.0
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] = 0.0
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] = 0.0
-    seed: Annotated[int, Field(ge=0, le=0xFFFF_FFFE)] = 1
+    seed: Annotated[int, Field(ge=0, le=0xFFFF_FFFE)] | None = None
     stop: Annotated[list[Stop], Field(max_length=MAX_STOPS)] = []
     n: Literal[1] = 1
     response_format: ResponseFormat = ResponseFormat()
@@ -88,8 +119,6 @@ class Completing(Prompted):
     @field_validator("stop", mode="before")
     @classmethod
     def _one_stop(cls, value: object) -> object:
-        if value is None:
-            return []
         return [value] if isinstance(value, str) else value
 
 
@@ -97,6 +126,12 @@ class ChatRequest(Completing):
     """The part of OpenAI's chat completion request that this server honours."""
 
     messages: Messages
+    # The second is the younger name of the same.
+    max_tokens: Annotated[
+        int,
+        Field(ge=1, le=32_768),
+        Field(validation_alias=AliasChoices("max_tokens", "max_completion_tokens")),
+    ] = 256
     logprobs: bool = False
     top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
 

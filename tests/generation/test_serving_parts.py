@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from generation.server.detokenizing import TextStream
-from generation.server.parameters import ChatRequest
+from generation.server.parameters import ChatRequest, CompletionRequest
 from generation.server.queueing import FairQueue, QueueFull, ShareTaken, WaitTimes
 from generation.server.sampling import likeliest
 from generation.server.templates import CHATML, UnknownFamily, render, template_for
@@ -146,6 +146,12 @@ def test_the_likeliest_are_found_without_sorting_the_vocabulary() -> None:
         {"n_discard": -1},
         {"messages": []},
         {"messages": [{"role": "tool", "content": "x"}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": 1}]}]},
+        {"messages": [{"role": "user", "content": None}]},
+        {"max_tokens": 5, "max_completion_tokens": 6},
+        {"max_completion_tokens": 0},
+        {"messages": None},
     ],
 )
 def test_the_schema_is_closed(wrong: dict[str, object]) -> None:
@@ -156,6 +162,31 @@ def test_the_schema_is_closed(wrong: dict[str, object]) -> None:
 def test_a_single_stop_string_is_taken() -> None:
     request = ChatRequest.model_validate({"messages": MESSAGES, "stop": "END"})
     assert request.stop == ["END"]
+
+
+def test_nulls_are_names_that_were_not_given() -> None:
+    names = ("temperature", "max_tokens", "max_completion_tokens", "seed", "n", "stop")
+    more = ("stream", "stream_options", "response_format", "logprobs", "user", "tools")
+    nulls = dict.fromkeys([*names, *more])
+    given = ChatRequest.model_validate({"messages": MESSAGES, **nulls})
+    assert given == ChatRequest.model_validate({"messages": MESSAGES})
+    bare = CompletionRequest.model_validate({"prompt": "Hi", **nulls})
+    assert bare == CompletionRequest.model_validate({"prompt": "Hi"})
+
+
+def test_the_younger_name_of_most_tokens_is_taken() -> None:
+    wanted = {"messages": MESSAGES, "max_tokens": None, "max_completion_tokens": 5}
+    assert ChatRequest.model_validate(wanted).max_tokens == 5
+
+
+def test_parts_of_text_are_joined_by_lines() -> None:
+    parts = [{"type": "text", "text": text} for text in ("One.", "Two.")]
+    wanted = {"messages": [{"role": "user", "content": parts}]}
+    assert ChatRequest.model_validate(wanted).messages[0].content == "One.\nTwo."
+    image = {"type": "image_url", "image_url": {"url": "data:"}}
+    message = {"role": "user", "content": [*parts, image]}
+    with pytest.raises(ValidationError, match="only parts of the type text"):
+        ChatRequest.model_validate({"messages": [message]})
 
 
 def test_only_our_own_pieces_may_hold_special_tokens() -> None:

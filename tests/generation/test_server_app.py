@@ -1,0 +1,65 @@
+"""The model server's application over scripted weights, without a process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from generation.server.app import create_app
+from generation.server.config import ServerConfig
+from generation.server.questions import QuestionEmbedder
+from tests.fakes_weights import ScriptedWeights
+from tests.generation.engine_parts import running
+
+CHAT = "/v1/chat/completions"
+HI = [{"role": "user", "content": "hi"}]
+
+
+class ReadingWeights(ScriptedWeights):
+    """Reads letters and takes its time."""
+
+    adapters: frozenset[str] = frozenset()
+    gpu_layers = 0
+    longest_token_bytes = 4
+    tokenize_s = 0.0
+    tokenized = 0
+
+    def tokenize(self, text: str, *, is_special: bool = False) -> list[int]:
+        time.sleep(self.tokenize_s)
+        self.tokenized += 1
+        return [1 + ord(letter) % 26 for letter in text[:20]]
+
+
+@pytest.fixture
+def weights() -> ReadingWeights:
+    return ReadingWeights()
+
+
+@pytest.fixture
+def http(weights: ReadingWeights) -> Iterator[httpx.AsyncClient]:
+    config = ServerConfig(path=Path(), model="qwen2.5-scripted", digest="", key="k")
+    embedder = QuestionEmbedder(None, name="", digests={})  # type: ignore[arg-type]
+    with running(weights) as engine:
+        app = create_app(config, engine, embedder)
+        transport = httpx.ASGITransport(app=app)
+        headers = {"Authorization": "Bearer k"}
+        yield httpx.AsyncClient(
+            transport=transport, base_url="http://model", headers=headers
+        )
+
+
+async def said(http: httpx.AsyncClient, **fields: Any) -> str:
+    reply = await http.post(CHAT, json={"messages": HI, "temperature": 1.0, **fields})
+    text: str = reply.json()["choices"][0]["message"]["content"]
+    return text
+
+
+async def test_without_a_seed_one_is_drawn(http: httpx.AsyncClient) -> None:
+    assert len({await said(http) for _ in range(8)}) > 1
+    assert len({await said(http, seed=None) for _ in range(8)}) > 1
+    assert len({await said(http, seed=7) for _ in range(3)}) == 1
