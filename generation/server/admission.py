@@ -32,8 +32,22 @@ Body = ChatRequest | CompletionRequest | ContinuationRequest
 
 
 class PromptTooLong(Exception):
+    """``tokens`` is what it has at least."""
+
     def __init__(self, tokens: int, room: int) -> None:
         self.tokens, self.room = tokens, room
+
+
+def refuse_by_length(texts: Sequence[str], weights: Weights) -> None:
+    """Refuse together what cannot fit, unread: to tokenise megabytes takes seconds.
+
+    Raises:
+        PromptTooLong: even of the longest tokens there would be too many.
+    """
+    size = sum(len(text.encode(errors="replace")) for text in texts)
+    fewest = -(-size // weights.longest_token_bytes)
+    if fewest >= weights.context_tokens:
+        raise PromptTooLong(fewest, weights.context_tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +94,7 @@ def admit(body: Body, scopes: Scopes, state: Any) -> Request:
         SchemaUnsupported: no grammar is made of its schema.
     """
     weights: Weights = state.engine.weights
+    refuse_by_length(body.texts, weights)
     # Nobody in particular shares with nobody.
     person = body.user or secrets.token_hex(8)
     adapter = adapter_of(body.model, weights.adapters)

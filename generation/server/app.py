@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -15,13 +17,20 @@ from starlette.routing import Route
 
 from generation.server import templates
 from generation.server.adapters import PREFIX, UnknownAdapter
-from generation.server.admission import Body, PromptTooLong, Scopes, admit
+from generation.server.admission import (
+    Body,
+    PromptTooLong,
+    Scopes,
+    admit,
+    refuse_by_length,
+)
 from generation.server.completing import complete, stream
 from generation.server.config import ServerConfig
 from generation.server.engine import Engine
 from generation.server.entailing import predict_route
 from generation.server.jobs import Chance, Piece, Request
 from generation.server.metrics import render_metrics
+from generation.server.native import Weights
 from generation.server.parameters import (
     ChatRequest,
     Completing,
@@ -97,13 +106,13 @@ class BearerKey:
 
 async def chat(request: HttpRequest) -> Response:
     body = await _read(request, ChatRequest)
-    asked = _admitted(request, body)
+    asked = await _admitted(request, body)
     return await _answer(request, body, asked, ChatReply(model=_name(request, body)))
 
 
 async def completions(request: HttpRequest) -> Response:
     body = await _read(request, CompletionRequest)
-    asked = _admitted(request, body)
+    asked = await _admitted(request, body)
     echo = _echo(request, body, asked) if body.echo else None
     reply = Reply(model=_name(request, body), echo=echo)
     return await _answer(request, body, asked, reply)
@@ -119,7 +128,7 @@ def _echo(request: HttpRequest, body: CompletionRequest, asked: Request) -> Piec
 async def continuations(request: HttpRequest) -> Response:
     """Score an answer that is given: our own, as the protocol has nothing for chats."""
     body = await _read(request, ContinuationRequest)
-    asked = _admitted(request, body)
+    asked = await _admitted(request, body)
     reply = ScoredReply(model=_name(request, body), scored=asked.scored)
     engine: Engine = request.app.state.engine
     try:
@@ -147,16 +156,13 @@ async def _answer(
         return _busy(engine, exc)
 
 
-def _admitted(request: HttpRequest, body: Body) -> Request:
+async def _admitted(request: HttpRequest, body: Body) -> Request:
+    scopes = Scopes.of(request.headers)
     try:
-        return admit(body, Scopes.of(request.headers), request.app.state)
+        # Seconds for the longest prompts: streams and beats go on meanwhile.
+        return await asyncio.to_thread(admit, body, scopes, request.app.state)
     except PromptTooLong as exc:
-        message = f"The prompt has {exc.tokens} tokens and the context {exc.room}. Shorten it."
-        code, param = "context_length_exceeded", "messages"
-        response = problem(
-            400, "invalid_request_error", message, code=code, param=param
-        )
-        raise BadRequest(response) from exc
+        raise _too_long(exc, "messages") from exc
     except UnknownAdapter as exc:
         message = f"No adapter is called {exc.args[0]!r}. See /v1/models."
         code, param = "model_not_found", "model"
@@ -169,6 +175,16 @@ def _admitted(request: HttpRequest, body: Body) -> Request:
         param = "response_format"
         response = problem(422, "invalid_request_error", message, param=param)
         raise BadRequest(response) from exc
+
+
+def _too_long(exc: PromptTooLong, param: str) -> BadRequest:
+    message = (
+        f"The context has {exc.room} tokens and this at least {exc.tokens}. Shorten it."
+    )
+    code = "context_length_exceeded"
+    return BadRequest(
+        problem(400, "invalid_request_error", message, code=code, param=param)
+    )
 
 
 def _busy(engine: Engine, full: QueueFull) -> Response:
@@ -209,8 +225,18 @@ async def embeddings(request: HttpRequest) -> Response:
 async def tokenize(request: HttpRequest) -> Response:
     """Count tokens by the model's own tokenizer, special tokens taken as text."""
     body = await _read(request, TokenizeRequest)
-    weights = request.app.state.engine.weights
-    return JSONResponse({"counts": [len(weights.tokenize(t)) for t in body.texts]})
+    weights: Weights = request.app.state.engine.weights
+    try:
+        counts = await asyncio.to_thread(_counts, weights, body.texts)
+    except PromptTooLong as exc:
+        raise _too_long(exc, "texts") from exc
+    return JSONResponse({"counts": counts})
+
+
+def _counts(weights: Weights, texts: Sequence[str]) -> list[int]:
+    for text in texts:
+        refuse_by_length([text], weights)
+    return [len(weights.tokenize(text)) for text in texts]
 
 
 async def models(request: HttpRequest) -> Response:
@@ -239,7 +265,7 @@ async def swap(request: HttpRequest) -> Response:
     body = await _read(request, SwapRequest)
     try:
         entry = weights_named(body.model)
-        locate(entry.name)
+        await asyncio.to_thread(locate, entry.name)  # reads all of the file
     except RagError as exc:
         return problem(409, "invalid_request_error", exc.message, param="model")
     if entry.kind != "gguf":

@@ -119,6 +119,9 @@ class Weights:
         self.cells: int = llama_cpp.llama_n_ctx(self.context)
         self._memory = llama_cpp.llama_get_memory(self.context)
         self._size: int = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        self.longest_token_bytes = max(
+            len(self.piece(token, is_special=True)) for token in range(self._size)
+        )
         self._batch = llama_cpp.llama_batch_init(BATCH_TOKENS, 0, 1)
         # Tokens evaluated so far.
         self.evaluated = 0
@@ -200,13 +203,13 @@ class Weights:
             raise EvaluationFailed(f"tokenize returned {count}")
         return list(tokens[:count])
 
-    def piece(self, token: int) -> bytes:
-        """Return the bytes of a token; special tokens give none."""
+    def piece(self, token: int, *, is_special: bool = False) -> bytes:
+        """Return the bytes of a token; special ones give none unless ``is_special``."""
         room = 64
         while True:
             buffer = ctypes.create_string_buffer(room)
             count = llama_cpp.llama_token_to_piece(
-                self._vocab, token, buffer, room, 0, False
+                self._vocab, token, buffer, room, 0, is_special
             )
             if count >= 0:
                 return buffer.raw[:count]

@@ -136,6 +136,10 @@ class ChatRequest(Completing):
     top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
 
     @property
+    def texts(self) -> list[str]:
+        return [message.content for message in self.messages]
+
+    @property
     def chances(self) -> int | None:
         return self.top_logprobs if self.logprobs else None
 
@@ -151,6 +155,10 @@ class CompletionRequest(Completing):
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     echo: bool = False
     max_tokens: Annotated[int, Field(ge=0, le=32_768)] = 256
+
+    @property
+    def texts(self) -> list[str]:
+        return [self.prompt]
 
     @model_validator(mode="after")
     def _something_to_tell(self) -> Self:
@@ -168,6 +176,10 @@ class ContinuationRequest(Prompted):
 
     messages: Messages
     continuation: Annotated[str, StringConstraints(min_length=1, max_length=400_000)]
+
+    @property
+    def texts(self) -> list[str]:
+        return [*(message.content for message in self.messages), self.continuation]
 
 
 class EmbeddingRequest(Closed):

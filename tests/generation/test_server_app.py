@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,3 +64,41 @@ async def test_without_a_seed_one_is_drawn(http: httpx.AsyncClient) -> None:
     assert len({await said(http) for _ in range(8)}) > 1
     assert len({await said(http, seed=None) for _ in range(8)}) > 1
     assert len({await said(http, seed=7) for _ in range(3)}) == 1
+
+
+async def test_the_server_goes_on_while_a_prompt_is_tokenised(
+    http: httpx.AsyncClient, weights: ReadingWeights
+) -> None:
+    weights.tokenize_s = 0.3
+    for path, body in (
+        (CHAT, {"messages": HI}),
+        ("/v1/completions", {"prompt": "hi"}),
+        ("/v1/continuations", {"messages": HI, "continuation": "ho"}),
+        ("/v1/tokenize", {"texts": ["hi", "ho"]}),
+    ):
+        asking = asyncio.ensure_future(http.post(path, json=body))
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        assert (await http.get("/health")).status_code == 200
+        assert time.monotonic() - began < 0.15
+        assert not asking.done()
+        assert (await asking).status_code == 200
+
+
+async def test_what_cannot_fit_is_refused_unread(
+    http: httpx.AsyncClient, weights: ReadingWeights
+) -> None:
+    long = "a" * 4 * 200
+    messages = [{"role": "user", "content": long[:400]}] * 2
+    for path, body in (
+        (CHAT, {"messages": messages}),
+        ("/v1/completions", {"prompt": long}),
+        ("/v1/continuations", {"messages": HI, "continuation": long}),
+        ("/v1/tokenize", {"texts": ["hi", long]}),
+    ):
+        reply = await http.post(path, json=body)
+        assert reply.status_code == 400
+        assert reply.json()["error"]["code"] == "context_length_exceeded"
+    assert weights.tokenized == 0
+    fits = await http.post("/v1/tokenize", json={"texts": [long[:-4]] * 2})
+    assert fits.json()["counts"] == [20, 20]
