@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests import samples
 from tests.browser.test_pages import _serious
@@ -95,6 +95,77 @@ def test_an_archive_becomes_its_files(
     line.get_by_text("What was not added").click()
     expect(line).to_contain_text("x.exe")
     expect(page.locator("#document-rows tr")).to_have_count(2)
+
+
+def _many(folder: Path) -> list[Path]:
+    """Return more files than one request takes."""
+    files = [folder / f"{number}.txt" for number in range(9)]
+    for file in files:
+        file.write_text(f"The words of {file.name}.")
+    return files
+
+
+def test_leaving_asks_while_files_are_sent(
+    site: RunningSite, page: Page, tmp_path: Path
+) -> None:
+    _fresh(site, page, "Left too soon")
+    here = page.url
+    page.route("**/collections/*/documents", lambda route: None)
+    page.locator("#files").set_input_files(_many(tmp_path))
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.locator("h1").click()
+    with page.expect_event("dialog") as asked:
+        page.keyboard.press("n")
+    assert asked.value.type == "beforeunload"
+    expect(page).to_have_url(here)
+    page.get_by_role("button", name="Stop sending").click()
+    page.locator("h1").click()
+    page.keyboard.press("n")
+    expect(page).to_have_url(f"{site.url}/")
+
+
+def test_stop_ends_what_is_sent_and_what_was_put_off(
+    site: RunningSite, signed_in: BrowserContext, tmp_path: Path
+) -> None:
+    page = signed_in.new_page()  # the browser reports the refusal, as it should
+    asked: list[Route] = []
+
+    def busy_once(route: Route) -> None:
+        asked.append(route)
+        if len(asked) == 1:
+            route.fulfill(status=503, headers={"Retry-After": "1"}, body="Busy.")
+
+    _fresh(site, page, "Stopped")
+    page.route("**/collections/*/documents", busy_once)
+    with page.expect_response("**/collections/*/documents"):
+        page.locator("#files").set_input_files(_many(tmp_path))
+    page.get_by_role("button", name="Stop sending").click()
+    _settled(page)
+    expect(page.locator("[data-uploads-count]")).to_have_text("0 added, 9 not added")
+    expect(page.locator(".upload-line", has_text="You stopped it")).to_have_count(9)
+    page.wait_for_timeout(2000)
+    assert len(asked) == 2
+    page.close()
+
+
+_PASTED = """([file, words]) => {
+  const data = new DataTransfer();
+  data.items.add(new File(["x"], file));
+  data.setData("text/plain", words);
+  const paste = { clipboardData: data, bubbles: true, cancelable: true };
+  return !document.body.dispatchEvent(new ClipboardEvent("paste", paste));
+}"""
+
+
+def test_text_is_pasted_and_files_are_added(site: RunningSite, page: Page) -> None:
+    """Office puts a picture beside its text, a file manager the names of its files."""
+    _fresh(site, page, "Pasted")
+    page.route("**/collections/*/documents", lambda route: None)
+    assert not page.evaluate(_PASTED, ["image.png", "40\t50"])
+    expect(page.locator("#upload-panel")).to_be_hidden()
+    assert page.evaluate(_PASTED, ["notes.txt", "notes.txt"])
+    assert page.evaluate(_PASTED, ["image.png", ""])
+    expect(page.locator(".upload-line")).to_have_count(2)
 
 
 def test_what_the_network_lost_is_sent_again(

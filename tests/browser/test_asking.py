@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from tests import samples
 from tests.browser.steps import ask, sign_in
@@ -56,6 +56,17 @@ def _finished(page: Page) -> Locator:
     turn = page.locator(".turn").last
     expect(turn.locator("[data-copy]")).to_be_attached(timeout=ANSWER_MS)
     return turn
+
+
+def _held(page: Page, address: str) -> list[Route]:
+    """Leave requests to the address unanswered; return them as they come."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(address, hold)
+    return held
 
 
 @pytest.mark.usefixtures("library")
@@ -111,6 +122,70 @@ def test_an_edit_is_opened_left_and_asked_by_keyboard(
     )
     expect(box).to_have_count(0)
     expect(opener).to_be_focused()
+
+
+@pytest.mark.usefixtures("library")
+def test_one_question_is_sent_at_a_time(guest: Page) -> None:
+    """A second one of a new chat would begin another; refused, the first comes back."""
+    held = _held(guest, "**/ask")
+    ask(guest, "What does a mooring cost?")
+    ask(guest, "And for a week?")
+    expect(guest.locator("[data-pending]")).to_have_count(1)
+    assert len(held) == 1
+    held[0].abort()
+    expect(guest.get_by_label("Your question")).to_have_value(
+        "What does a mooring cost?\nAnd for a week?"
+    )
+
+
+@pytest.mark.usefixtures("library")
+def test_escape_stops_the_answer_only_where_it_is_meant(guest: Page) -> None:
+    guest.set_viewport_size({"width": 1440, "height": 900})
+    guest.route("**/api/v1/answers/*/events", lambda route: None)
+    stops = _held(guest, "**/stop")
+    ask(guest, "What does a mooring cost?")
+    expect(guest.get_by_role("button", name="Stop")).to_be_visible()
+    search = guest.get_by_label("Search chats")
+    search.fill("zzz")
+    search.press("Escape")
+    expect(search).to_have_value("")
+    search.press("Escape")
+    guest.get_by_role("link", name="Edit the question").press("Enter")
+    box = guest.get_by_role("textbox", name="Edit the question")
+    box.press("Escape")
+    expect(box).to_have_count(0)
+    assert not stops
+    with guest.expect_request("**/stop"):
+        guest.get_by_label("Your question").press("Escape")
+
+
+@pytest.mark.usefixtures("library")
+def test_the_focus_stays_where_the_reader_is(guest: Page) -> None:
+    guest.emulate_media(reduced_motion="reduce")
+    ask(guest, UNKNOWN)
+    turn = _finished(guest)
+    with guest.expect_response("**/sources"):
+        turn.locator("[data-open=sources]").press("Enter")
+    expect(guest.get_by_role("link", name="Close the sources")).to_be_focused()
+    guest.keyboard.press("Escape")
+    helpful = turn.get_by_role("button", name="Helpful", exact=True)
+    helpful.press("Enter")
+    expect(turn).to_contain_text("Thank you, noted.")
+    expect(helpful).to_be_focused()
+
+
+@pytest.mark.usefixtures("library")
+def test_an_open_chat_that_is_renamed_shows_its_name(guest: Page) -> None:
+    guest.set_viewport_size({"width": 1440, "height": 900})
+    ask(guest, UNKNOWN)
+    _finished(guest)
+    row = guest.locator(".side-item:has([aria-current])")
+    row.locator("summary").press("Enter")
+    row.get_by_label("Name of the chat").fill("Volcanoes")
+    row.get_by_label("Name of the chat").press("Enter")
+    expect(guest.locator("#chat > h1")).to_have_text("Volcanoes")
+    expect(guest).to_have_title(re.compile("^Volcanoes · "))
+    expect(row.locator("summary")).to_be_focused()
 
 
 @pytest.mark.usefixtures("library")

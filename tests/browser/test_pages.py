@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -58,6 +60,39 @@ def test_the_keyboard_reaches_everything(site: RunningSite, page: Page) -> None:
     expect(page.get_by_label("Search chats")).to_be_focused()
 
 
+def test_back_after_filtering_shows_whole_pages(
+    site: RunningSite, signed_in: BrowserContext
+) -> None:
+    page = signed_in.new_page()  # htmx reports that no row is left to follow
+    page.goto(site.url)
+    page.goto(f"{site.url}/documents")
+    page.get_by_label("Find documents by name").press_sequentially("zzz")
+    expect(page).to_have_url(re.compile("q=zzz"))
+    page.evaluate("location.hash = 'content'")
+    page.go_back()
+    expect(page.locator("#documents")).to_contain_text("Nothing matches")
+    expect(page.locator("#sidebar")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_label("Your question")).to_be_visible()
+    page.close()
+
+
+def test_enter_in_the_search_for_chats_stays_on_the_page(
+    site: RunningSite, page: Page, without_script: Page
+) -> None:
+    page.goto(site.url)
+    page.get_by_label("Search chats").fill("zzz")
+    page.get_by_label("Search chats").press("Enter")
+    expect(page.locator("#chats")).to_contain_text("No chat holds “zzz”.")
+    expect(page.get_by_label("Your question")).to_be_visible()
+    expect(page).to_have_url(f"{site.url}/")
+    without_script.goto(site.url)
+    without_script.get_by_label("Search chats").fill("zzz")
+    without_script.get_by_label("Search chats").press("Enter")
+    expect(without_script.locator("#chats")).to_contain_text("No chat holds “zzz”.")
+    expect(without_script.get_by_label("Search chats")).to_have_value("zzz")
+
+
 def test_a_draft_outlives_a_reload(site: RunningSite, page: Page) -> None:
     page.goto(site.url)
     box = page.get_by_label("Your question")
@@ -69,6 +104,24 @@ def test_a_draft_outlives_a_reload(site: RunningSite, page: Page) -> None:
     box.fill("")
 
 
+def test_a_draft_is_its_writers_and_ends_with_the_session(
+    site: RunningSite, browser: Browser, signed_in: BrowserContext
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{site.url}/sign-in")
+    page.evaluate("localStorage['draft:new'] = localStorage['draft:0:new'] = 'Mine'")
+    sign_in(page)
+    box = page.get_by_label("Your question")
+    expect(box).to_have_value("")
+    box.fill("What is the")
+    page.locator(".sidebar-foot summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(re.compile("/sign-in"))
+    assert page.evaluate("localStorage.length") == 0
+    context.close()
+
+
 def test_a_drawer_on_a_phone_opens_and_closes(site: RunningSite, page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{site.url}/documents")
@@ -76,9 +129,40 @@ def test_a_drawer_on_a_phone_opens_and_closes(site: RunningSite, page: Page) -> 
     expect(link).to_be_hidden()
     page.get_by_role("link", name="Open the menu").click()
     expect(link).to_be_visible()
+    expect(page.locator("#sidebar :focus")).to_have_count(1)
     page.keyboard.press("Escape")
     expect(link).to_be_hidden()
     expect(page.get_by_role("link", name="Open the menu")).to_be_focused()
+
+
+def test_answers_hold_tables_and_scripts_from_the_right(
+    site: RunningSite, page: Page
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(site.url)
+    row = "".join(f"<td>{number},234,567.00</td>" for number in range(1, 9))
+    page.evaluate(
+        """html => {
+          const prose = document.createElement("div");
+          prose.className = "prose";
+          prose.innerHTML = html;
+          document.querySelector(".conversation").prepend(prose);
+        }""",
+        f"<table><tbody><tr>{row}</tr></tbody></table><p>שלום</p>",
+    )
+    table = page.locator(".prose table")
+    cell = table.locator("td").first.bounding_box()
+    assert cell
+    assert cell["height"] < 40
+    assert table.evaluate("it => it.scrollWidth > it.clientWidth")
+    room = page.locator(".prose p").evaluate(
+        """it => {
+          const words = document.createRange();
+          words.selectNodeContents(it);
+          return it.getBoundingClientRect().right - words.getBoundingClientRect().right;
+        }"""
+    )
+    assert room < 1
 
 
 def test_nothing_is_wider_than_the_narrowest_phone(

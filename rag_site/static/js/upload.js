@@ -1,6 +1,7 @@
 // Files dropped, pasted or chosen: sent in small requests, a line for each.
 
 import { chosen, listen } from "./gather.js";
+import { icon, text } from "./parts.js";
 
 const $ = (selector) => document.querySelector(selector);
 const target = $("[data-upload]");
@@ -20,24 +21,6 @@ const counts = { all: 0, added: 0, there: 0, skipped: 0, refused: 0, unsent: 0 }
 let policy = "ask";
 
 // --- Lines -------------------------------------------------------------------
-
-function icon(name) {
-  const sprite = $("svg.icon use").getAttribute("href").split("#")[0];
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `${sprite}#${name}`);
-  svg.append(use);
-  return svg;
-}
-
-function text(tag, css, words) {
-  const element = document.createElement(tag);
-  element.className = css;
-  element.textContent = words;
-  return element;
-}
 
 function showWaiting(one) {
   const bar = document.createElement("progress");
