@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
@@ -74,15 +76,21 @@ def create_app(
         Route("/v1/tokenize", tokenize, methods=["POST"]),
         Route("/v1/models", models),
         Route("/v1/models/swap", swap, methods=["POST"]),
+        Route("/v1/models/{name}", one_model),
         Route("/health", health),
         Route("/metrics", metrics),
     ]
     app = Starlette(
         routes=routes,
         middleware=[Middleware(BearerKey, key=config.key)],
-        exception_handlers={BadRequest: _bad_request, Exception: _failed},
+        exception_handlers={
+            BadRequest: _bad_request,
+            HTTPException: _not_served,
+            Exception: _failed,
+        },
     )
     app.state.config, app.state.engine, app.state.embedder = config, engine, embedder
+    app.state.created = int(time.time())
     app.state.template = templates.template_for(config.model)
     return app
 
@@ -240,8 +248,22 @@ def _counts(weights: Weights, texts: Sequence[str]) -> list[int]:
 
 
 async def models(request: HttpRequest) -> Response:
-    config: ServerConfig = request.app.state.config
-    weights = request.app.state.engine.weights
+    return JSONResponse({"object": "list", "data": _models(request.app.state)})
+
+
+async def one_model(request: HttpRequest) -> Response:
+    name = request.path_params["name"]
+    for row in _models(request.app.state):
+        if row["id"] == name:
+            return JSONResponse(row)
+    message = "No such model is loaded. See /v1/models."
+    return problem(404, "invalid_request_error", message, code="model_not_found")
+
+
+def _models(state: Any) -> list[dict[str, Any]]:
+    """Return the weights and their adapters; ``created`` is when they were loaded."""
+    config: ServerConfig = state.config
+    weights = state.engine.weights
     facts = {
         "digest": config.digest,
         "quantization": config.quantization,
@@ -250,14 +272,14 @@ async def models(request: HttpRequest) -> Response:
         "cache_tokens": weights.cells,
         "gpu_layers": weights.gpu_layers,
     }
-    row = {"id": config.model, "object": "model", "owned_by": "plumbline"}
+    row = {"object": "model", "created": state.created, "owned_by": "plumbline"}
     own = [
-        {**row, "id": f"{PREFIX}{one.name}", "parent": config.model}
+        {"id": f"{PREFIX}{one.name}", **row, "parent": config.model}
         | {"plumbline": {"digest": one.digest}}
         for one in config.adapters
         if one.name in weights.adapters
     ]
-    return JSONResponse({"object": "list", "data": [{**row, "plumbline": facts}, *own]})
+    return [{"id": config.model, **row, "plumbline": facts}, *own]
 
 
 async def swap(request: HttpRequest) -> Response:
@@ -317,6 +339,15 @@ async def _read(request: HttpRequest, schema: type[Schema]) -> Schema:
 async def _bad_request(_request: HttpRequest, exc: Exception) -> Response:
     assert isinstance(exc, BadRequest)  # noqa: S101
     return exc.response
+
+
+async def _not_served(request: HttpRequest, exc: Exception) -> Response:
+    """Answer what the router refuses: an unknown path, or another method of one."""
+    assert isinstance(exc, HTTPException)  # noqa: S101
+    message = f"{request.method} {request.url.path} is not served here."
+    response = problem(exc.status_code, "invalid_request_error", message)
+    response.headers.update(exc.headers or {})
+    return response
 
 
 async def _failed(_request: HttpRequest, _exc: Exception) -> Response:

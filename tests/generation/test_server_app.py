@@ -102,3 +102,29 @@ async def test_what_cannot_fit_is_refused_unread(
     assert weights.tokenized == 0
     fits = await http.post("/v1/tokenize", json={"texts": [long[:-4]] * 2})
     assert fits.json()["counts"] == [20, 20]
+
+
+async def test_models_are_told_as_other_clients_read_them(
+    http: httpx.AsyncClient,
+) -> None:
+    (row,) = (await http.get("/v1/models")).json()["data"]
+    assert {"id", "object", "created", "owned_by"} <= row.keys()
+    assert abs(row["created"] - time.time()) < 60
+    assert (await http.get(f"/v1/models/{row['id']}")).json() == row
+    missing = await http.get("/v1/models/another")
+    assert missing.status_code == 404
+    assert missing.json()["error"]["code"] == "model_not_found"
+
+
+async def test_what_is_not_served_is_refused_in_the_shape_of_errors(
+    http: httpx.AsyncClient,
+) -> None:
+    missing = await http.post("/v1/responses", json={})
+    assert missing.status_code == 404
+    assert (
+        missing.json()["error"]["message"] == "POST /v1/responses is not served here."
+    )
+    other = await http.get(CHAT)
+    assert other.status_code == 405
+    assert other.headers["Allow"] == "POST"
+    assert other.json()["error"]["type"] == "invalid_request_error"
