@@ -11,9 +11,9 @@ import re
 from typing import NamedTuple
 
 _MONTHS = (
-    "jan(?:uary)?", "feb(?:ruary)?", "mar(?:ch)?", "apr(?:il)?", "may", "june?",
-    "july?", "aug(?:ust)?", "sept?(?:ember)?", "oct(?:ober)?", "nov(?:ember)?",
-    "dec(?:ember)?",
+    "jan(?:uary?)?", "feb(?:ruary?)?", "mar(?:ch)?|märz", "apr(?:il)?", "may|mai",
+    "june?|juni", "july?|juli", "aug(?:ust)?", "sept?(?:ember)?", "o[ck]t(?:ober)?",
+    "nov(?:ember)?", "de[cz](?:ember)?",
 )  # fmt: skip
 # As a word of its own: Summary and Marketing are no March.
 _NAME = rf"(?<![^\W\d_])(?P<name>{'|'.join(_MONTHS)})(?![^\W\d_])"
@@ -33,6 +33,8 @@ _FORMS = tuple(
         rf"{_YEAR}{_BETWEEN}{_NAME}{_BETWEEN}{_DAY}",
         rf"{_NAME}{_BETWEEN}{_YEAR}",
         rf"{_YEAR}[-_. ]{_NAME}",
+        rf"(?<![^\W\d_])Q(?P<quarter>[1-4]){_BETWEEN}{_YEAR}",
+        rf"{_YEAR}{_BETWEEN}Q(?P<quarter>[1-4])",
         rf"{_YEAR}[-_. ]{_MONTH}",
         # By itself: Q03-2024 is no March.
         rf"(?<![^\W\d_]){_MONTH}[-_./]{_YEAR}",
@@ -44,7 +46,7 @@ _YEAR_TO_YEAR = re.compile(r"(?<!\d)(?:19|20)(\d\d)[-–_/. ](\d\d)(?![-_. ]?\d)
 
 
 class Dated(NamedTuple):
-    """The first day of what a name names, and the day, month or year itself."""
+    """The first day of what a name names, and the day, month, quarter or year itself."""
 
     day: dt.date
     text: str
@@ -58,6 +60,8 @@ def date_in(name: str) -> Dated | None:
         if match is None:
             continue
         parts = match.groupdict()
+        if parts.get("quarter"):
+            return _of_quarter(int(parts["year"]), int(parts["quarter"]))
         month = parts.get("month") or ""
         if parts.get("name"):
             month = str(_month_of(parts["name"]))
@@ -77,6 +81,9 @@ def _first_year(match: re.Match[str]) -> str:
 
 
 def _month_of(name: str) -> int:
-    return 1 + next(
-        at for at, form in enumerate(_MONTHS) if form.startswith(name[:3].lower())
-    )
+    forms = enumerate(_MONTHS, 1)
+    return next(at for at, form in forms if re.fullmatch(form, name, re.IGNORECASE))
+
+
+def _of_quarter(year: int, quarter: int) -> Dated:
+    return Dated(dt.date(year, 3 * quarter - 2, 1), f"Q{quarter} {year}")
