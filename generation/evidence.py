@@ -230,13 +230,14 @@ def _names_agree(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bo
 def _is_of_another(claim: Claim, part: Part, passage: Passage, asked: Claim) -> bool:
     """Whether the words have another name in the place of one that the question brought.
 
-    Where nouns are capitalised, as in German, that cannot be told.
+    A heading that has one of them says what all of it is about. Where nouns are capitalised, as in German, that cannot be told.
     """
     held = part.claim
-    if held.points_back or held.words & _GERMAN:
+    brought = claim.names & asked.names
+    if held.points_back or held.words & _GERMAN or brought & passage.heading.words:
         return False
-    around = [passage.heading, *([part.before] if part.before else [])]
-    missing = (claim.names & asked.names) - joined([held, *around]).words
+    around = [held, *([part.before] if part.before else [])]
+    missing = brought - joined(around).words
     others = held.names - claim.words - asked.words
     is_short = _is_short_for(missing, others) or _is_short_for(others, missing)
     return bool(missing and others) and not is_short

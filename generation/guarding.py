@@ -40,8 +40,8 @@ _TELLS = (
 # the documents are not paid" speaks of costs: an auxiliary stands before a refusal's
 # "not", or nothing.
 _IS = (
-    r"(?:(?:^|[.,:;] |\b(?:is|are|was|were|has|have|had|can|ca|could|would|but|and)\s?)"
-    rf"{_NOT}|\b(?:do|does|did)\s?{_NOT} (?:appear|seem|look)\b)"
+    r"(?:(?:^|[.,:;] |['’]s |\b(?:is|are|was|were|has|have|had|can|ca|could|would|but|and)\s?)"
+    rf"(?:\w+ly |also |still |therefore |however )?{_NOT}|\b(?:do|does|did)\s?{_NOT} (?:appear|seem|look)\b)"
 )
 # "If the documents do not contain a signature" says what then.
 _CONDITION = re.compile(
@@ -52,10 +52,10 @@ _CONDITION = re.compile(
 _REFUSALS = re.compile(
     rf"(?:^|[.,:;] |\b{_THE} ){_READ}.{{0,60}}\b(?:do|does|did)\s?{_NOT}.{{0,30}}\b"
     rf"{_TELLS}"
-    rf"|(?:^|[.,:;] |\b{_THE} ){_READ}.{{0,30}}\b{_TELLS}s? nothing\b"
-    rf"(?! (?:but|except|else|other|more)\b)"
+    rf"|(?:^|[.,:;] |\b{_THE} ){_READ}.{{0,30}}\b{_TELLS}s? nothing"
+    r"(?= (?:about|on|of|regarding|concerning)\b|\s*[.!]|\s*$)"
     rf"|\b(?:none of (?:{_THE} )*|no (?:{_THE} )*|neither (?:of (?:{_THE} )*)?)"
-    rf"(?:passage|source|document|text)s? (?:\w+ly )?{_TELLS}"
+    rf"(?:passage|source|document|text)s? (?:\w+ly )?{_TELLS}s?\b"
     rf"|{_IS}.{{0,30}}\b{_SAID} (?:in|by|within) (?:{_THE} )*{_READ}"
     r"|\b(?:the|this|that|such) (?:information|answer)\b.{0,60}"
     rf"\b(?:is|was)\s?{_NOT}.{{0,30}}\b{_SAID}\s*(?:[.!]|$)"

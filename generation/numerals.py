@@ -20,9 +20,11 @@ _WORDS = {
 }
 # September, and a name.
 _SMALL_ONLY = frozenset(("sept", "dix"))
+# Words of another meaning in English, and in French itself: new.
+_SPARED = frozenset(("elf", "neuf"))
 _ANY_ONE, _ANY_TEN = "|".join(_ONES), "|".join(_TENS)
 _BELOW_100 = rf"(?:{_ANY_TEN})(?:[- ](?:{'|'.join(_ONES[:9])})\b)?|{_ANY_ONE}|zero"
-_FOREIGN = "|".join(w for w in (*_GERMAN, *_FRENCH) if w not in _SMALL_ONLY)
+_FOREIGN = "|".join(w for w in (*_GERMAN, *_FRENCH) if w not in _SMALL_ONLY | _SPARED)
 #: A number in words. Their first letters spare other words the comparisons.
 IN_WORDS = (
     r"(?=[ac-fhnoqstvz])\b(?:"
@@ -32,7 +34,7 @@ IN_WORDS = (
 # Not the second of two columns.
 _THOUSANDS = r"(?<!\d )[1-9]\d{0,2}"
 #: 1'250, and 1 250 with a blank that holds it together or with nothing behind its thousands.
-SPACED = rf"{_THOUSANDS}(?:(?:['’\u00a0\u202f]\d{{3}})+|(?: \d{{3}})*? 000)(?!\d)(?:[.,]\d++)?"
+SPACED = rf"{_THOUSANDS}(?:(?:['’\u00a0\u202f]\d{{3}})+|(?: \d{{3}})* 000(?! \d{{3}}(?!\d)))(?!\d)(?:[.,]\d++)?"
 #: 1 250, which may be two numbers.
 BLANK = rf"{_THOUSANDS}(?: \d{{3}})+(?!\d)(?:[.,]\d++)?"
 _APART = str.maketrans("", "", "'’ \u00a0\u202f")

@@ -32,14 +32,17 @@ _ORDER = re.compile(
 )
 # A line of a forged conversation; "Assistant: Anna Berg" is one of a list of staff.
 _TURN = re.compile(
-    r"\W*(?:assistant|system|user)\W*:[^\n]*\b"
+    r"\W*user\W*:[^\n]*\n\W*assistant\W*:"
+    r"|\W*(?:assistant|system|user)\W*:[^\n]*\b"
     r"(?:print|say|repeat|write|output|reply|respond|ignore|disregard|forget|tell|obey|focus)\b",
     re.IGNORECASE,
 )
 # What an order speaks of whose words stand in the sentence behind it. "Please reply with
 # the form. You have 14 days." is none.
 _TO_A_MODEL = re.compile(
-    r"\b(?:instructions?|prompts?|assistant|users?)\b|<system>|\[system\]",
+    r"\b(?:instructions?|prompts?|assistant|users?|stop everything)\b|<system>|\[system\]"
+    r"|\b(?:ignore|disregard|forget|override)\b.{0,60}"
+    r"\b(?:above|previous|prior|everything|all rules)\b",
     re.IGNORECASE,
 )
 

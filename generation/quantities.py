@@ -79,17 +79,18 @@ _AT_MOST = (
     "at most|maximum of|up to|under|below|before|until|within|höchstens|maximal|bis zu|"
     f"unter|vor|bis|{_LESS}"
 )
-_NOT_MORE = rf"(?:no|not|cannot|(?:ca|must|sha|should|do|does|did|wo)n['’]t|nicht) (?:[^\W\d]+ ){{0,2}}(?=(?:{_MORE}|{_LESS})\b)"
+_DENIED = r"(?:no|not|cannot|(?:ca|must|sha|should|do|does|did|wo)n['’]t|nicht)"
+_NOT_MORE = rf"{_DENIED} (?:[^\W\d]+ ){{0,2}}(?=(?:{_MORE}|{_LESS})\b)"
 # Before the number, two words between at most: "before the end of 2010" is not said of it.
 _BOUND = re.compile(
     rf"\b(?=[^\W\d_])(?P<no>{_NOT_MORE}|(?:no|not|nicht) )?(?:(?P<up>{_AT_LEAST})|(?:{_AT_MOST}))"
     r"(?: [^\W\d]+){0,2} ?$",
     re.IGNORECASE,
 )
-#: "No more than 5", "must not weigh more than 5 kg": this says a bound and denies nothing.
-NOT_MORE_THAN = (
-    rf"(?i:\b{_NOT_MORE}(?:{_MORE}|{_LESS})(?: [^\W\d]+){{0,2}} [$€£¥]?{_NUMBER})"
-)
+_OF_ANOTHER = r"(?:for|after|on|in|of|to|at|with|from|by|für|nach|bei|mit|von)\b"
+#: "No more than 5", "must not weigh more than 5 kg": this says a bound and denies nothing;
+#: "not given for less than 5 euros" does.
+NOT_MORE_THAN = rf"(?i:\b{_DENIED} (?:(?!{_OF_ANOTHER})[^\W\d]+ ){{0,2}}(?:{_MORE}|{_LESS})(?: [^\W\d]+){{0,2}} [$€£¥]?{_NUMBER})"
 _BOUND_BEHIND = re.compile(r" (?:or|oder) (?:(?P<up>more|mehr)|less|fewer|weniger)\b")
 # Characters before a number in which its bound is looked for.
 _NEAR = 48

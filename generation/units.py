@@ -72,9 +72,13 @@ def _any_of(names: dict[str, str]) -> str:
 
 #: A name of a unit, and of a time.
 UNIT = _any_of(_by_name({**_TIMES, **_OTHERS}))
+# "Breaks of an hour" and "due within a month" are no rates.
+_NO_TIME_OF = "".join(
+    f"(?<! {word})" for word in ("of", "in", "within", "after", "for")
+)
 # In "28 days of annual leave per year" words stand between.
 PER = (
-    rf"(?=[ /])(?:(?: [^\W\d]+){{0,3}}? (?:(?:per|an?|each|every|pro|im|am|par|por|al) "
+    rf"(?=[ /])(?:(?: [^\W\d]+){{0,3}}?{_NO_TIME_OF} (?:(?:per|an?|each|every|pro|im|am|par|por|al) "
     rf"(?P<per>{_any_of(_TIMES_BY_NAME)})|(?P<often>{_any_of(_OFTEN_BY_NAME)}))"
     rf"|[^\S\n]?/[^\S\n]?(?P<slash>{_any_of(_TIMES_BY_NAME)}))"
 )

@@ -61,7 +61,7 @@ _NAMED = re.compile(
 # "oder nicht"; names inside a sentence: nickel, Pas-de-Calais; and bounds of numbers.
 _NO_DENIAL = re.compile(
     r"\bNo(?:\.(?=\s*(?:\d|[Oo]f\b))|:(?=\s))|(?<=\boder )nicht\b"
-    r"|(?<=[\w,;(] )(?:P(?:as|AS)|N(?:on|ON|i|I|ie|IE))\b"
+    r"|(?<=[\w,;(] )(?:P(?:as|AS)|N(?:on|ON|i|I|ie|IE))\b|(?<=faux )pas\b"
     rf"|{NOT_MORE_THAN}"
 )
 _SPELLED = dict.fromkeys(("u.s.", "u.s.a.", "usa", "united states"), "us")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import (
     BadRequest,
+    DisallowedHost,
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
@@ -21,6 +22,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.request import RawPostDataException, UnreadablePostError
 from django.template.loader import render_to_string
 from django.utils.html import format_html
+from django.utils.http import escape_leading_slashes
 from django.utils.safestring import SafeString
 from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
@@ -250,9 +252,14 @@ def page_of(request: HttpRequest) -> str:
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
     came_from = urlsplit(request.headers.get("Referer", ""))
-    if came_from.netloc != request.get_host():
+    try:
+        is_own = came_from.netloc == request.get_host()
+    except DisallowedHost:
+        is_own = False
+    if not is_own:
         return "/"
-    return came_from._replace(scheme="", netloc="", fragment="").geturl() or "/"
+    place = came_from._replace(scheme="", netloc="", fragment="").geturl() or "/"
+    return escape_leading_slashes(place)
 
 
 def _without_database(request: HttpRequest, problem: RagError) -> HttpRequest:

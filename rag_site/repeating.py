@@ -77,7 +77,7 @@ def _once(
     from rag_site.models import RepeatableRequest
 
     rows = RepeatableRequest.objects
-    forget_old()
+    forget_old(**place)
     row, is_new = rows.get_or_create(**place, defaults={"digest": digest})
     if is_new:
         return _make(row.pk, make)
@@ -89,7 +89,9 @@ def _once(
     if stands(made):
         return made
     # One of those who ask again at once makes it; to the others it is at work.
-    if not rows.filter(pk=row.pk, made=made).update(made=None):
+    if not rows.filter(pk=row.pk, made=made).update(
+        made=None, created_at=timezone.now()
+    ):
         raise StillRunning
     return _make(row.pk, make)
 
@@ -109,12 +111,16 @@ def _make(pk: int, make: Callable[[], Made]) -> Made:
     return made
 
 
-def forget_old() -> None:
-    """Remove the keys whose time is over, and those of requests that died."""
+def forget_old(**place: Any) -> None:
+    """Remove the keys whose time is over, and those of requests that died.
+
+    Args:
+        place: those of a user, a path and a key alone; of all if left out.
+    """
     from rag_site.models import RepeatableRequest
 
     now = timezone.now()
-    rows = RepeatableRequest.objects
+    rows = RepeatableRequest.objects.filter(**place)
     rows.filter(created_at__lt=now - KEPT_FOR).delete()
     rows.filter(made=None, created_at__lt=now - ABANDONED_AFTER).delete()
 

@@ -24,6 +24,14 @@ Stop = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 class Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: object) -> object:
+        """Take a null for a name that was not given, as many clients mean it."""
+        if not isinstance(value, dict):
+            return value
+        return {name: item for name, item in value.items() if item is not None}
+
 
 class ChatMessage(Closed):
     """A message; its content may come in parts of text, one a line."""
@@ -85,14 +93,6 @@ class Prompted(Closed):
 
     model: str = ""
     user: Annotated[str, StringConstraints(max_length=128)] = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, value: object) -> object:
-        """Take a null for a name that was not given, as many clients mean it."""
-        if not isinstance(value, dict):
-            return value
-        return {name: item for name, item in value.items() if item is not None}
 
 
 class Completing(Prompted):

@@ -75,6 +75,12 @@ def test_trying_again_leads_to_a_page(method: str, referer: str, again: str) -> 
     assert re.findall(r'class="button" href="([^"]+)"', html) == [again]
 
 
+def test_a_form_for_another_host_is_refused_as_a_page() -> None:
+    answer = Client().post("/documents/bulk", headers={"Host": "elsewhere.example"})
+    assert answer.status_code == 400
+    assert "elsewhere" not in answer.content.decode()
+
+
 def test_a_broken_template_still_gives_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: object, **kwargs: object) -> str:
         raise ValueError("secret-detail")

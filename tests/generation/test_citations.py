@@ -504,3 +504,12 @@ def test_what_is_said_of_another_name_than_the_one_asked_for_is_marked(
 ) -> None:
     (item,) = check(f"{answer[:-1]} [1].", {1: source}, question=question).cited
     assert item.verdict == verdict
+
+
+def test_a_heading_that_names_what_is_asked_for_names_it_for_all_below() -> None:
+    text = "Satya Nadella has led the company since 2014, after Steve Ballmer."
+    question = "Who is the CEO of Microsoft?"
+    cited = check(
+        "Satya Nadella [1]", {1: text}, question=question, headings={1: "Microsoft"}
+    )
+    assert cited.cited[0].verdict == "supported"

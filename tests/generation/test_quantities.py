@@ -47,6 +47,13 @@ def verdict(said: str, source: str, question: str = "") -> str:
         ("There are 1250 people.", "There are 1\u00a0250 people."),
         ("Es kostet 1.250 Mio. Euro.", "Es kostet 1 250 Mio. Euro."),
         ("Sales 340 in all.", "Sales 120 340 in all."),
+        ("It costs 2,000,000 euros.", "It costs 2 000 000 euros."),
+        ("There are 1,250,000 people.", "There are 1 250 000 people."),
+        (
+            "It costs 60 euros per year.",
+            "The yearly cost of 60 euros is due within a month.",
+        ),
+        ("It has 2 breaks of an hour.", "It has 2 breaks a day, each of an hour."),
         ("Die Frist dauert 3 Monate.", "Die Frist dauert drei Monate."),
         ("La garantie dure 12 mois.", "La garantie dure douze mois."),
         # What is no more than 5 is at most 5.
@@ -117,6 +124,8 @@ def test_the_same_amount_is_borne(said: str, source: str) -> None:
         ("There are 20 participants.", "There are twenty-five participants."),
         ("It costs one euro.", "It costs one hundred euros."),
         ("It costs 250 euros.", "It costs 1 250 euros."),
+        ("It costs 2,000 euros.", "It costs 2 000 000 euros."),
+        ("Refunds are given.", "Refunds are not given for less than 10 euros."),
         ("It costs 250.50 euros.", "It costs 1 250,50 €."),
         ("It costs CHF 250.", "It costs CHF 1'250."),
         ("Die Frist dauert vier Monate.", "Die Frist dauert drei Monate."),
