@@ -29,7 +29,8 @@ _FORMS = tuple(
         rf"{_YEAR}[-_. ]?{_MONTH}[-_. ]?(?P<day>0[1-9]|[12]\d|3[01])",
         rf"{_DAY}[-_. ](?P<month>0?[1-9]|1[0-2])[-_. ]{_YEAR}",
         rf"{_NAME}{_BETWEEN}{_DAY}{_TH}{_BETWEEN}(?<!\d){_YEAR}",
-        rf"{_DAY}{_TH}{_BETWEEN}{_NAME}{_BETWEEN}{_YEAR}",
+        # Not the number of "v3 March 2024" or of a quarter.
+        rf"(?<![^\W_]){_DAY}{_TH}{_BETWEEN}{_NAME}{_BETWEEN}{_YEAR}",
         rf"{_YEAR}{_BETWEEN}{_NAME}{_BETWEEN}{_DAY}",
         rf"{_NAME}{_BETWEEN}{_YEAR}",
         rf"{_YEAR}[-_. ]{_NAME}",

@@ -26,6 +26,8 @@ _FONTS = {
     "symbol": _PLAIN | _GREEK | _MATHS,
     "wingdings": {
         0x6F: "[ ]", 0xA8: "[ ]", 0x78: "[x]", 0xFC: "[x]", 0xFD: "[x]", 0xFE: "[x]",
+        # What Word makes of <--, -->, <== and ==>.
+        0xDF: "←", 0xE0: "→", 0xE7: "⇐", 0xE8: "⇒",
     },
     "wingdings 2": {0xA3: "[ ]", 0x50: "[x]", 0x52: "[x]", 0x53: "[x]"},
 }  # fmt: skip

@@ -11,11 +11,12 @@ from functools import partial
 from ingestion.parsing import hidden
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.docx_formulas import END, formula
-from ingestion.parsing.docx_styles import MARKS, Style, W, marks_said, to_int
+from ingestion.parsing.docx_styles import MARKS, Style, W, is_on, marks_said, to_int
 from ingestion.parsing.docx_symbols import symbol
 from ingestion.parsing.markup import Element, local
-from ingestion.parsing.numbering import BULLET, Lists, numeral
+from ingestion.parsing.numbering import BULLET, MAX_CHARS, Lists, numeral
 from ingestion.parsing.pieces import Piece, piece
+from ingestion.parsing.powers import EXPONENT
 
 # Never read: the old text of tracked changes, field codes, properties, the
 # fallback drawing that repeats a text box, and phonetic guides.
@@ -29,7 +30,7 @@ _NOTE_NUMBERS = {"endnote": "lowerRoman"}
 # Around raised letters while a paragraph is read; XML cannot hold these.
 _RAISED, _LOWERED = "\x0e", "\x0f"
 _END_BEFORE_LETTER = re.compile(rf"{END}+(?=\w)")
-_POWER = re.compile(rf"(?<=\d){_RAISED}\s*(?=[+\-−–]?\d)")
+_POWER = re.compile(rf"(?<=\d){_RAISED}\s*(?={EXPONENT})")
 
 
 @dataclass(slots=True)
@@ -114,17 +115,24 @@ def _part(node: Element, story: Story, *, is_inline: bool) -> str:
 
 
 def _run(run: Element, story: Story, *, is_inline: bool) -> str:
-    """Text of a run, unless Word does not show it: a place for planted instructions."""
+    """Text of a run; of one that is hidden or struck out, the page breaks in it."""
     _tell_unseen(run)
     marks = _marks(run, story)
     if "vanish" in marks:
         hidden.left_out("marked as hidden", "".join(run.itertext()))
-        return ""
+        return _page_breaks(run)
     if marks & {"strike", "dstrike"}:
         hidden.struck_out("".join(run.itertext(f"{W}t")))
-        return ""
+        return _page_breaks(run)
     text = _text(run, story, is_inline=is_inline)
     return f"{_RAISED}{text}{_LOWERED}" if "superscript" in marks else text
+
+
+def _page_breaks(run: Element) -> str:
+    signs = (
+        _SIGNS[local(n)](n) for n in run.iter(f"{W}br", f"{W}lastRenderedPageBreak")
+    )
+    return "".join(sign for sign in signs if sign == "\f")
 
 
 def _with_powers(text: str) -> str:
@@ -137,15 +145,16 @@ def _with_powers(text: str) -> str:
 def _marks(run: Element, story: Story) -> set[str]:
     """Return the marks of a run: its own, else those of its styles.
 
-    What both the character's and the paragraph's style say takes itself back
-    (ECMA-376, 17.7.3).
+    What both the character's and the paragraph's style say takes itself back, but for
+    letters that are raised (ECMA-376, 17.7.3).
     """
     said = marks_said(run.find(f"{W}rPr"))
     named = run.find(f"{W}rPr/{W}rStyle")
     own = Style() if named is None else story.styles.get(named.get(f"{W}val"), Style())
     paragraph = next(run.iterancestors(f"{W}p"), None)
     outer = None if paragraph is None else paragraph.find(f"{W}pPr/{W}pStyle")
-    styled = own.marks ^ story.style(outer).marks
+    both = own.marks, story.style(outer).marks
+    styled = (both[0] ^ both[1]) | ((both[0] & both[1]) & {"superscript"})
     return {mark for mark in MARKS if said.get(mark, mark in styled)}
 
 
@@ -187,7 +196,8 @@ def _note(reference: Element, story: Story) -> tuple[str, str]:
     if key not in story.notes:
         return "", ""
     if _has_own_mark(reference):
-        mark = "".join(reference.getparent().itertext(f"{W}t")).strip()
+        own = "".join(reference.getparent().itertext(f"{W}t"))
+        mark = own.strip()[:MAX_CHARS]
         return f"[{mark or '*'}]", story.notes.pop(key)
     story.counts[kind] += 1
     number = numeral(_NOTE_NUMBERS.get(kind, "decimal"), story.counts[kind])
@@ -210,7 +220,7 @@ def _is_checked(box: Element) -> bool:
     for name in ("checked", "default"):
         node = box.find(f"{W}{name}")
         if node is not None:
-            return node.get(f"{W}val", "1") in {"1", "true", "on"}
+            return is_on(node)
     return False
 
 

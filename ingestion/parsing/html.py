@@ -57,7 +57,7 @@ _WRAPPER = re.compile(
 # Any but those that are empty in HTML too.
 _SELF_CLOSED = re.compile(
     r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr)\b)"
-    r"([A-Za-z][\w:-]*)([^<>]*)/>"
+    r"([A-Za-z][\w:-]*+)([^<>]*)/>"
 )
 _XHTML = re.compile(r"\s*<\?xml|.*(?:w3\.org/1999/xhtml|DTD XHTML)", re.DOTALL)
 _HEAD_CHARS = 2_000

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Any
 
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.html_looks import style_of
+from ingestion.parsing.powers import is_power
 
 # selectolax carries no types.
 Node = Any
 
-_POWER = re.compile(r"\s*[+\-\u2212\u2013]?\d")
 _NOTE = re.compile(r"\s*\d{1,3}\s*")
+_MOST_PARTS = 8
 # Between the two parts of a formula, which MathML sets above each other.
 _BETWEEN = {"mfrac": "/", "msup": "^"}
 _BOXES = frozenset((*_BETWEEN, "math", "mrow", "mstyle", "msub", "msqrt", "semantics"))
@@ -35,7 +37,7 @@ def mark_before(node: Node, line: str) -> str:
     if _is_note(node):
         return " ["
     ends_in_digit = line[-1:].isdigit()
-    if ends_in_digit and _is_raised(node) and _POWER.match(node.text()):
+    if ends_in_digit and _is_raised(node) and is_power(line, _few_words(node)):
         return "^"
     if ends_in_digit and tag == "mfrac":
         return " "
@@ -60,9 +62,24 @@ def _is_raised(node: Node) -> bool:
 
 def _is_note(node: Node) -> bool:
     """Whether it is the number of a footnote: raised, and a link."""
-    if not _is_raised(node) or not _NOTE.fullmatch(node.text()):
+    if not _is_raised(node):
         return False
-    return node.parent.tag == "a" or node.css_first("a") is not None
+    words = _few_words(node)
+    if not _NOTE.fullmatch(words):
+        return False
+    # Alone in its link: that on "km²" has more in it than the 2.
+    is_link = (
+        node.parent.tag == "a" and _few_words(node.parent).strip() == words.strip()
+    )
+    return is_link or node.css_first("a") is not None
+
+
+def _few_words(node: Node) -> str:
+    """Text of an element of a few parts, "" of a larger one: no number is so long."""
+    parts = list(islice(node.traverse(include_text=True), _MOST_PARTS + 1))
+    if len(parts) > _MOST_PARTS:
+        return ""
+    return "".join(part.text_content or "" for part in parts if part.tag == "-text")
 
 
 def _between(node: Node) -> str:

@@ -9,12 +9,10 @@ from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.docx_styles import to_int
 from ingestion.parsing.markup import Element, local
 from ingestion.parsing.odf_text import DROPPED, TABLE, image_text, text_of
+from ingestion.parsing.tables import BRIDGE
 
 # Cells and rows may claim to repeat a million times.
 _MAX_REPEATS = 200
-# A merged cell of this many columns at most is a heading of columns that belong
-# together; a wider one is a title. As in workbooks.
-_BRIDGE = 4
 _ASIDES = {"annotation", "note", "text-box"}
 
 
@@ -44,25 +42,31 @@ class Grid:
             if any(local(node) in _ASIDES for node in cell.iter()):
                 self.asides.append((f"{_letters(place)}{number}", cell))
             repeats = _claimed(cell, "number-columns-repeated")
-            text = self._filled(cell, len(cells), number)
-            cells += [text] * min(repeats, _MAX_REPEATS)
+            here = min(repeats, _MAX_REPEATS)
+            if local(cell) == "table-cell":
+                cells += [self._read(cell, len(cells), number)] * here
+            else:
+                first = len(cells)
+                cells += [self._above(first + i, number) for i in range(here)]
             place += repeats
         while cells and not cells[-1]:
             cells.pop()
         repeats = _claimed(row, "number-rows-repeated")
         self.rows += [cells] * (min(repeats, _MAX_REPEATS) if cells else 1)
 
-    def _filled(self, cell: Element, column: int, number: int) -> str:
-        """Text of a cell, or of a merged one above that reaches into it."""
+    def _above(self, column: int, number: int) -> str:
+        """Text of the merged cell above that reaches into this place."""
+        last, text = self._held.get(column, (0, ""))
+        return text if number <= last else ""
+
+    def _read(self, cell: Element, column: int, number: int) -> str:
+        """Text of a cell; how far it reaches is kept."""
         text = cell_text(cell)
-        last, above = self._held.get(column, (0, ""))
-        if not text and number <= last and local(cell) == "covered-table-cell":
-            return above
         rows = _claimed(cell, "number-rows-spanned")
         if rows > 1:
             self._held[column] = number + rows - 1, text
         columns = _claimed(cell, "number-columns-spanned")
-        if columns <= _BRIDGE:
+        if columns <= BRIDGE:
             self.bridged.update(range(column + 1, column + columns))
         return text
 

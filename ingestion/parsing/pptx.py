@@ -97,12 +97,13 @@ def _shape(shape: Element) -> Iterator[Piece]:
 def _paragraph(node: Element, numbering: Numbering, *, is_list: bool) -> Piece:
     text = one_line(line_of(node))
     props = node.find(f"{A}pPr")
-    level = to_int(None if props is None else props.get("lvl"))
+    # There are nine.
+    level = min(to_int(None if props is None else props.get("lvl")), 8)
     # One without words has no number either.
     marker = numbering.marker(props, level) if text else ""
     is_bulleted = props is not None and props.find(f"{A}buChar") is not None
     if text and (is_list or marker or is_bulleted or level):
-        return piece("list", f"{'  ' * min(level, 8)}{marker or '-'} {text}")
+        return piece("list", f"{'  ' * level}{marker or '-'} {text}")
     return piece("paragraph", text)
 
 

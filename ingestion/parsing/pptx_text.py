@@ -9,11 +9,11 @@ from ingestion.parsing.docx_styles import to_int
 from ingestion.parsing.hidden import struck_out
 from ingestion.parsing.markup import Element
 from ingestion.parsing.numbering import numeral
+from ingestion.parsing.powers import is_power
 
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _STRUCK = {"sngStrike", "dblStrike"}
 _RAISED = re.compile(r"[1-9]")  # thousandths of the size; a lowered one has a minus
-_EXPONENT = re.compile(r"[-−+]?\d|[-−+]$")
 _NUMBERED = re.compile(
     r"(?P<kind>alpha|arabic|roman)(?P<case>Lc|Uc)?(?P<form>ParenBoth|ParenR|Period|Plain)"
 )
@@ -28,10 +28,11 @@ _FORMS = {"ParenBoth": "({})", "ParenR": "{})", "Period": "{}.", "Plain": "{}"}
 
 def line_of(paragraph: Element) -> str:
     """Return a paragraph's text; what is struck out is told and left out."""
-    text, was_raised = "", False
+    parts, was_raised = [""], False
     for node in paragraph.iter(f"{A}t", f"{A}br", f"{A}tab"):
         if node.tag != f"{A}t":
-            text, was_raised = text + " ", False
+            parts.append(" ")
+            was_raised = False
             continue
         said = node.text or ""
         props = node.getparent().find(f"{A}rPr")
@@ -40,16 +41,12 @@ def line_of(paragraph: Element) -> str:
             struck_out(said)
             continue
         is_raised = bool(_RAISED.match(style.get("baseline", "")))
-        # A power: 10 and a raised 6 are not 106.
-        if (
-            is_raised
-            and not was_raised
-            and text[-1:].isdigit()
-            and _EXPONENT.match(said)
-        ):
-            text += "^"
-        text, was_raised = text + said, is_raised
-    return text
+        if is_raised and not was_raised and is_power(parts[-1], said):
+            parts.append("^")
+        if said:
+            parts.append(said)
+        was_raised = is_raised
+    return "".join(parts)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from ingestion.parsing import hidden
+from ingestion.parsing.powers import is_power
 
 _MARKED = re.compile(r"\\(?:super|striked1|strike|deleted|v)(?![a-z])")
 _TOKEN = re.compile(
@@ -28,7 +29,6 @@ _CHARACTERS = {
 }  # fmt: skip
 # After these no number goes on.
 _ENDS = {"par", "line", "tab", "cell", "nestcell", "row", "sect", "page"}
-_NUMBER = re.compile(r"[+\-\d]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,12 @@ class _Writer:
         elif not look.deleted:
             self.tell()
             is_new = look.raised and not self.was_raised
-            if is_new and self.before.isdigit() and _NUMBER.match(part):
+            if is_new and is_power(self.before, part):
                 part = f"^{part}"
             self.parts.append(part)
-            self.before, self.was_raised = part[-1:], look.raised
+            # An escape may end in a digit, and is a letter.
+            self.before = "" if part.startswith("\\") else part[-1:]
+            self.was_raised = look.raised
 
     def tell(self) -> None:
         hidden.left_out("marked as hidden", "".join(self.hidden))

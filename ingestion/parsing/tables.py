@@ -16,6 +16,9 @@ from itertools import chain, islice, zip_longest
 
 from ingestion.parsing.cleaning import one_line
 
+#: A merged cell of this many columns at most is a heading of columns that belong
+#: together; a wider one is a title.
+BRIDGE = 4
 #: Between the cells of a line.
 BETWEEN = " | "
 # About 200 tokens: what one passage holds.

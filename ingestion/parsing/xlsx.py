@@ -66,6 +66,8 @@ def _parsed(book: Any, archive: Archive, source: Source) -> Parsed:
         merged = merged_cells(data)
         formulas = uncomputed(data, is_to_be_calculated=to_calculate)
         unknown += formulas.count
+        # All of the sheet, which the rows below hold once more.
+        del data
         rows = list(_rows(sheet, budget, merged, formulas, has_formats=has_formats))
         budget -= sum(map(len, rows))
         notes = comments(archive, sheet)

@@ -15,13 +15,13 @@ from ingestion.parsing.archives import Archive
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.markup import Element, local, read_xml, relations
 from ingestion.parsing.pieces import Piece, piece
+from ingestion.parsing.tables import BRIDGE
 
 _WORKBOOK = "xl/workbook.xml"
-_MERGE = re.compile(rb'mergeCell [^>]*?ref="([A-Z]{1,3})(\d+):([A-Z]{1,3})(\d+)"')
+_MERGE = re.compile(
+    rb'<(?:\w+:)?mergeCell\s[^<>]*?ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"'
+)
 _MAX_MERGED = 20_000
-# A merged cell of this many columns at most is a heading of columns that belong
-# together; a wider one is a title.
-_BRIDGE = 4
 
 # A cell with a formula, and the value that was saved with it.
 _FORMULA = re.compile(
@@ -78,7 +78,7 @@ def merged_cells(data: bytes) -> Merged:
         first, last = _column(left), _column(right)
         if int(bottom) > int(top):
             down.setdefault(int(top), []).append((first, int(bottom)))
-        if 0 < last - first < _BRIDGE:
+        if 0 < last - first < BRIDGE:
             bridged.update(range(first + 1, last + 1))
     return Merged(down, frozenset(bridged))
 

@@ -109,6 +109,17 @@ def test_cells_that_reach_over_rows_are_said_in_each(tmp_path: Path) -> None:
         assert text == "City | Year\nBonn | 1990\nBonn | 1991\n| 1992"
 
 
+def test_cells_beside_each_other_reach_down_each_with_its_own(tmp_path: Path) -> None:
+    down = 'table:number-rows-spanned="2"'
+    covered = '<table:covered-table-cell table:number-columns-repeated="2"/>'
+    rows = _row("Name", "Year", "Mark") + _row(
+        _cell(_p("Ada"), down), _cell(_p("2020"), down), "x"
+    )
+    table = _table(rows + _row(covered, "y"), props='table:name="Sheet1"')
+    text = _text(tmp_path, "a.ods", table)
+    assert text == "Name | Year | Mark\nAda | 2020 | x\nAda | 2020 | y"
+
+
 def test_sheets_are_named_and_titled_and_hidden_ones_told(tmp_path: Path) -> None:
     styles = (
         '<style:style style:name="ta2" style:family="table">'

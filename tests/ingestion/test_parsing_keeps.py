@@ -97,6 +97,7 @@ def test_rich_text_keeps_footnotes_where_they_are(tmp_path: Path) -> None:
         (r"10{\super 6} m{\super 2}", "10^6 m2", ""),
         (r"10\super -\b 6\nosupersub  on the 1{\super st}", "10^-6 on the 1st", ""),
         (r"10\par\super 6", "10\n\n6", ""),
+        (r"caf\'e9{\super 1}", "café1", ""),
         (r"{\strike 500\'80 }700", "700", "1 passage struck out"),
         (r"\striked1 old \u8364?\striked0 new", "new", "1 passage struck out"),
         (r"{\deleted old }new", "new", ""),

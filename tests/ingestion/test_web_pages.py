@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,7 @@ def test_tags_that_close_themselves_swallow_nothing(
         ("45<a href='#n'><sup>2</sup></a> million", "45 [2] million"),
         ("45<sup><a href='#n'>[2]</a></sup> million", "45[2] million"),
         ("the 1<sup>st</sup> of 30 m<sup>2</sup>", "the 1st of 30 m2"),
+        ("<a href='#n'>10<sup>6</sup> people</a>", "10^6 people"),
         ("<math><mn>2</mn><mfrac><mn>1</mn><mn>3</mn></mfrac></math>", "2 1/3"),
         pytest.param(
             "<math>\n<mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow>\n<mi>c</mi>"
@@ -170,3 +172,17 @@ def test_raised_and_stacked_signs_do_not_run_into_numbers(
     assert _text(tmp_path, "a.html", f"<p>{page}</p>") == text
     assert _text(tmp_path, "a.html", cell) == f"Share | {text}"
     assert _text(tmp_path, "a.md", f"It is {page}.\n") == f"It is {text}."
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        f"<p>10{'<sup>' * 40_000}6",
+        f'<?xml version="1.0"?><html><body><p>Oil</p><{"a" * 400_000}',
+    ],
+    ids=["raised", "open"],
+)
+def test_hostile_pages_take_linear_time(tmp_path: Path, page: str) -> None:
+    started = time.process_time()
+    _parsed(tmp_path, "a.html", page)
+    assert time.process_time() - started < 10

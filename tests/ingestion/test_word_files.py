@@ -249,6 +249,12 @@ def test_struck_out_words_are_left_out_and_told(tmp_path: Path, props: str) -> N
         assert "1 passage struck out" in notice
 
 
+def test_pages_are_counted_on_behind_what_is_struck_out(tmp_path: Path) -> None:
+    struck = '<w:r><w:rPr><w:strike/></w:rPr><w:t>Old.</w:t><w:br w:type="page"/></w:r>'
+    parsed = _read(tmp_path, f"<w:p>{_run('One.')}{struck}{_run('Two.')}</w:p>")
+    assert [page.text for page in parsed.pages] == ["One.", "Two."]
+
+
 def test_powers_keep_apart_from_their_numbers(tmp_path: Path) -> None:
     raised = '<w:vertAlign w:val="superscript"/>'
     runs = (
