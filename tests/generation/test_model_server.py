@@ -191,7 +191,7 @@ def test_a_client_that_goes_away_before_its_whole_reply_frees_the_slot(
     with client(model) as leaving, pytest.raises(httpx.ReadTimeout):
         leaving.post(CHAT, json={**long_body("anna"), "stream": False}, timeout=0.5)
     assert http.get("/health").status_code == 200
-    assert wait_until_idle(http) < 1.5
+    assert wait_until_idle(http) < 5
 
 
 def test_a_full_line_is_refused_with_a_time_to_come_back(
