@@ -125,14 +125,10 @@ def collections_reached_by(asker: Asker) -> QuerySet[Collection]:
 
     What a collection says about its answers (masking, adapter) holds for both.
     """
-    shared = Document.objects.filter(id__in=_shared_with(asker.user_id))
-    rows = Collection.objects.filter(
-        Q(id__in=_open_to(asker.user_id, Role.READER))
-        | Q(id__in=shared.values("collection"))
+    return Collection.objects.filter(
+        Q(pk__in=collections_visible_to(asker).values("pk"))
+        | Q(pk__in=_shared_with(asker).values("collection"))
     )
-    if asker.key_collections is not None:
-        rows = rows.filter(id__in=asker.key_collections)
-    return rows
 
 
 def documents_visible_to(asker: Asker, role: Role = Role.READER) -> QuerySet[Document]:
@@ -143,20 +139,20 @@ def documents_visible_to(asker: Asker, role: Role = Role.READER) -> QuerySet[Doc
     rows = Document.objects.filter(collection__in=collections_visible_to(asker, role))
     if role != Role.READER:
         return rows
-    shared = Document.objects.filter(id__in=_shared_with(asker.user_id))
-    if asker.key_collections is not None:
-        shared = shared.filter(collection__in=asker.key_collections)
-    return Document.objects.filter(
-        Q(pk__in=rows.values("pk")) | Q(pk__in=shared.values("pk"))
-    )
+    shared = _shared_with(asker).values("pk")
+    return Document.objects.filter(Q(pk__in=rows.values("pk")) | Q(pk__in=shared))
 
 
 def _open_to(user_id: int, role: Role) -> RawSQL:
     return RawSQL("SELECT visible_collections(%s, %s)", [user_id, role.value])
 
 
-def _shared_with(user_id: int) -> RawSQL:
-    return RawSQL("SELECT shared_documents(%s)", [user_id])
+def _shared_with(asker: Asker) -> QuerySet[Document]:
+    shared = RawSQL("SELECT shared_documents(%s)", [asker.user_id])
+    rows = Document.objects.filter(id__in=shared)
+    if asker.key_collections is not None:
+        rows = rows.filter(collection__in=asker.key_collections)
+    return rows
 
 
 def get_collection_for(asker: Asker, pk: UUID, role: Role = Role.READER) -> Collection:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from ingestion.parsing.archives import Archive
-from ingestion.parsing.markup import Element, local, read_xml
+from ingestion.parsing.markup import Element, local, read_xml, to_int
 from ingestion.parsing.numbering import MAX_CHARS, Level, Lists
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -173,9 +173,3 @@ def is_on(switch: Element) -> bool:
 
 def _value(node: Element | None) -> str:
     return "" if node is None else str(node.get(f"{W}val", ""))
-
-
-def to_int(text: str | None, default: int = 0) -> int:
-    """Read a number that the file claims; nonsense gives the default."""
-    text = text or ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else default

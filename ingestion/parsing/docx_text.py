@@ -11,12 +11,13 @@ from functools import partial
 from ingestion.parsing import hidden
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.docx_formulas import END, formula
-from ingestion.parsing.docx_styles import MARKS, Style, W, is_on, marks_said, to_int
+from ingestion.parsing.docx_styles import MARKS, Style, W, is_on, marks_said
 from ingestion.parsing.docx_symbols import symbol
-from ingestion.parsing.markup import Element, local
+from ingestion.parsing.markup import Element, local, to_int
 from ingestion.parsing.numbering import BULLET, MAX_CHARS, Lists, numeral
 from ingestion.parsing.pieces import Piece, piece
 from ingestion.parsing.powers import EXPONENT
+from ingestion.parsing.tables import on_one_line
 
 # Never read: the old text of tracked changes, field codes, properties, the
 # fallback drawing that repeats a text box, and phonetic guides.
@@ -244,7 +245,7 @@ def inline_text(node: Element, story: Story) -> str:
     texts = []
     for child in node:
         if local(child) == "tbl":
-            texts.append(_cells_inline(child, story))
+            texts.append(on_one_line(rows_of(child, story)))
         elif local(child) == "p":
             texts.append(_inline_paragraph(child, story))
         elif local(child) not in _DROPPED:
@@ -258,10 +259,6 @@ def _inline_paragraph(node: Element, story: Story) -> str:
     role = role_of(node, story)
     marker = marker_of(node, role, story, is_empty=not text.strip())
     return text if marker in {"", BULLET} else f"{marker} {text}"
-
-
-def _cells_inline(table: Element, story: Story) -> str:
-    return "; ".join(" | ".join(filter(None, row)) for row in rows_of(table, story))
 
 
 def rows_of(table: Element, story: Story) -> list[list[str]]:

@@ -174,7 +174,9 @@ class _Walk:
             return False
         tell_unseen(node, style)
         if tag not in _BLOCKS:
-            self._say(mark_before(node, self._inline[-1] if self._inline else ""))
+            self._say(
+                mark_before(node, self._inline[-1] if self._inline else "", style)
+            )
             self._sizes.enter(node, style)
             return True
         yield from self._flush()

@@ -20,11 +20,12 @@ _BETWEEN = {"mfrac": "/", "msup": "^"}
 _BOXES = frozenset((*_BETWEEN, "math", "mrow", "mstyle", "msub", "msqrt", "semantics"))
 
 
-def mark_before(node: Node, line: str) -> str:
+def mark_before(node: Node, line: str, style: str) -> str:
     """Text for the beginning of an element that stands for something a reader sees.
 
     Args:
         line: what stands before it; raised digits must not add to a number there.
+        style: that of ``style_of``.
     """
     tag = node.tag
     if tag == "br":
@@ -34,10 +35,11 @@ def mark_before(node: Node, line: str) -> str:
         return f" [Image: {alt}] " if alt else " "
     if tag == "input" and node.attributes.get("type") == "checkbox":
         return "[x] " if "checked" in node.attributes else "[ ] "
-    if _is_note(node):
+    is_raised = _is_raised(node, style)
+    if is_raised and _is_note(node):
         return " ["
     ends_in_digit = line[-1:].isdigit()
-    if ends_in_digit and _is_raised(node) and is_power(line, _few_words(node)):
+    if ends_in_digit and is_raised and is_power(line, _few_words(node)):
         return "^"
     if ends_in_digit and tag == "mfrac":
         return " "
@@ -46,7 +48,7 @@ def mark_before(node: Node, line: str) -> str:
 
 def mark_after(node: Node) -> str:
     """Text for the end of an element, matching that of its beginning."""
-    if _is_note(node):
+    if _is_raised(node, style_of(node)) and _is_note(node):
         return "]"
     return ")" * _is_group(node)
 
@@ -56,14 +58,12 @@ def is_blank(node: Node) -> bool:
     return node.parent.tag in _BOXES and not (node.text_content or "").strip()
 
 
-def _is_raised(node: Node) -> bool:
-    return node.tag == "sup" or "vertical-align:super" in style_of(node)
+def _is_raised(node: Node, style: str) -> bool:
+    return node.tag == "sup" or "vertical-align:super" in style
 
 
 def _is_note(node: Node) -> bool:
-    """Whether it is the number of a footnote: raised, and a link."""
-    if not _is_raised(node):
-        return False
+    """Whether what is raised is the number of a footnote: a link."""
     words = _few_words(node)
     if not _NOTE.fullmatch(words):
         return False

@@ -26,7 +26,8 @@ _RELATIVE = re.compile(r"[\d.]+(?:em|%|ex|ch)|inherit|unset|smaller|larger")
 
 def style_of(node: Node) -> str:
     """The style without spaces, in small letters; "" for none."""
-    return "".join((node.attributes.get("style") or "").split()).lower()
+    style = node.attributes.get("style")
+    return "".join(style.split()).lower() if style else ""
 
 
 def is_shown(node: Node, style: str) -> bool:

@@ -89,3 +89,9 @@ def local(node: Element) -> str:
     """The tag without its namespace; "" for comments and instructions."""
     tag = node.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def to_int(text: str | None, default: int = 0) -> int:
+    """Read a number that the file claims; nonsense gives the default."""
+    text = text or ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else default

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from ingestion.errors import Corrupt, Encrypted
 from ingestion.parsing.archives import Archive
 from ingestion.parsing.cleaning import one_line
-from ingestion.parsing.docx_styles import to_int
-from ingestion.parsing.markup import Element, local, read_xml
+from ingestion.parsing.markup import Element, local, read_xml, to_int
 from ingestion.parsing.numbering import BULLET
 from ingestion.parsing.odf_lists import Numbers
 from ingestion.parsing.odf_tables import grid_of

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ingestion.parsing.docx_styles import to_int
-from ingestion.parsing.markup import Element, local
+from ingestion.parsing.markup import Element, local, to_int
 from ingestion.parsing.numbering import BULLET, MAX_CHARS, Level, Lists
 from ingestion.parsing.odf_text import STYLE, TEXT
 

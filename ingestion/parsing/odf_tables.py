@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ingestion.parsing.cleaning import one_line
-from ingestion.parsing.docx_styles import to_int
-from ingestion.parsing.markup import Element, local
+from ingestion.parsing.markup import Element, local, to_int
 from ingestion.parsing.odf_text import DROPPED, TABLE, image_text, text_of
-from ingestion.parsing.tables import BRIDGE
+from ingestion.parsing.tables import BRIDGE, on_one_line
 
 # Cells and rows may claim to repeat a million times.
 _MAX_REPEATS = 200
@@ -92,8 +91,7 @@ def _lines(node: Element) -> Iterator[str]:
         if tag in {"p", "h"}:
             yield one_line(text_of(child))
         elif tag == "table":
-            rows = grid_of(child).rows
-            yield "; ".join(" | ".join(filter(None, row)) for row in rows if any(row))
+            yield on_one_line(grid_of(child).rows)
         elif tag == "frame":
             yield image_text(child).strip()
         elif tag != "annotation" and tag not in DROPPED:

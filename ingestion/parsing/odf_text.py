@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ingestion.parsing.cleaning import one_line
-from ingestion.parsing.docx_styles import to_int
-from ingestion.parsing.markup import Element, local
+from ingestion.parsing.markup import Element, local, to_int
 
 _NS = "{urn:oasis:names:tc:opendocument:xmlns:"
 TEXT = f"{_NS}text:1.0}}"

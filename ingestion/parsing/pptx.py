@@ -13,8 +13,7 @@ from ingestion.errors import Corrupt
 from ingestion.parsing.archives import Archive
 from ingestion.parsing.cleaning import one_line
 from ingestion.parsing.docx import main_part
-from ingestion.parsing.docx_styles import to_int
-from ingestion.parsing.markup import Element, local, read_xml, relations
+from ingestion.parsing.markup import Element, local, read_xml, relations, to_int
 from ingestion.parsing.pieces import Piece, assemble, piece
 from ingestion.parsing.pptx_charts import chart_pieces
 from ingestion.parsing.pptx_text import A, Numbering, line_of

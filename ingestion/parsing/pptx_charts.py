@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from operator import itemgetter
 
-from ingestion.parsing.docx_styles import to_int
-from ingestion.parsing.markup import Element, local
+from ingestion.parsing.markup import Element, local, to_int
 from ingestion.parsing.number_formats import formatted_number
 from ingestion.parsing.pieces import Piece, piece
 from ingestion.parsing.pptx_text import A, line_of

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from ingestion.parsing.docx_styles import to_int
 from ingestion.parsing.hidden import struck_out
-from ingestion.parsing.markup import Element
+from ingestion.parsing.markup import Element, to_int
 from ingestion.parsing.numbering import numeral
 from ingestion.parsing.powers import is_power
 

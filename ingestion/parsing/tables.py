@@ -32,6 +32,11 @@ _NUMBER = re.compile(r"[\s\d.,:;/%+\-()$€£¥]*\d[\s\d.,:;/%+\-()$€£¥]*")
 Row = Sequence[str]
 
 
+def on_one_line(rows: Iterable[Row]) -> str:
+    """Write a table that stands in a cell of another."""
+    return "; ".join(BETWEEN.join(filter(None, row)) for row in rows if any(row))
+
+
 def table_text(rows: Iterable[Row], *, header: bool | None = None) -> str:
     """Write rows of cells as text, one line a row.
 

@@ -1,6 +1,8 @@
 // Shows an answer while it is written, and swaps in the finished one.
 // The server holds the state: a reload or a second tab replays the same events.
 
+import { text as element } from "./parts.js";
+
 const RETRY_MS = 2000;
 // Signed out, not allowed, gone: asking again would change nothing.
 const FINAL = new Set([401, 403, 404]);
@@ -238,13 +240,6 @@ function sourceCard(source) {
   link.append(quote);
   item.append(link);
   return item;
-}
-
-function element(name, className, text) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.textContent = text;
-  return made;
 }
 
 const headers = () => ({ "HX-Request": "true", "HX-Current-URL": location.href });
