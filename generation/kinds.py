@@ -181,9 +181,11 @@ _NEGATED = _starting(
 _OWN_VERB = _starting(r".*\b(?:is|are|was|were|do|does|did|has|have|had|will|can)\b")
 _HERE_FIRST = _starting(rf"^{_any(_HERE)}(?!\w)\s*")
 _HERE_LAST = _starting(rf"\s*\b{_any(_HERE)}$")
-# "Of" only behind the documents: "costs of waste collection" is what they speak of.
+# "Of" behind the documents, or before a name: "costs of waste collection" is what they
+# speak of.
 _COLLECTION = re.compile(
-    r"(?:\s*\b(?:(?:that )?are )?(?:in|from)|^\s*of) (?:the |my |our )?"
+    r"(?:\s*\b(?:(?:that )?are )?(?:in|from)|^\s*of"
+    r"|\s*\bof(?= (?:the|my|our) (?:collection (?!of\b)|(?-i:[\"“'A-Z])))) (?:the |my |our )?"
     r"(?:collection (?:named |called )?"
     r"[\"“']?(?P<after>[^\"“”'?]+?)[\"”']?|[\"“']?(?P<before>[^\"“”'?]+?)[\"”']? collection)$",
     re.IGNORECASE,

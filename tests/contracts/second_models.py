@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from tests.fakes import word_tokenizer
+from tests.fakes_http import replying
 
 # From the body and the headers of a request to the reply's JSON.
 Reply = Callable[[Mapping[str, Any], Mapping[str, str]], object]
@@ -24,27 +23,12 @@ def serving(path: str, reply: Reply, **told: str) -> Iterator[str]:
         told: headers of its replies.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            content = json.dumps(reply(body, dict(self.headers))).encode()
-            self.send_response(200 if self.path == path else 404)
-            self.send_header("Content-Length", str(len(content)))
-            for name, value in told.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(at: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        status = 200 if at == path else 404
+        return status, json.dumps(reply(json.loads(body), headers))
 
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with replying(answer, **told) as url:
+        yield f"{url}/v1"
 
 
 def write_cross_encoder(folder: Path, **config: Any) -> Path:

@@ -89,6 +89,8 @@ def test_a_topic_keeps_its_words(question: str, topic: str) -> None:
         ("How many documents are in the HR collection?", "HR"),
         ("List all documents of the HR collection", "HR"),
         ("List all files about leave from collection HR", "HR"),
+        ("List all files about pumps of the HR collection", "HR"),
+        ("List all files about costs of the waste collection", ""),
     ],
 )
 def test_only_a_name_makes_a_collection(question: str, collection: str) -> None:

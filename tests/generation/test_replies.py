@@ -5,39 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from generation.errors import ContextTooLong, ModelBusy, ModelLost, ModelUnavailable
 from generation.llm import HttpLanguageModel, Message, SamplingParams, TextPiece
+from tests.fakes_http import replying
 
 
 @contextmanager
 def answering(status: int, body: str) -> Iterator[HttpLanguageModel]:
     """Yield a client of a server that answers everything so."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            content = body.encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield HttpLanguageModel(f"http://127.0.0.1:{server.server_port}")
-    finally:
-        server.shutdown()
-        server.server_close()
+    with replying(lambda *_: (status, body)) as url:
+        yield HttpLanguageModel(url)
 
 
 def chunk(text: str) -> str:
