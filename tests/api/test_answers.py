@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.test import AsyncClient
+from django.test import AsyncClient, RequestFactory
+from django.utils import timezone
 from pytest_django import Settings
 
 from generation.models import Answer, Conversation
 from ingestion.models import Collection
+from rag_site.models import RepeatableRequest
+from rag_site.repeating import ABANDONED_AFTER, StillRunning, once
 from tests import factories
 from tests.fakes_llm import ScriptedLLM, lost
 from tests.keyed import client_of, make_key
@@ -180,11 +183,29 @@ async def test_the_same_key_asks_a_question_that_failed_again(
     model.enqueue(["The pump ", lost()])
     failed = (await post(secret, "/ask", {"question": QUESTION}, **header)).json()
     assert failed["state"] == "failed"
+    began = timezone.now()
+    long_ago = began - 2 * ABANDONED_AFTER
+    await RepeatableRequest.objects.aupdate(created_at=long_ago)
     model.enqueue(["The pump holds 40 litres of oil [1]."])
     for _ in range(2):
         made = (await post(secret, "/ask", {"question": QUESTION}, **header)).json()
         assert made["state"] == "done"
     assert await Answer.objects.acount() == 2
+    # Begun anew, so that nobody takes it for one that died.
+    assert (await RepeatableRequest.objects.aget()).created_at >= began
+
+
+def test_of_two_who_ask_again_at_once_one_is_told_to_wait(rf: RequestFactory) -> None:
+    asker = factories.asker(factories.alice())
+    request = rf.post("/", headers={"Idempotency-Key": "one"})
+    assert once(request, asker, {}, lambda: {"id": 1}) == {"id": 1}
+
+    def overtaken(_made: object) -> bool:
+        RepeatableRequest.objects.update(made=None)
+        return False
+
+    with pytest.raises(StillRunning):
+        once(request, asker, {}, lambda: {"id": 2}, overtaken)
 
 
 async def test_the_limit_of_questions_is_told_where_it_is_the_tighter_one(

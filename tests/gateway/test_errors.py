@@ -66,6 +66,7 @@ def test_pages_say_what_happened_and_give_the_reference(
         ("get", "", "/documents/bulk?x=1"),
         ("post", "http://testserver/documents?q=a", "/documents?q=a"),
         ("post", "https://elsewhere.example/documents", "/"),
+        ("post", "http://testserver//elsewhere.example/x", "/%2Felsewhere.example/x"),
     ],
 )
 def test_trying_again_leads_to_a_page(method: str, referer: str, again: str) -> None:

@@ -506,10 +506,21 @@ def test_what_is_said_of_another_name_than_the_one_asked_for_is_marked(
     assert item.verdict == verdict
 
 
-def test_a_heading_that_names_what_is_asked_for_names_it_for_all_below() -> None:
-    text = "Satya Nadella has led the company since 2014, after Steve Ballmer."
-    question = "Who is the CEO of Microsoft?"
-    cited = check(
-        "Satya Nadella [1]", {1: text}, question=question, headings={1: "Microsoft"}
-    )
-    assert cited.cited[0].verdict == "supported"
+@pytest.mark.parametrize(
+    ("question", "answer", "source", "heading"),
+    [
+        ("Who is the CEO of Microsoft?", "The CEO of Microsoft is Satya Nadella",
+         "Satya Nadella has led the company as its chief since 2014, after Steve Ballmer.",
+         "Microsoft"),
+        ("What does the API of Acme return?", "The API of Acme returns JSON",
+         "The interface returns JSON or XML.", "Acme"),
+    ],
+)  # fmt: skip
+def test_a_heading_that_names_what_is_asked_for_names_it_for_all_below(
+    question: str, answer: str, source: str, heading: str
+) -> None:
+    headings = {1: heading}
+    (item,) = check(
+        f"{answer} [1].", {1: source}, question=question, headings=headings
+    ).cited
+    assert item.verdict == "supported"

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from ingestion import services, sharing
 from ingestion.models import Document, Role
 from ingestion.visibility import (
+    collections_reached_by,
     collections_visible_to,
     documents_visible_to,
     get_document_for,
@@ -94,6 +95,8 @@ def test_a_key_for_other_collections_does_not_reach_it(document: Document) -> No
     own = make_collection(charlie(), "Own")
     narrow = asker(charlie(), key_collections=frozenset({own.pk}))
     assert list(documents_visible_to(narrow)) == []
+    assert list(collections_reached_by(narrow)) == [own]
+    assert set(collections_reached_by(asker(charlie()))) == {own, document.collection}
     with pytest.raises(NotFound):
         get_document_for(narrow, document.pk)
 

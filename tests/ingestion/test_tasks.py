@@ -13,11 +13,20 @@ from datetime import timedelta
 import django.db
 import pytest
 from celery import current_app
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from ingestion import embedding_process, pipeline, sweeping, taking, tasks, yielding
+from ingestion import (
+    embedding_process,
+    holding,
+    pipeline,
+    sweeping,
+    taking,
+    tasks,
+    yielding,
+)
 from ingestion.embedding_process import start_embedder
 from ingestion.leasing import Watch, claim, claim_next, kept_alive, waiting
 from ingestion.models import Document, WorkerHeartbeat
@@ -123,7 +132,7 @@ def test_a_beat_shows_that_its_worker_lives():
     assert not sweeping.has_live_worker()
 
 
-def test_each_timer_is_there_and_expires(settings):
+def test_each_timer_is_there_and_expires():
     current_app.loader.import_default_modules()
     for entry in settings.CELERY_BEAT_SCHEDULE.values():
         assert entry["task"] in current_app.tasks
@@ -163,6 +172,22 @@ def test_a_worker_finds_what_waits_and_a_message_wakes_it(takers):
     Document.objects.filter(pk=after.pk).update(queue="small")
     tasks.look()
     assert (settled(after).state, after.attempt) == (State.READY, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_removes_what_nobody_came_back_for(takers, monkeypatch):
+    monkeypatch.setattr(taking, "_SWEEP_S", 0.05)
+    monkeypatch.setattr(taking, "_ORPHANS_S", 0)
+    held = settings.FILES_DIR / "held" / "left"
+    held.parent.mkdir(parents=True, exist_ok=True)
+    held.write_bytes(b"x")
+    long_ago = time.time() - 2 * holding.HELD_S
+    os.utime(held, (long_ago, long_ago))
+    takers.start()
+    deadline = time.monotonic() + 30
+    while held.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not held.exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -76,6 +76,14 @@ def paths(scene: Scene) -> set[str]:
     return {document.path for document in scene.collection.documents.all()}
 
 
+@pytest.mark.parametrize("page", ["/", "/documents"])
+def test_a_page_that_takes_files_says_how_large_they_may_be(
+    alice: Client, scene: Scene, page: str
+) -> None:
+    html = alice.get(page).content.decode()
+    assert f'data-max-mb="{site_settings.MAX_UPLOAD_MB}"' in html
+
+
 def test_a_folder_keeps_its_paths(alice: Client, scene: Scene) -> None:
     sent = [file("README.md", "# One"), file("README.md", "# Two")]
     html = send(alice, scene, *sent, paths=["hb/a/README.md", "hb/b/../README.md"])
