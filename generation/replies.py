@@ -44,7 +44,7 @@ async def _lines(reply: httpx.Response) -> AsyncIterator[str]:
     async for text in reply.aiter_text():
         *whole, rest = (rest + text).split("\n")
         for line in whole:
-            yield line.removesuffix("\r")
+            yield line
     if rest:
         yield rest
 

@@ -49,6 +49,7 @@ def verdict(said: str, source: str, question: str = "") -> str:
         ("Sales 340 in all.", "Sales 120 340 in all."),
         ("It costs 2,000,000 euros.", "It costs 2 000 000 euros."),
         ("There are 1,250,000 people.", "There are 1 250 000 people."),
+        ("It costs 1,000,500 euros.", "It costs 1 000 500 euros."),
         (
             "It costs 60 euros per year.",
             "The yearly cost of 60 euros is due within a month.",
