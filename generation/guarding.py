@@ -17,7 +17,7 @@ NOT_IN_DOCUMENTS = "Not in your documents."
 _MARKS = re.compile(r"\[[\d,\s]*(?:\]|$)")
 # A word behind it makes it part of an answer: "Not in documents older than 2010".
 _MARKER = re.compile(
-    r"(?:not_?\s?in_?\s?(?:your_?\s?|the_?\s?)?documents?(?: (?:provided|given))?"
+    r"(?:no(?:t|ne)_?\s?in_?\s?(?:your_?\s?|the_?\s?)?documents?(?: (?:provided|given))?"
     rf"|{'|'.join(refusing.MARKERS)})[ \t]*(?:[^\w \t,]|_|$)",
     re.IGNORECASE,
 )
@@ -163,5 +163,8 @@ def _letters(text: str) -> str:
 
 _BEGINNINGS = tuple(
     _letters(marker)
-    for marker in (NOT_IN_DOCUMENTS, "not in documents", *refusing.MARKERS)
+    for marker in (
+        *(NOT_IN_DOCUMENTS, "not in documents", "none in your documents"),
+        *refusing.MARKERS,
+    )
 )

@@ -82,6 +82,7 @@ def test_evidence_is_between_0_and_1(
         "not in your documents",
         "NOT_IN_DOCUMENTS",
         "**Not in your documents.**",
+        "None in your documents.",
         "Not in the documents.",
         "The passages do not contain the answer to this question.",
         "The provided text doesn't mention who built it.",
