@@ -21,9 +21,12 @@ _FALSE = {"0", "false", "no", "off"}
 # Values that appear in tutorials, in this repository and in its examples.
 _PUBLISHED_SECRETS = {"secret", "changeme", "change-me", "django-insecure", "password"}
 MIN_SECRET_CHARS = 32
+# Names that were asked for, whether or not they are set.
+ASKED: set[str] = set()
 
 
 def env_str(name: str, default: str = "") -> str:
+    ASKED.add(name)
     return os.environ.get(name, "").strip() or default
 
 
@@ -139,7 +142,7 @@ def env_secret(name: str) -> str:
             published example.
     """
     file_name = env_str(f"{name}_FILE")
-    value = Path(file_name).read_text().strip() if file_name else env_str(name)
+    value = _read(name, Path(file_name)) if file_name else env_str(name)
     if not value:
         raise ImproperlyConfigured(
             f"{name} is not set. Set {name} or {name}_FILE to a random string of at "
@@ -153,3 +156,13 @@ def env_secret(name: str) -> str:
             f"least {MIN_SECRET_CHARS} characters."
         )
     return value
+
+
+def _read(name: str, path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is no text"
+        raise ImproperlyConfigured(
+            f"{name}_FILE={path} cannot be read: {reason}."
+        ) from exc

@@ -12,14 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from rag_site import embedded
+from rag_site.env import env_path
 from rag_site.running_site import running_site
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def var_dir() -> Path:
-    return Path(os.environ.get("PLUMBLINE_VAR") or BASE_DIR / "var").resolve()
+    """Return the folder of the settings' ``VAR_DIR``, before there are settings."""
+    return env_path("PLUMBLINE_VAR", BASE_DIR / "var").resolve()
 
 
 _services: embedded.Services | None = None
@@ -27,13 +31,24 @@ _services: embedded.Services | None = None
 
 @contextmanager
 def prepared() -> Iterator[None]:
-    """Set DATABASE_URL, REDIS_URL and SECRET_KEY for as long as the block runs."""
-    for folder in ("run", "uploads", "files"):
-        (var_dir() / folder).mkdir(parents=True, exist_ok=True)
+    """Set DATABASE_URL, REDIS_URL and SECRET_KEY for as long as the block runs.
+
+    Raises:
+        ImproperlyConfigured: PLUMBLINE_VAR cannot be written.
+        ServiceFailed: an embedded server did not start.
+    """
     wants_postgres = not os.environ.get("DATABASE_URL")
     wants_valkey = not os.environ.get("REDIS_URL")
-    if wants_postgres:
-        _generate_secret_key()
+    try:
+        for folder in ("run", "uploads", "files"):
+            (var_dir() / folder).mkdir(parents=True, exist_ok=True)
+        if wants_postgres:
+            _generate_secret_key()
+    except OSError as exc:
+        raise ImproperlyConfigured(
+            f"{exc.filename or var_dir()} cannot be written: {exc.strerror}. Mend it, or "
+            "set PLUMBLINE_VAR to another folder."
+        ) from exc
     _join_running_site()
     if not (wants_postgres or wants_valkey):
         yield
@@ -67,10 +82,12 @@ def _generate_secret_key() -> None:
     if os.environ.get("SECRET_KEY") or os.environ.get("SECRET_KEY_FILE"):
         return
     path = var_dir() / "secret_key"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+    if not path.exists() or not path.stat().st_size:  # a disk was full
+        temporary = path.with_suffix(".new")
+        temporary.unlink(missing_ok=True)
+        temporary.touch(mode=0o600)
+        temporary.write_text(secrets.token_urlsafe(48))
+        temporary.replace(path)
     os.environ["SECRET_KEY_FILE"] = str(path)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -12,6 +14,7 @@ from rag_site.env import (
     env_int,
     env_list,
     env_networks,
+    env_secret,
     env_time_zone,
     env_url,
 )
@@ -107,3 +110,15 @@ def test_shares_have_their_limits(value: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv(NAME, value)
     with pytest.raises(ImproperlyConfigured, match=NAME):
         env_float(NAME, 0.5, minimum=0, maximum=1)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_a_file_of_a_secret_that_cannot_be_read_is_named(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv(f"{NAME}_FILE", str(path))
+    with pytest.raises(ImproperlyConfigured, match=rf"{NAME}_FILE=.* cannot be read"):
+        env_secret(NAME)
