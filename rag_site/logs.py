@@ -73,6 +73,8 @@ def logging_config(level: str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "httpx": {"level": "WARNING"},
+            # Whoever starts a worker waits for its line that it is ready.
+            "celery.apps.worker": {"level": "INFO"},
             "django.request": {"level": "ERROR"},
             "sentence_transformers": {"level": "WARNING"},
             # The stages log their own lines; these two add three for every timer.

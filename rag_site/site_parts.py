@@ -56,7 +56,7 @@ def _worker(queue: str) -> Part:
         command=(
             *_CELERY,
             "worker",
-            *("-Q", queue, "-P", "threads", "-n", f"{queue}@%h", "-l", "INFO"),
+            *("-Q", queue, "-P", "threads", "-n", f"{queue}@%h"),
             *("--without-gossip", "--without-mingle"),
         ),
         environment={**_OFFLINE, "OMP_NUM_THREADS": threads},
@@ -73,7 +73,7 @@ def beat(var_dir: Path) -> Part:
         leftover.unlink()
     return Part(
         name="beat",
-        command=(*_CELERY, "beat", "-s", str(schedule), "--pidfile=", "-l", "INFO"),
+        command=(*_CELERY, "beat", "-s", str(schedule), "--pidfile="),
         environment=_OFFLINE,
         stage=1,
     )

@@ -1,0 +1,34 @@
+"""What is written to the log, and by whom."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from rag_site import logs
+
+ROOT = Path(logs.__file__).resolve().parents[1]
+
+
+def test_workers_keep_the_level_of_the_log() -> None:
+    """Celery puts its own over it unless it is told not to."""
+    program = (
+        "import django, logging; django.setup()\n"
+        "from rag_site.celery import app\n"
+        "app.log.setup('INFO', redirect_stdouts=False)\n"
+        "told = [logging.getLogger(n).getEffectiveLevel() for n in ('', 'ingestion', "
+        "'celery.apps.worker')]\n"
+        "print(*told)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PLUMBLINE_LOG_LEVEL": "WARNING"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # The supervisor waits for the line of the last one that a worker is ready.
+    assert ended.stdout.split() == ["30", "30", "20"]
