@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from django.conf import settings
+
 from rag_site.machine import usable_cores
 from rag_site.supervisor import Part
 
@@ -80,7 +82,10 @@ def beat(var_dir: Path) -> Part:
 
 
 def web(host: str, port: int) -> Part:
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared
+    shown = _reached_as(host)
+    # Its own health is asked, and the first link opened, by names that the operator
+    # need not list.
+    served = dict.fromkeys([*settings.ALLOWED_HOSTS, shown, "localhost"])
     return Part(
         name="web",
         command=(
@@ -88,9 +93,28 @@ def web(host: str, port: int) -> Part:
             *("--host", host, "--port", str(port), "--timeout-graceful-shutdown", "8"),
             *_UVICORN_FLAGS,
         ),
-        environment={**_OFFLINE, "PLUMBLINE_DATABASE_POOL": "1"},
+        environment={
+            **_OFFLINE,
+            "PLUMBLINE_DATABASE_POOL": "1",
+            "PLUMBLINE_ALLOWED_HOSTS": ",".join(served),
+        },
         health_url=f"http://{shown}:{port}/health/live",
         stop_s=12,
         stage=2,
         is_essential=True,
     )
+
+
+def address_of(host: str, port: int) -> str:
+    """Return the address that a person on this machine opens."""
+    shown = _reached_as(host)
+    is_local = shown in {"127.0.0.1", "[::1]"}
+    return f"http://{'localhost' if is_local else shown}:{port}"
+
+
+def _reached_as(host: str) -> str:
+    """Return the host of an address that leads to what listens on ``host``."""
+    # asyncio keeps what listens on "::" to IPv6.
+    any_address = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - replaced
+    found = any_address.get(host, host)
+    return f"[{found}]" if ":" in found else found

@@ -8,6 +8,7 @@ import secrets
 import socket
 import sys
 import time
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.conf import settings
@@ -41,7 +42,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--port", type=_port, default=8000, help="8000 if left out")
         parser.add_argument("--model", default="", help="a name of `models list`")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -50,13 +51,21 @@ class Command(BaseCommand):
         try:
             with sole_site(settings.VAR_DIR):
                 check_port(options["host"], options["port"])
-                site = _describe(options["port"], model)
+                site = _describe(options["host"], options["port"], model)
                 _prepare(site, console)
                 status = _serve(site, options["host"], options["port"], console)
+        except InvalidInput as exc:
+            raise CommandError(exc.message, returncode=2) from exc
         except RagError as exc:
             raise CommandError(exc.message) from exc
         if status:
             sys.exit(status)
+
+
+def _port(value: str) -> int:
+    if not value.isdecimal() or not 0 < int(value) < 1 << 16:
+        raise ArgumentTypeError(f"{value} is no port: use 1 to 65535")
+    return int(value)
 
 
 def check_port(host: str, port: int) -> None:
@@ -78,13 +87,16 @@ def check_port(host: str, port: int) -> None:
             ) from exc
 
 
-def _describe(port: int, model: str) -> RunningSite:
+def _describe(host: str, port: int, model: str) -> RunningSite:
     """Name the addresses of this run, with an own model server unless one is set."""
-    if weights_named(model).kind != "gguf":
+    # Another server has names of its own.
+    if not settings.MODEL_SERVER_URL and weights_named(model).kind != "gguf":
         raise InvalidInput(f"{model} does not answer questions: it is an embedder.")
+    if weights_named(settings.EMBEDDER).kind != "embedder":
+        raise InvalidInput(f"PLUMBLINE_EMBEDDER={settings.EMBEDDER} is no embedder.")
     url = settings.MODEL_SERVER_URL or f"http://127.0.0.1:{free_port()}"
     return RunningSite(
-        url=f"http://localhost:{port}",
+        url=site_parts.address_of(host, port),
         pid=os.getpid(),
         model=model,
         model_server_url=url,
