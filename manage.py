@@ -22,10 +22,15 @@ def main() -> None:
             from django.core.management import execute_from_command_line
 
             execute_from_command_line(sys.argv)
+            sys.stdout.flush()
     except (ImproperlyConfigured, ServiceFailed) as exc:
         sys.exit(str(exc))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:  # `text ... | head` has read enough
+        # Python would complain of the unwritten rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
 
 
 if __name__ == "__main__":

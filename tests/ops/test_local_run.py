@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from rag_site import embedded, local_run
 from rag_site.embedded import ServiceFailed
+
+ROOT = Path(local_run.__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +69,13 @@ def test_a_disk_that_cannot_be_written_is_named(
     monkeypatch.setattr(embedded, "home_of", lambda _folder: None)
     with pytest.raises(ServiceFailed, match="postgres cannot be used: No space"):
         embedded.acquire(tmp_path)
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly() -> None:
+    """As `manage.py models list | head -1` does."""
+    command = [sys.executable, str(ROOT / "manage.py"), "models", "list", "--json"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as unread:  # type: ignore[call-overload]
+        unread.stdout.close()
+        said = unread.stderr.read()
+    assert (unread.returncode, said) == (128 + signal.SIGPIPE, "")
