@@ -116,7 +116,11 @@ class Supervisor:
             await asyncio.sleep(min(2.0 ** (len(one.crashes) - 1), MAX_BACKOFF_S))
 
     async def _run_once(self, one: Running) -> None:
-        one.process = process = await _start(one.part)
+        try:
+            one.process = process = await _start(one.part)
+        except OSError as exc:  # no room for another process just now
+            self._note_crash(one, f"could not be started: {exc.strerror}")
+            return
         log = asyncio.create_task(self._relay(one, process))
         probe = asyncio.create_task(_await_health(one))
         code = await process.wait()
@@ -126,17 +130,17 @@ class Supervisor:
         await asyncio.wait([log], timeout=1.0)
         log.cancel()
         _kill_group(process)
+        how = (
+            f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
+        )
         if not self.is_stopping:
-            self._note_crash(one, code)
+            self._note_crash(one, how)
 
-    def _note_crash(self, one: Running, code: int) -> None:
+    def _note_crash(self, one: Running, how: str) -> None:
         now = time.monotonic()
         one.crashes.append(now)
         one.gave_up = (
             len(one.crashes) == MAX_CRASHES and now - one.crashes[0] < CRASH_WINDOW_S
-        )
-        how = (
-            f"was ended by signal {-code}" if code < 0 else f"ended with status {code}"
         )
         if not one.gave_up:
             self.say(one.part.name, f"{how}; it is started again")

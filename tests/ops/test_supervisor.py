@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from rag_site import supervisor as supervisor_module
 from rag_site.embedded import free_port
 from rag_site.management.commands.run import PortTaken, check_port
 from rag_site.processes import is_alive, wait_until
@@ -116,6 +117,27 @@ async def test_the_others_go_on_without_a_part_that_was_given_up(
     await _until(lambda: failed == ["bad"], 60)
     supervisor.stop.set()
     assert await asyncio.wait_for(run, 30) == 0
+
+
+async def test_a_part_that_finds_no_memory_to_start_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rag_site.supervisor.MAX_BACKOFF_S", 0.05)
+    start, failures = supervisor_module._start, [OSError(12, "Cannot allocate memory")]
+
+    async def start_later(part: Part) -> asyncio.subprocess.Process:
+        if failures:
+            raise failures.pop()
+        return await start(part)
+
+    monkeypatch.setattr(supervisor_module, "_start", start_later)
+    log, ready = Log(), asyncio.Event()
+    supervisor = Supervisor([part("one", SLEEPER)], log.say)
+    run = asyncio.create_task(supervisor.run(lambda _failed: ready.set()))
+    await asyncio.wait_for(ready.wait(), 30)
+    assert log.has("one", "could not be started: Cannot allocate memory; it is started")
+    supervisor.stop.set()
+    await asyncio.wait_for(run, 30)
 
 
 async def test_a_part_that_will_not_stop_is_killed() -> None:
