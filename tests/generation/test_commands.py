@@ -107,6 +107,7 @@ def test_what_cannot_be_asked_is_said(
     model: ScriptedLLM, arguments: list[str], says: str
 ) -> None:
     factories.charlie()
-    with pytest.raises(CommandError, match=says):
+    with pytest.raises(CommandError, match=says) as raised:
         ask(*arguments)
+    assert raised.value.returncode == 2
     assert not model.prompts

@@ -182,6 +182,13 @@ def test_passages_are_masked_as_answers_are(collection: Collection) -> None:
     assert "ada.berg@example.com" not in str(exported(collection))
 
 
+def test_without_pairs_the_command_writes_no_line(collection: Collection) -> None:
+    out = StringIO()
+    command = ("export_pairs", "--collection", "Pumps", "--user", "alice")
+    call_command(*command, stdout=out, stderr=StringIO())
+    assert out.getvalue() == ""
+
+
 def test_the_command_writes_lines(collection: Collection, tmp_path: Path) -> None:
     for _ in range(2):
         approve(make_answer(collection), collection)
@@ -193,6 +200,11 @@ def test_the_command_writes_lines(collection: Collection, tmp_path: Path) -> Non
     path = tmp_path / "pairs.jsonl"
     call_command(*command, "alice", "--output", str(path), stderr=err)
     assert len(path.read_text().splitlines()) == 2
+    with pytest.raises(CommandError, match="no/pairs cannot be written: No such file"):
+        call_command(*command, "alice", "--output", str(tmp_path / "no" / "pairs"))
+    with pytest.raises(CommandError, match="--limit") as caught:
+        call_command(*command, "alice", "--limit", "-1")
+    assert caught.value.returncode == 2
     charlie()
     with pytest.raises(CommandError) as caught:
         call_command(*command, "charlie", stderr=err)

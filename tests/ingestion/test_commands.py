@@ -116,7 +116,9 @@ def test_text_is_one_line_of_json_a_page(capsys):
     ]
     call_command("text", "b.txt", "--collection", "demo")
     assert len(capsys.readouterr().out.splitlines()) == 2
-    with pytest.raises(CommandError, match=r"no document named 'c\.txt'"):
+    with pytest.raises(CommandError, match=r"no document named 'c\.txt'") as raised:
         call_command("text", "c.txt", "--collection", "demo")
-    with pytest.raises(CommandError, match="no collection"):
+    assert raised.value.returncode == 2
+    with pytest.raises(CommandError, match="no collection") as raised:
         call_command("text", "--collection", "other")
+    assert raised.value.returncode == 2

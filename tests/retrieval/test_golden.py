@@ -171,6 +171,8 @@ def test_a_set_is_exported_and_imported(collection: Collection, tmp_path: Path) 
     assert evaluate("--import", str(path))["known_before"] == 1
     after = GoldenQuestion.objects.values_list("question", "passage", "document")[0]
     assert before == after
+    with pytest.raises(CommandError, match="no/set cannot be written: No such file"):
+        evaluate("--export", str(tmp_path / "no" / "set"))
 
 
 @pytest.mark.parametrize(

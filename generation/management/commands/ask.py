@@ -27,7 +27,7 @@ from ingestion.shell import any_collection, owner_named
 from ingestion.spaces import live_model_name
 from ingestion.visibility import collections_visible_to
 from rag_site.asking import Asker
-from rag_site.errors import NotFound, RagError
+from rag_site.errors import InvalidInput, NotFound, RagError
 
 
 class Command(BaseCommand):
@@ -57,6 +57,8 @@ class Command(BaseCommand):
                 services.hold_to(row, options["schema"])
             with model_server(embeds=True) as model, using(model, embedder=_of(model)):
                 answer = asyncio.run(self._follow(row, asker, options["as_json"]))
+        except (InvalidInput, NotFound) as exc:
+            raise CommandError(exc.message, returncode=2) from exc
         except RagError as exc:
             raise CommandError(exc.message) from exc
         if answer.state != Answer.State.DONE:

@@ -30,6 +30,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if options["limit"] is not None and options["limit"] < 1:
+            raise CommandError("--limit must be 1 or more.", returncode=2)
         try:
             asker, collection = reach(options)
             found = pairs.exported(asker, collection, limit=options["limit"])
@@ -37,8 +39,15 @@ class Command(BaseCommand):
         except RagError as exc:
             raise CommandError(exc.message, returncode=2) from exc
         if options["output"] is None:
-            self.stdout.write("\n".join(lines))
+            for line in lines:
+                self.stdout.write(line)
         else:
-            text = "".join(f"{line}\n" for line in lines)
-            options["output"].write_text(text, encoding="utf-8")
+            _write(options["output"], lines)
         self.stderr.write(f"{len(lines)} pairs")
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    try:
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except OSError as exc:
+        raise CommandError(f"{path} cannot be written: {exc.strerror}.") from exc

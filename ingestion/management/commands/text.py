@@ -12,7 +12,7 @@ from django.db.models import F
 
 from ingestion.models import Collection, Page
 from ingestion.shell import any_collection
-from rag_site.errors import RagError
+from rag_site.errors import NotFound
 
 
 class Command(BaseCommand):
@@ -26,17 +26,18 @@ class Command(BaseCommand):
         try:
             collection = any_collection(options["collection"])
             _check(collection, options["names"])
-        except RagError as exc:
-            raise CommandError(exc.message) from exc
+        except NotFound as exc:
+            raise CommandError(exc.message, returncode=2) from exc
         for line in _lines(collection, options["names"]):
             self.stdout.write(json.dumps(line, ensure_ascii=False))
 
 
 def _check(collection: Collection, names: list[str]) -> None:
+    """Raises NotFound for a document that is not there."""
     known = set(collection.documents.values_list("name", flat=True))
     for name in names:
         if name not in known:
-            raise CommandError(f"{collection.name} holds no document named {name!r}.")
+            raise NotFound(f"{collection.name} holds no document named {name!r}.")
 
 
 def _lines(collection: Collection, names: list[str]) -> Iterator[dict[str, object]]:

@@ -226,7 +226,11 @@ def _ask_golden(options: dict[str, Any]) -> dict[str, Any]:
     from retrieval import golden_reports
 
     if options["export"]:
-        return golden_reports.write(options, options["export"])
+        try:
+            return golden_reports.write(options, options["export"])
+        except OSError as exc:
+            text = f"{options['export']} cannot be written: {exc.strerror}."
+            raise CommandError(text) from exc
     if options["import_from"]:
         return golden_reports.read(options, options["import_from"])
     return golden_reports.run(options)
