@@ -38,6 +38,9 @@ __all__ = [
 ]
 
 
+_NAMES = ("postgres", "valkey")
+
+
 @dataclass
 class Services:
     var_dir: Path
@@ -106,6 +109,11 @@ def acquire(var_dir: Path, *, postgres: bool = True, valkey: bool = True) -> Ser
             f"{exc.filename or var_dir} may not be written by this user. Start the site "
             "as the user that started it before, or set PLUMBLINE_VAR to another folder."
         ) from exc
+    except OSError as exc:  # a full or failing disk, or one that is read-only
+        raise ServiceFailed(
+            f"{exc.filename or var_dir} cannot be used: {exc.strerror}. Mend it, or set "
+            "PLUMBLINE_VAR to another folder."
+        ) from exc
     return Services(var_dir, state, lock, postgres=postgres, valkey=valkey)
 
 
@@ -137,7 +145,14 @@ def _read_state(var_dir: Path) -> dict[str, Any]:
         state = json.loads((var_dir / "run" / "services.json").read_text())
     except (FileNotFoundError, ValueError):
         return {}
-    return state if isinstance(state, dict) else {}
+    if not isinstance(state, dict):
+        return {}
+    if state.get("folder", str(var_dir)) != str(var_dir):
+        # Copied: the processes and ports are those of the site that it was copied from.
+        for name in _NAMES:
+            password = _entry(state, name).get("password")
+            state[name] = {"password": password} if password else {}
+    return state
 
 
 def _entry(state: dict[str, Any], name: str) -> dict[str, Any]:
@@ -150,5 +165,5 @@ def _write_state(var_dir: Path, state: dict[str, Any]) -> None:
     temporary = path.with_suffix(".new")
     temporary.unlink(missing_ok=True)
     temporary.touch(mode=0o600)
-    temporary.write_text(json.dumps(state))
+    temporary.write_text(json.dumps({**state, "folder": str(var_dir)}))
     temporary.replace(path)

@@ -117,10 +117,12 @@ def _start(
     """Start a server where it was before, and on another port if it ends at once.
 
     The same port matters when a server died under a running site: the
-    addresses that its processes hold stay true.
+    addresses that its processes hold stay true. Whoever listens there already may
+    know the password too: the site that this folder is a copy of.
     """
-    old_port = known.get("port") or free_port()
-    for port in (old_port, *(free_port() for _ in range(PORT_ATTEMPTS - 1))):
+    old_port = known.get("port")
+    first = old_port if old_port and not is_listening(old_port) else free_port()
+    for port in (first, *(free_port() for _ in range(PORT_ATTEMPTS - 1))):
         state: State = {"password": known["password"], "port": port}
         with log.open("ab") as output:
             os.fchmod(output.fileno(), 0o600)

@@ -71,6 +71,32 @@ def test_data_survives_a_restart(var: Path) -> None:
     again.release()
 
 
+@pytest.mark.parametrize("copied_while", ["stopped", "running"])
+def test_a_copy_beside_the_original_has_servers_of_its_own(
+    var: Path, copied_while: str
+) -> None:
+    services = acquire(var)
+    run_sql(services, "CREATE TABLE kept AS SELECT 42 AS answer")
+    run_sql(services, "CHECKPOINT")
+    copy = var.with_name(f"{var.name}-copy")
+    if copied_while == "stopped":
+        services.release()
+    subprocess.run(["cp", "-a", str(var), str(copy)], check=True)
+    original, beside = acquire(var), acquire(copy)
+    try:
+        folder = str(copy / "postgres")
+        assert run_sql(beside, "SHOW data_directory") == (folder,)
+        assert run_sql(beside, "SELECT answer FROM kept") == (42,)
+        redis.Redis.from_url(original.redis_url).set("whose", "the original's")
+        assert redis.Redis.from_url(beside.redis_url).get("whose") is None
+        beside.release()
+        assert are_alive(original) == [True, True]
+    finally:
+        for each in (beside, original, services):
+            each.release()
+        shutil.rmtree(copy)
+
+
 def test_a_wrong_password_is_refused(var: Path) -> None:
     services = acquire(var)
     password = services.state["postgres"]["password"]
