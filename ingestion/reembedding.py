@@ -121,7 +121,7 @@ def roll_back() -> EmbeddingSpace:
     if space is None:
         raise ReembedRefused(
             "There is no earlier model to go back to: it was dropped, or the way back "
-            "to it was cancelled. `manage.py reembed NAME` builds any model."
+            "to it was cancelled. `manage.py reembed --model NAME` builds any model."
         )
     _set(space, state=State.BUILDING, step=Step.WAITING, problem="", is_forced=True)
     return space

@@ -21,8 +21,10 @@ from pytest_django import Settings
 
 from rag_site import checks, first_admin
 from rag_site.gguf import NotGguf, read_header
+from rag_site.management.commands import models as models_command
 from rag_site.models import OneTimeLink, User
 from rag_site.weights import CATALOGUE, path_of, state
+from tests.fakes_http import replying
 
 SMOL = "smollm2-135m-instruct-q4_1"
 
@@ -209,6 +211,16 @@ def test_a_name_of_no_model_is_told_without_a_command_that_fails(
     (found,) = (one for one in checks.check_weights(None) if one.id == "rag.W001")
     assert "'nosuch'. Known are: " in found.msg
     assert found.hint is None
+
+
+def test_a_swap_that_does_not_come_about_says_so(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models_command, "_await_model", lambda *_: False)
+    with replying(lambda *_: (202, "{}")) as url:
+        settings.MODEL_SERVER_URL = url
+        with pytest.raises(CommandError, match="was not loaded within"):
+            models("swap", SMOL)
 
 
 def test_tls_without_a_trusted_proxy_is_warned_of(settings: Settings) -> None:

@@ -146,10 +146,15 @@ def _swap(names: list[str]) -> tuple[Report, int]:
             reply = client.post("/v1/models/swap", json={"model": name}, timeout=60)
             if reply.status_code != HTTPStatus.ACCEPTED:
                 raise CommandError(reply.json()["error"]["message"])
-            done = _await_model(client, name)
+            is_loaded = _await_model(client, name)
     except (httpx.HTTPError, ValueError, KeyError) as exc:
         raise CommandError("The model server does not answer.") from exc
-    return {"models": [_entry(weights.weights_named(name))]}, int(not done)
+    if not is_loaded:
+        raise CommandError(
+            f"{name} was not loaded within {_SWAP_S} s, and the model before it goes on. "
+            "The log of the model server says why."
+        )
+    return {"models": [_entry(weights.weights_named(name))]}, 0
 
 
 def _await_model(client: httpx.Client, name: str) -> bool:
