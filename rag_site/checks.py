@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 
+from rag_site import env
+
 # PostgreSQL 15 and older lack what the migrations use, and 14 has ended.
 MIN_POSTGRES = 160_000
 # 0.8.2 overflows in parallel builds (CVE-2026-3172), 0.8.3 may corrupt an index
@@ -24,6 +27,17 @@ MIN_POSTGRES = 160_000
 MIN_PGVECTOR = (0, 8, 4)
 # Connections that workers, shells and the server itself need beside the pool.
 OTHER_CONNECTIONS = 20
+
+# Read by the set-up, or by docker-compose.yml alone.
+_NAMES_BESIDE = {
+    "PLUMBLINE_CACHE",
+    "PLUMBLINE_CMAKE_ARGS",
+    "PLUMBLINE_TORCH_INDEX",
+    "PLUMBLINE_WEIGHTS_FROM",
+    "PLUMBLINE_WEIGHT_DIGESTS",
+    "PLUMBLINE_PORT",
+    "PLUMBLINE_TAG",
+}
 
 Apps = Sequence[AppConfig] | None
 
@@ -48,15 +62,19 @@ def check_weights(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
     from rag_site.errors import RagError
     from rag_site.weights import UnknownWeights, path_of, weights_named
 
-    needed = [(settings.EMBEDDER, "rag.W001")]
+    needed = [(settings.EMBEDDER, "embedder", "rag.W001")]
     if not settings.MODEL_SERVER_URL:
-        needed.append((settings.MODEL, "rag.W002"))
+        needed.append((settings.MODEL, "gguf", "rag.W002"))
     found: list[CheckMessage] = []
-    for name, code in needed:
+    for name, kind, code in needed:
         try:
             entry = weights_named(name)
         except UnknownWeights as exc:
             found.append(checks.Warning(exc.message, id=code))
+            continue
+        if entry.kind != kind:
+            text = f"The model {name} is of the kind {entry.kind}, not {kind}."
+            found.append(checks.Warning(text, id=code))
             continue
         try:
             is_here, words = path_of(entry).exists(), "is not here."
@@ -90,6 +108,23 @@ def check_second_models(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]
         for name, folder in chosen.items()
         if folder and folder not in CATALOGUE
         if not holds_weights(Path(folder).expanduser())
+    ]
+
+
+@register
+def check_names(app_configs: Apps, **_kwargs: Any) -> list[CheckMessage]:
+    """Warn of a setting that is typed wrong, which would be passed over in silence."""
+    known = env.ASKED | _NAMES_BESIDE
+    unknown = {name for name in os.environ if name.startswith("PLUMBLINE_")} - known
+    return [
+        checks.Warning(
+            f"{name} is no setting"
+            + "".join(f"; {near} is one" for near in get_close_matches(name, known, 1))
+            + ".",
+            hint="docs/configuration.md lists them all.",
+            id="rag.W007",
+        )
+        for name in sorted(unknown)
     ]
 
 

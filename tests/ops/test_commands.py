@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -211,6 +212,28 @@ def test_a_name_of_no_model_is_told_without_a_command_that_fails(
     (found,) = (one for one in checks.check_weights(None) if one.id == "rag.W001")
     assert "'nosuch'. Known are: " in found.msg
     assert found.hint is None
+
+
+def test_a_model_of_another_kind_is_told(settings: Settings) -> None:
+    settings.EMBEDDER = SMOL
+    (found,) = (one for one in checks.check_weights(None) if one.id == "rag.W001")
+    assert found.msg == f"The model {SMOL} is of the kind gguf, not embedder."
+
+
+def test_a_name_that_is_no_setting_is_told_with_the_one_that_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in os.environ if name.startswith("PLUMBLINE_TEST")]:
+        monkeypatch.delenv(name)
+    documented = (settings.BASE_DIR / "docs" / "configuration.md").read_text()
+    for name in re.findall(r"^\| `(PLUMBLINE_[A-Z_]+)`", documented, re.MULTILINE):
+        monkeypatch.setenv(name, "1")
+    assert checks.check_names(None) == []
+    monkeypatch.setenv("PLUMBLINE_MODEL_SLOT", "2")
+    (found,) = checks.check_names(None)
+    assert found.id == "rag.W007"
+    told = "PLUMBLINE_MODEL_SLOT is no setting; PLUMBLINE_MODEL_SLOTS is one."
+    assert found.msg == told
 
 
 def test_a_swap_that_does_not_come_about_says_so(

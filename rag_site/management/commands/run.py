@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from rag_site import first_admin, site_parts
+from rag_site.checks import check_names
 from rag_site.embedded import ServiceFailed, free_port
 from rag_site.errors import Conflict, InvalidInput, RagError
 from rag_site.local_run import revive_services
@@ -48,6 +49,8 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         console = Console(("site", *site_parts.PART_NAMES))
         model = options["model"] or settings.MODEL
+        for message in check_names(None):
+            console.say("site", message.msg)
         try:
             with sole_site(settings.VAR_DIR):
                 check_port(options["host"], options["port"])
