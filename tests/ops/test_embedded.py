@@ -77,23 +77,24 @@ def test_a_copy_beside_the_original_has_servers_of_its_own(
 ) -> None:
     services = acquire(var)
     run_sql(services, "CREATE TABLE kept AS SELECT 42 AS answer")
-    run_sql(services, "CHECKPOINT")
+    services.release()
     copy = var.with_name(f"{var.name}-copy")
-    if copied_while == "stopped":
-        services.release()
     subprocess.run(["cp", "-a", str(var), str(copy)], check=True)
-    original, beside = acquire(var), acquire(copy)
+    services = acquire(var)
+    if copied_while == "running":  # as in a snapshot of the disk
+        shutil.copy(var / "run" / "services.json", copy / "run" / "services.json")
+    beside = acquire(copy)
     try:
         folder = str(copy / "postgres")
         assert run_sql(beside, "SHOW data_directory") == (folder,)
         assert run_sql(beside, "SELECT answer FROM kept") == (42,)
-        redis.Redis.from_url(original.redis_url).set("whose", "the original's")
+        redis.Redis.from_url(services.redis_url).set("whose", "the original's")
         assert redis.Redis.from_url(beside.redis_url).get("whose") is None
         beside.release()
-        assert are_alive(original) == [True, True]
+        assert are_alive(services) == [True, True]
     finally:
-        for each in (beside, original, services):
-            each.release()
+        beside.release()
+        services.release()
         shutil.rmtree(copy)
 
 
