@@ -139,7 +139,7 @@ def _swap(names: list[str]) -> tuple[Report, int]:
     key = settings.MODEL_SERVER_KEY or (site.model_server_key if site else "")
     if not url:
         raise CommandError("No model server runs here. Start the site with `make run`.")
-    headers = {"Authorization": f"Bearer {key}"}
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     root = url.rstrip("/").removesuffix("/v1")
     try:
         with httpx.Client(base_url=root, headers=headers, trust_env=False) as client:
