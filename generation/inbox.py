@@ -48,7 +48,7 @@ class Group:
     Attributes:
         question: as it was asked last.
         refused, partly, disliked: how many of them; one may be two of these.
-        missing: names and numbers of the questions that no passage held.
+        missing: names and numbers of the questions, as asked, that no passage held.
         reasons: of thumbs down, the commonest first, with how often.
         own_answer: the newest one that the asker gave to themselves, if any.
         askers: names, for staff; empty for others.
@@ -169,7 +169,7 @@ def _group(
         refused=sum(row["is_refused"] for row in rows),
         partly=sum(row["outcome"] == Answer.Outcome.PARTLY for row in rows),
         disliked=len(down),
-        missing=tuple(dict.fromkeys(part for row in rows for part in row["missing"])),
+        missing=tuple(dict.fromkeys(part for row in rows for part in _missing(row))),
         reasons=tuple((_REASONS.get(r, r), n) for r, n in reasons.most_common()),
         comments=tuple(comments[:_COMMENTS]),
         last_at=last_at,
@@ -177,6 +177,15 @@ def _group(
         own_answer=own[0] if own else None,
         askers=tuple(names) if is_staff else (),
     )
+
+
+def _missing(row: dict[str, Any]) -> list[str]:
+    """Return what no passage held of the words that were asked.
+
+    Those that completed the question are of the answer before it (``_words``).
+    """
+    words = _words(row)
+    return [part for part in row["missing"] if part in words]
 
 
 def _times(

@@ -408,14 +408,14 @@ def groups(client: Client, collection: Collection, **query: str) -> list[Any]:
 def test_questions_that_ask_the_same_are_one(
     shared: Collection, client_of: ClientOf
 ) -> None:
-    make_answer(charlie(), shared, "What does the pump cost?")
+    make_answer(charlie(), shared, "What does the pump of 1987 cost?")
     partly = {
         "is_refused": False,
         "outcome": "partly",
         "missing": ["1987"],
         "text": "It costs 5.",
     }
-    make_answer(charlie(), shared, "Does the pump cost what?", **partly)
+    make_answer(charlie(), shared, "Does the pump of 1987 cost what?", **partly)
     liked = {"is_refused": False, "outcome": "answered", "text": "Red."}
     down = make_answer(alice(), shared, "Is it red?", **liked)
     Feedback.objects.create(
@@ -439,10 +439,18 @@ def test_a_question_is_shown_as_it_was_asked_and_grouped_as_it_was_searched(
     for asked in ("Why was she dismissed?", "Why was Ada Holm dismissed?"):
         completed = "Why was Ada Holm dismissed?"
         make_answer(charlie(), shared, asked, standalone_question=completed)
-    make_answer(charlie(), shared, "Why did he go?", standalone_question="Why Max?")
+    completed, missing = "Why did Max go in 1987?", ["Max", "1987"]
+    make_answer(
+        charlie(),
+        shared,
+        "Why did he go in 1987?",
+        standalone_question=completed,
+        missing=missing,
+    )
     client = client_of(bob())
     other, both = groups(client, shared)
-    assert (other.question, other.count, both.count) == ("Why did he go?", 1, 2)
+    assert (other.question, other.count) == ("Why did he go in 1987?", 1)
+    assert (other.missing, both.count) == (("1987",), 2)
     assert "Max" not in client.get(reverse("inbox", args=[shared.pk])).content.decode()
     post(client, "inbox_done", shared.pk, both.key)
     assert [group.key for group in groups(client, shared)] == [other.key]
