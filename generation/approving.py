@@ -13,12 +13,14 @@ from generation.curating_models import Approval
 from generation.models import Answer
 from generation.selectors import get_answer_for
 from generation.sentences import without_marks
-from ingestion.models import Collection, Role
-from ingestion.visibility import collections_visible_to
+from generation.services import filters_of
+from ingestion.models import Collection
 from rag_site import audit
 from rag_site.asking import Asker
 from rag_site.errors import Conflict, NotFound
 from retrieval import golden_answers
+from retrieval.explaining import collections_curated_by
+from retrieval.filters import as_words, parse
 
 
 class NotApprovable(Conflict):
@@ -90,7 +92,7 @@ def approve(asker: Asker, answer_id: UUID, wanted: Wanted) -> Collection:
                 defaults={"collection": found[0], "approved_by_id": asker.user_id},
             )
         else:
-            Approval.objects.filter(answer=answer).delete()
+            Approval.objects.filter(answer=answer, collection=found[0]).delete()
         audit.record(
             "answer.approved",
             asker=asker,
@@ -101,10 +103,20 @@ def approve(asker: Asker, answer_id: UUID, wanted: Wanted) -> Collection:
     return found[0]
 
 
+def question_of(answer: Answer) -> str:
+    """Return the question standing alone, with its filters as words.
+
+    Without those that were typed or chosen beside it, another question would be kept.
+    """
+    plain, typed = parse(answer.question)
+    filters = [as_words(typed), as_words(filters_of(answer))]
+    return " ".join(filter(None, [answer.standalone_question or plain, *filters]))
+
+
 def wording_of(answer: Answer) -> str:
     """Return the answer as a wording on one line, without marks; "" of a refusal."""
     return "" if answer.is_refused else " ".join(without_marks(answer.text).split())
 
 
 def _curated(answer: Answer, asker: Asker) -> QuerySet[Collection]:
-    return collections_visible_to(asker, Role.WRITER).filter(pk__in=answer.asked_of)
+    return collections_curated_by(asker).filter(pk__in=answer.asked_of)

@@ -98,7 +98,7 @@ def approve(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _initial(answer: Answer) -> dict[str, Any]:
     return {
-        "question": answer.standalone_question or answer.question,
+        "question": approving.question_of(answer),
         "accepted": approving.wording_of(answer),
         "is_unanswerable": answer.is_refused,
         "is_right": True,

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.db.models import Exists, Q, QuerySet
 
 from ingestion.embedding import Embedder
 from ingestion.models import Collection, Document, Role
 from ingestion.visibility import (
     Visible,
+    collections_visible_to,
     documents_visible_to,
-    get_collection_for,
+    held_to_floor,
     visible_to,
 )
 from rag_site.asking import Asker
@@ -47,14 +49,24 @@ class Explained:
 
 
 def curated_collection(asker: Asker, pk: UUID) -> Collection:
-    """Return the collection for those who look after it.
+    """Return the collection for those who look after it, or raise NotFound."""
+    rows = collections_curated_by(asker).filter(pk=pk)
+    found = held_to_floor(asker.user_id, rows)
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+def collections_curated_by(asker: Asker) -> QuerySet[Collection]:
+    """Return the collections that the asker looks after.
 
     Writers and managers do, and staff where they may read: being staff opens
-    no collection. Raises NotFound for everybody else.
+    no collection.
     """
-    user = get_user_model()._default_manager.filter(pk=asker.user_id).first()
-    is_staff = bool(user and user.is_active and user.is_staff)
-    return get_collection_for(asker, pk, Role.READER if is_staff else Role.WRITER)
+    people = get_user_model()._default_manager
+    is_staff = people.filter(pk=asker.user_id, is_active=True, is_staff=True)
+    written = collections_visible_to(asker, Role.WRITER).values("pk")
+    return collections_visible_to(asker).filter(Q(pk__in=written) | Exists(is_staff))
 
 
 def explain(

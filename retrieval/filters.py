@@ -152,6 +152,16 @@ def values_of(filters: Filters) -> dict[str, list[str]]:
     return {name: given for name, given in values.items() if given}
 
 
+def as_words(filters: Filters) -> str:
+    """Return what stands for ``filters`` in a question; ``documents`` are left out."""
+    given = values_of(filters).items()
+    return " ".join(f"{name}:{_quoted(v)}" for name, values in given for v in values)
+
+
+def _quoted(value: str) -> str:
+    return value if re.fullmatch(r"[\w.-]+", value) else f'"{value}"'
+
+
 def _types_named(media_types: Sequence[str]) -> list[str]:
     """Return words of TYPES for these and no others, families before single types."""
     left, names = set(media_types), []

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ingestion.models import Collection, Role
+from ingestion.models import Collection
 from ingestion.shell import owner_named
-from ingestion.visibility import collections_visible_to
 from rag_site.asking import Asker
 from rag_site.errors import NotFound
 from retrieval import golden
 from retrieval.corpora import read_lines
+from retrieval.explaining import collections_curated_by
 from retrieval.models import GoldenQuestion, GoldenRun
 from retrieval.types import RetrievalConfig
 
@@ -71,7 +71,7 @@ def reach(options: Mapping[str, Any]) -> tuple[Asker, Collection]:
         NotFound
     """
     asker, name = owner_named(options["user"]), options["collection"]
-    rows = collections_visible_to(asker, Role.WRITER).filter(name=name)
+    rows = collections_curated_by(asker).filter(name=name)
     found = rows.order_by("created_at").first()
     if found is None:
         raise NotFound(f"This person looks after no collection named {name!r}.")
