@@ -69,3 +69,9 @@ class InboxForm(forms.Form):
 
     state = forms.ChoiceField(choices=STATES, required=False)
     order = forms.ChoiceField(choices=ORDERS, required=False)
+
+
+class DoneForm(forms.Form):
+    """Up to when a curator saw what they put away."""
+
+    seen = forms.DateTimeField(required=False)

@@ -17,7 +17,6 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q
-from django.utils import timezone
 
 from generation.curating_models import InboxMark
 from generation.forms import FeedbackForm
@@ -35,7 +34,8 @@ _COMMENTS = 5
 _REASONS = dict(FeedbackForm.REASONS)
 _COLUMNS = (
     *("id", "question", "standalone_question", "is_refused", "outcome", "missing"),
-    *("created_at", "conversation__user", "conversation__user__username"),
+    *("created_at", "finished_at"),
+    *("conversation__user", "conversation__user__username"),
     *("feedback__rating", "feedback__reason", "feedback__comment"),
     "feedback__created_at",
 )
@@ -92,20 +92,33 @@ def groups_of(
     return found
 
 
-def mark_done(asker: Asker, collection: Collection, key: str) -> None:
-    """Put the questions of ``key`` away until one is asked again. Raises NotFound."""
-    _check_known(collection, key)
+def mark_done(
+    asker: Asker, collection: Collection, key: str, seen_at: dt.datetime | None = None
+) -> None:
+    """Put the questions of ``key`` away until one is asked again.
+
+    Args:
+        seen_at: ``last_at`` of what the curator saw; what came after it stays open.
+
+    Raises:
+        NotFound: there was no such question by then.
+    """
+    times = _times(_rows_of(collection, key))
+    seen = [at for at in times if seen_at is None or at <= seen_at]
+    if not seen:
+        raise NotFound
     InboxMark.objects.update_or_create(
         collection=collection,
         key=key,
-        defaults={"done_at": timezone.now(), "done_by_id": asker.user_id},
+        defaults={"done_at": max(seen), "done_by_id": asker.user_id},
     )
     _record("inbox.done", asker, collection)
 
 
 def reopen(asker: Asker, collection: Collection, key: str) -> None:
     """Raises NotFound."""
-    _check_known(collection, key)
+    if not _rows_of(collection, key):
+        raise NotFound
     InboxMark.objects.filter(collection=collection, key=key).delete()
     _record("inbox.reopened", asker, collection)
 
@@ -114,19 +127,21 @@ def _record(action: str, asker: Asker, collection: Collection) -> None:
     audit.record(action, asker=asker, object_kind="collection", object_id=collection.pk)
 
 
-def _check_known(collection: Collection, key: str) -> None:
-    if not any(_key(row) == key for row in _rows(collection)):
-        raise NotFound
+def _rows_of(collection: Collection, key: str) -> list[dict[str, Any]]:
+    return [row for row in _rows(collection) if _key(row) == key]
 
 
 def _rows(collection: Collection) -> list[dict[str, Any]]:
-    """Return the answers in want of somebody, newest first."""
-    wanting = Q(is_refused=True) | Q(outcome=Answer.Outcome.PARTLY)
-    wanting |= Q(feedback__rating=Feedback.Rating.DOWN)
+    """Return the answers in want of somebody, newest first.
+
+    A thumb down counts also where the answer was stopped or failed: its reader was
+    told that it would be seen.
+    """
+    unanswered = Q(is_refused=True) | Q(outcome=Answer.Outcome.PARTLY)
     rows = Answer.objects.filter(
-        wanting,
+        Q(unanswered, state=Answer.State.DONE)
+        | Q(feedback__rating=Feedback.Rating.DOWN),
         asked_of__contains=[str(collection.pk)],
-        state=Answer.State.DONE,
         conversation__deleted_at__isnull=True,
     )
     return list(rows.order_by("-created_at", "id").values(*_COLUMNS)[:MAX_QUESTIONS])
@@ -155,7 +170,7 @@ def _group(
     is_staff: bool,
 ) -> Group:
     down = [row for row in rows if row["feedback__rating"] == Feedback.Rating.DOWN]
-    last_at = max(_times(rows, down))
+    last_at = max(_times(rows))
     reasons = Counter(
         row["feedback__reason"] for row in down if row["feedback__reason"]
     )
@@ -188,11 +203,11 @@ def _missing(row: dict[str, Any]) -> list[str]:
     return [part for part in row["missing"] if part in words]
 
 
-def _times(
-    rows: Sequence[dict[str, Any]], down: Sequence[dict[str, Any]]
-) -> list[dt.datetime]:
-    asked = [row["created_at"] for row in rows]
-    return asked + [row["feedback__created_at"] for row in down]
+def _times(rows: Sequence[dict[str, Any]]) -> list[dt.datetime]:
+    """Return when the answers came, which is when curators see them, and thumbs down."""
+    came = [row["finished_at"] or row["created_at"] for row in rows]
+    down = [row for row in rows if row["feedback__rating"] == Feedback.Rating.DOWN]
+    return came + [row["feedback__created_at"] for row in down]
 
 
 def _is_staff(asker: Asker) -> bool:

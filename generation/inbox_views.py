@@ -17,12 +17,12 @@ from django.views.decorators.http import (
 )
 
 from generation import approving, inbox
-from generation.curating_forms import ApproveForm, InboxForm
+from generation.curating_forms import ApproveForm, DoneForm, InboxForm
 from generation.models import Answer
 from generation.selectors import get_answer_for
 from ingestion.models import Collection
 from rag_site.asking import asker_of_request
-from rag_site.errors import Conflict, InvalidInput
+from rag_site.errors import Conflict, InvalidInput, NotFound
 from retrieval.explaining import curated_collection
 from retrieval.framing import frame
 
@@ -56,9 +56,13 @@ def show(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def done(request: HttpRequest, pk: UUID, key: str) -> HttpResponse:
     asker = asker_of_request(request)
-    inbox.mark_done(asker, curated_collection(asker, pk), key)
+    collection = curated_collection(asker, pk)
+    form = DoneForm(request.POST)
+    if not form.is_valid():
+        raise NotFound
+    inbox.mark_done(asker, collection, key, form.cleaned_data["seen"])
     messages.success(request, "Done. It comes back if somebody asks it again.")
-    return redirect("inbox", pk)
+    return _back(request, pk)
 
 
 @require_POST
@@ -66,7 +70,13 @@ def reopen(request: HttpRequest, pk: UUID, key: str) -> HttpResponse:
     asker = asker_of_request(request)
     inbox.reopen(asker, curated_collection(asker, pk), key)
     messages.success(request, "Open again.")
-    return redirect(f"{reverse('inbox', args=[pk])}?state=done")
+    return _back(request, pk)
+
+
+def _back(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Return to the list where it was: the same state, order and page."""
+    address, query = reverse("inbox", args=[pk]), request.GET.urlencode()
+    return redirect(f"{address}?{query}" if query else address)
 
 
 @require_http_methods(["GET", "POST"])
