@@ -23,6 +23,9 @@ from tests.pages.test_curating import (
 
 pytestmark = pytest.mark.django_db
 
+ANSWERED = {"is_refused": False, "outcome": "answered", "text": "40 litres [1]."}
+
+
 def seen(client: Client, collection: Collection) -> dict[str, str]:
     """What the form of the only entry sends."""
     (group,) = groups(client, collection)
@@ -95,3 +98,19 @@ def test_done_and_open_return_to_the_list_as_it_was(
         address = f"{reverse(name, args=[shared.pk, group.key])}?{query}"
         assert address.replace("&", "&amp;") in page
         assert client.post(address)["Location"] == f"{inbox}?{query}"
+
+
+def test_who_sends_a_thumb_again_finds_what_was_said(
+    shared: Collection,  # noqa: F811
+    client_of: ClientOf,
+) -> None:
+    answer = make_answer(charlie(), shared, "What does the pump cost?", **ANSWERED)
+    client = client_of(charlie())
+    chat = reverse("chat", args=[answer.conversation_id])
+    for reason in ("wrong", "unclear"):
+        said = {"rating": "down", "reason": reason, "comment": "It is <5>."}
+        post(client, "answer_feedback", answer.pk, **said)
+        page = client.get(chat).content.decode()
+        assert page.count(" checked>") == 1
+        assert f'value="{reason}" checked>' in page
+        assert "It is &lt;5&gt;.</textarea>" in page
