@@ -50,7 +50,7 @@ def exported(
     for answer in _answers(collection)[:limit]:
         sources = _passages(answer, asker, collection)
         if sources and not _follows_up(answer):
-            yield _pair(answer, _masked(sources, masks))
+            yield _pair(answer, _masked(sources, masks), masks)
 
 
 def _answers(collection: Collection) -> QuerySet[Answer]:
@@ -66,6 +66,8 @@ def _answers(collection: Collection) -> QuerySet[Answer]:
         state=Answer.State.DONE,
         conversation__deleted_at__isnull=True,
     ).exclude(parameters__has_key="schema")
+    # A list is put together from several prompts, so no prompt has it for an answer.
+    rows = rows.exclude(receipt__contains={"asked_for": "gather"})
     return rows.select_related("approval").order_by("-created_at", "id")
 
 
@@ -94,11 +96,15 @@ def _masked(sources: Sequence[SourceRef], masks: frozenset[Kind]) -> list[Source
     return [replace(source, quote=mask(source.quote, masks)) for source in sources]
 
 
-def _pair(answer: Answer, sources: Sequence[SourceRef]) -> dict[str, Any]:
+def _pair(
+    answer: Answer, sources: Sequence[SourceRef], masks: frozenset[Kind]
+) -> dict[str, Any]:
     question = parse(answer.question)[0]
     sent = prompting.messages_of(question, sources)
     messages = [{"role": m.role, "content": m.content} for m in sent]
-    messages.append({"role": "assistant", "content": answer.text})
+    # Written before the collection masked, it may name what its passages no longer do.
+    said = mask(answer.text, masks) if masks else answer.text
+    messages.append({"role": "assistant", "content": said})
     return {
         "messages": messages,
         "metadata": {

@@ -177,9 +177,37 @@ def test_passages_are_masked_as_answers_are(collection: Collection) -> None:
     answer.sources.update(end=len(mail))
     approve(answer, collection)
     assert "ada.berg@example.com" in str(exported(collection))
+    # Written before the collection masked.
+    answer.text = "Write to ada.berg@example.com now [1]."
+    answer.save()
     collection.masking = "answers"
     collection.save()
-    assert "ada.berg@example.com" not in str(exported(collection))
+    (pair,) = exported(collection)
+    assert "ada.berg@example.com" not in str(pair)
+    assert pair["messages"][2]["content"].startswith("Write to [")
+
+
+def test_a_list_from_several_prompts_is_no_pair(collection: Collection) -> None:
+    answer = make_answer(collection)
+    approve(answer, collection)
+    answer.receipt = {"asked_for": "answer"}
+    answer.save()
+    assert len(exported(collection)) == 1
+    answer.receipt = {"asked_for": "gather", "groups": [1]}
+    answer.save()
+    assert exported(collection) == []
+
+
+def test_the_command_writes_no_line_where_there_is_no_pair(
+    collection: Collection, tmp_path: Path
+) -> None:
+    command = ("export_pairs", "--collection", "Pumps", "--user", "bob")
+    out = StringIO()
+    call_command(*command, stdout=out, stderr=StringIO())
+    assert out.getvalue() == ""
+    for wrong in (("--limit", "-1"), ("--output", str(tmp_path / "no" / "file"))):
+        with pytest.raises(CommandError):
+            call_command(*command, *wrong, stderr=StringIO())
 
 
 def test_without_pairs_the_command_writes_no_line(collection: Collection) -> None:
