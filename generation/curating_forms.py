@@ -3,16 +3,15 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 
 from retrieval.golden_answers import MAX_WORDING_CHARS, MAX_WORDINGS
-
-_MAX_QUESTION = 4_000
 
 
 class GoldenAnswerForm(forms.Form):
     """A question, and what a right answer says or that there is none."""
 
-    question = forms.CharField(max_length=_MAX_QUESTION)
+    question = forms.CharField(max_length=settings.MAX_QUESTION_CHARS)
     accepted = forms.CharField(
         required=False,
         max_length=MAX_WORDINGS * MAX_WORDING_CHARS,

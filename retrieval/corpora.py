@@ -69,10 +69,13 @@ def read_judged(directory: Path) -> Judged:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a JSON-lines file, unpacked if it ends in .gz."""
+    """Yield the objects of a JSON-lines file, unpacked if it ends in .gz.
+
+    A byte order mark, as editors of Windows set it, is no part of the first line.
+    """
     opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8") as lines:
+        with opened(path, "rt", encoding="utf-8-sig") as lines:
             yield from (json.loads(line) for line in lines if line.strip())
     except (OSError, ValueError) as exc:
         raise CorpusInvalid(f"{path} cannot be read.") from exc

@@ -282,24 +282,30 @@ def _add(
     collection: Collection, *, question: str, passage: str, **fields: Any
 ) -> GoldenQuestion:
     question = golden_answers.cleaned_question(question)
-    if GoldenQuestion.objects.filter(collection=collection).count() >= MAX_QUESTIONS:
+    added_by, document_id = fields.pop("added_by"), fields.pop("document_id")
+    try:
+        with transaction.atomic():
+            made = GoldenQuestion.objects.create(
+                collection=collection,
+                question=question,
+                document_id=document_id,
+                passage=golden_answers.storable(passage)[:_MAX_PASSAGE_CHARS],
+                added_by_id=added_by,
+                **fields,
+            )
+            _check_room(collection)
+    except IntegrityError as exc:
+        raise GoldenKnown from exc
+    return made
+
+
+def _check_room(collection: Collection) -> None:
+    """Raise TooManyGolden after one too many; one that was known is none."""
+    if GoldenQuestion.objects.filter(collection=collection).count() > MAX_QUESTIONS:
         raise TooManyGolden(
             f"This collection has {MAX_QUESTIONS:,} golden questions, which is the "
             "limit. Remove some first."
         )
-    added_by, document_id = fields.pop("added_by"), fields.pop("document_id")
-    try:
-        with transaction.atomic():
-            return GoldenQuestion.objects.create(
-                collection=collection,
-                question=question,
-                document_id=document_id,
-                passage=passage.replace("\x00", "")[:_MAX_PASSAGE_CHARS],
-                added_by_id=added_by,
-                **fields,
-            )
-    except IntegrityError as exc:
-        raise GoldenKnown from exc
 
 
 def _place(golden: GoldenQuestion, hits: Sequence[Hit]) -> int | None:
@@ -313,7 +319,7 @@ def _documents(asker: Asker, collection: Collection) -> QuerySet[Document]:
 
 def _text(line: Mapping[str, Any], name: str, number: int) -> str:
     value = line.get(name) if isinstance(line, dict) else None
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not golden_answers.storable(value).strip():
         raise ValidationFailed(f"Line {number} has no {name}.")
     return value
 

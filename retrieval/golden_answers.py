@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from ingestion.models import Collection
@@ -25,9 +26,24 @@ class TooManyGoldenAnswers(ValidationFailed):
     code = "too_many_golden_answers"
 
 
+def storable(text: str) -> str:
+    """Return the text without what Postgres refuses: NUL, and halves of characters."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
+
+
 def cleaned_question(question: str) -> str:
-    """Return the words as they are kept. Raises ValidationFailed without any."""
-    question = " ".join(question.replace("\x00", "").split())
+    """Return the words as they are kept.
+
+    Raises:
+        ValidationFailed: none, or more than can be asked.
+        FilterInvalid
+    """
+    question = " ".join(storable(question).split())
+    limit = settings.MAX_QUESTION_CHARS
+    if len(question) > limit:
+        raise ValidationFailed(
+            f"The question has {len(question):,} characters; the limit is {limit:,}."
+        )
     if not parse(question)[0]:
         raise ValidationFailed("Type a question first.")
     return question
@@ -84,7 +100,7 @@ def answers_of(line: Mapping[str, Any], number: int) -> list[str]:
     found = line["answers"]
     if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
         raise ValidationFailed(f"Line {number} has answers that are no list of texts.")
-    if found and not any(text.strip() for text in found):
+    if found and not any(storable(text).strip() for text in found):
         raise ValidationFailed(
             f"Line {number} has empty answers. An empty list says that the documents "
             "do not hold the answer."
@@ -93,7 +109,7 @@ def answers_of(line: Mapping[str, Any], number: int) -> list[str]:
 
 
 def _cleaned(accepted: Sequence[str]) -> list[str]:
-    words = (" ".join(text.replace("\x00", "").split()) for text in accepted)
+    words = (" ".join(storable(text).split()) for text in accepted)
     found = list(dict.fromkeys(text for text in words if text))
     if len(found) > MAX_WORDINGS:
         raise ValidationFailed(f"Give at most {MAX_WORDINGS} wordings.")

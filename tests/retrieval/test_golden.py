@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from pytest_django import Settings
 
 from ingestion.models import Chunk, Collection, Document
 from ingestion.visibility import visible_to
 from rag_site.errors import NotFound, ValidationFailed
 from retrieval import golden
 from retrieval import search as searching
-from retrieval.models import GoldenQuestion, GoldenRun
+from retrieval.models import GoldenAnswer, GoldenQuestion, GoldenRun
 from retrieval.types import RetrievalConfig
 from tests.factories import alice, asker, charlie, make_collection, make_ready_document
 from tests.fakes import HashEmbedder
@@ -133,6 +134,37 @@ def test_the_set_has_a_limit(
         golden.save(asker(charlie()), collection, question="x", chunk_id=1)
 
 
+def test_what_is_known_needs_no_room(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(collection)
+    monkeypatch.setattr(golden, "MAX_QUESTIONS", 1)
+    lines = golden.exported(collection)
+    assert golden.imported(asker(alice()), collection, lines) == (0, 1)
+
+
+def test_what_postgres_refuses_is_left_out(collection: Collection) -> None:
+    half = "\ud83d"
+    passage = {"document": "pump.txt", "passage": f"a{half}\x00b"}
+    line = {"question": f"what{half}", "answers": [f"x{half}\x00"], **passage}
+    assert golden.imported(asker(alice()), collection, [line]) == (2, 0)
+    assert GoldenQuestion.objects.get().passage == "a?b"
+    assert GoldenAnswer.objects.get().accepted == ["x?"]
+    nothing = {**passage, "question": "q", "passage": "\x00"}
+    with pytest.raises(ValidationFailed, match="Line 1 has no passage"):
+        golden.imported(asker(alice()), collection, [nothing])
+
+
+def test_a_question_that_could_not_be_asked_is_not_kept(
+    collection: Collection, settings: Settings
+) -> None:
+    settings.MAX_QUESTION_CHARS = 100
+    for extra in ({"answers": []}, {"document": "pump.txt", "passage": "p"}):
+        line = {"question": "word " * 30, **extra}
+        with pytest.raises(ValidationFailed, match="149 characters; the limit is 100"):
+            golden.imported(asker(alice()), collection, [line])
+
+
 # --- the command ---------------------------------------------------------------------
 
 
@@ -173,6 +205,9 @@ def test_a_set_is_exported_and_imported(collection: Collection, tmp_path: Path) 
     assert before == after
     with pytest.raises(CommandError, match="no/set cannot be written: No such file"):
         evaluate("--export", str(tmp_path / "no" / "set"))
+    # As Notepad saves it.
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert evaluate("--import", str(path))["known_before"] == 1
 
 
 @pytest.mark.parametrize(

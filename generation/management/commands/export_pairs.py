@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,7 @@ class Command(BaseCommand):
             metavar="USER",
             help="whose rights apply (the first administrator's)",
         )
-        parser.add_argument(
-            "--limit", type=_positive, metavar="N", help="newest answers"
-        )
+        parser.add_argument("--limit", type=int, metavar="N", help="newest answers")
         parser.add_argument(
             "--output", type=Path, metavar="FILE", help="instead of standard output"
         )
@@ -53,9 +51,3 @@ def _write(path: Path, lines: list[str]) -> None:
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     except OSError as exc:
         raise CommandError(f"{path} cannot be written: {exc.strerror}.") from exc
-
-
-def _positive(value: str) -> int:
-    if not value.isdecimal() or int(value) == 0:
-        raise ArgumentTypeError(f"{value} is not a whole number above 0")
-    return int(value)
