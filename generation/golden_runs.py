@@ -283,4 +283,5 @@ def outcome_of(row: RunAnswer) -> Outcome:
         prompt_tokens=row.prompt_tokens,
         answer_tokens=row.answer_tokens,
         confidence=row.confidence,
+        has_failed=bool(row.failure_code),
     )

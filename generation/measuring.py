@@ -30,6 +30,8 @@ class Measure:
         unit: "share" from 0 to 1, "s" or "tokens".
         is_yes_or_no: the value is 0 or 1.
         is_less_better: as of seconds.
+        is_paired: what a question counts may differ between runs. Of refusals that both
+            runs made each is right in both or in none: their precision never would.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Measure:
     unit: str = "share"
     is_yes_or_no: bool = False
     is_less_better: bool = False
+    is_paired: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +119,7 @@ MEASURES = (
         label="Refusal precision",
         of=_refusal_precision,
         is_yes_or_no=True,
+        is_paired=False,
     ),
     Measure(
         name="refusal_recall",
@@ -131,14 +135,14 @@ MEASURES = (
     Measure(
         name="seconds",
         label="Seconds",
-        of=lambda o: o.seconds,
+        of=lambda o: None if o.has_failed else o.seconds,
         unit="s",
         is_less_better=True,
     ),
     Measure(
         name="tokens",
         label="Tokens read and written",
-        of=lambda o: o.prompt_tokens + o.answer_tokens,
+        of=lambda o: None if o.has_failed else o.prompt_tokens + o.answer_tokens,
         unit="tokens",
         is_less_better=True,
     ),
@@ -183,7 +187,7 @@ def _difference(
 ) -> Difference:
     values = [(measure.of(first), measure.of(second)) for first, second in pairs]
     both = [(a, b) for a, b in values if a is not None and b is not None]
-    if not both:
+    if not (both and measure.is_paired):
         return Difference(n=0, mean=None, low=None, high=None, p=None)
     found = compare([b for _, b in both], [a for a, _ in both])
     low, high = found.interval

@@ -31,6 +31,7 @@ class Outcome:
         verdicts: one a sentence of the answer.
         confidence: that the documents hold an answer, 0 to 1; None where the model
             told no probabilities, or was not asked.
+        has_failed: an error kept it from being answered, so no time was measured.
         held: what must hold of every answer, counted (generation.invariants).
     """
 
@@ -45,6 +46,7 @@ class Outcome:
     confidence: float | None = None
     held: Mapping[str, int] = field(default_factory=dict)
     answer_tokens: float = 0.0
+    has_failed: bool = False
 
 
 def normalise(text: str) -> list[str]:

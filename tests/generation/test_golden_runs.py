@@ -250,6 +250,9 @@ def test_a_question_that_cannot_be_answered_counts_as_wrong(
         0.0,
     )
     assert run.figures["f1"]["mean"] == 0.0
+    # It took no time that could be compared with that of an answer.
+    assert (run.figures["seconds"]["n"], run.figures["tokens"]["n"]) == (1, 1)
+    assert run.figures["seconds"]["mean"] > 0
 
 
 def test_a_run_does_not_go_on_under_another_configuration(

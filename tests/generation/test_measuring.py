@@ -66,6 +66,24 @@ def test_runs_are_compared_question_by_question() -> None:
     assert (found["refusal_recall"].n, found["refusal_recall"].p) == (0, None)
 
 
+def test_the_precision_of_refusals_is_not_compared_question_by_question() -> None:
+    """Of those that both refused it is the same, whatever else was refused."""
+    wrong, right = outcome(**REFUSED), outcome(gold=(), **REFUSED)
+    answered = outcome(gold=())
+    found = differences([(wrong, outcome()), (right, right), (answered, right)])
+    precision = found["refusal_precision"]
+    assert (precision.n, precision.mean, precision.p) == (0, None, None)
+    assert found["refusal_recall"].mean == 0.5
+
+
+def test_what_failed_took_no_time() -> None:
+    failed = outcome(answer="", has_failed=True, seconds=0, prompt_tokens=0)
+    found = figures([outcome(), failed])
+    assert (found["seconds"]["n"], found["seconds"]["mean"]) == (1, 1.0)
+    assert (found["tokens"]["n"], found["f1"]["n"]) == (1, 2)
+    assert differences([(outcome(), failed)])["seconds"].n == 0
+
+
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
     [
