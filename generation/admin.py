@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin, TabularInline
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from generation.models import Answer, Conversation, Source
@@ -49,6 +50,10 @@ class SourceInline(_ReadOnly, TabularInline):  # type: ignore[type-arg]  # gener
         "score",
         "is_cited",
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
+        # A version tells its document and number: else each is a query of its own.
+        return super().get_queryset(request).select_related("version")
 
 
 class _Recorded(_ReadOnly, ModelAdmin):  # type: ignore[type-arg]  # generic only to the type checker

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from generation.models import Answer, Conversation
@@ -221,3 +223,20 @@ def test_the_record_cannot_be_changed(browser: Client, document: Document) -> No
     place = reverse("admin:rag_site_auditevent_delete", args=[event.pk])
     assert browser.post(place, {"post": "yes"}).status_code == 403
     assert browser.get(reverse("admin:rag_site_auditevent_add")).status_code == 403
+
+
+def test_an_answer_takes_as_many_queries_with_many_sources(browser: Client) -> None:
+    collection = factories.make_collection()
+    version = factories.make_ready_document(collection).current_version
+    chat = Conversation.objects.create(user=factories.alice())
+    row = Answer.objects.create(conversation=chat, question="q", text="a")
+    path = reverse("admin:generation_answer_change", args=[row.pk])
+
+    def counted(numbers: range) -> int:
+        for n in numbers:
+            row.sources.create(n=n, version=version, start=0, end=1, page=1, score=0.5)
+        with CaptureQueriesContext(connection) as captured:
+            assert browser.get(path).status_code == 200
+        return len(captured)
+
+    assert counted(range(1, 2)) == counted(range(2, 12))
