@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from generation.kinds import Kind, Wanted, recognise
+from generation.kinds import FACT, Kind, Wanted, recognise
+from generation.leaning import ASKED_BEFORE
 from generation.standalone import Turn, make_standalone
 from generation.words import claim_of
 
@@ -22,4 +23,7 @@ def understand(
     if wanted.kind != Kind.FACT and not claim_of(said).points_back:
         return question, wanted
     question = make_standalone(question, previous)
-    return question, recognise(question, today)
+    wanted = recognise(question, today)
+    # "Which documents mention it? (asked before: …)" names nothing to look for.
+    is_told = ASKED_BEFORE not in question or wanted.kind == Kind.LATEST
+    return question, wanted if is_told else FACT

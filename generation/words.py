@@ -73,6 +73,14 @@ _UNSPACED = re.compile(
 )
 _SUFFIXES = ("ations", "ation", "ments", "ment", "ings", "ing", "ies", "ied", "ers")
 _SHORT_SUFFIXES = ("er", "ed", "es", "ly", "s", "e", "y")
+# Capitals of Latin, Greek and Cyrillic: "Élodie" and "Łódź" are names as "Oslo" is.
+CAPITAL = f"[{''.join(c for c in map(chr, range(0x530)) if c.isupper())}]"
+# With all of a number of parts behind a slash: of AX-200/3 AX-200 is another part.
+_NAME_WORD = rf"{CAPITAL}[\w'’.-]*(?:/\w[\w'’-]*)*"
+_NAME_MORE = rf"{CAPITAL}[\w'’-]*(?:/\w[\w'’-]*)*"
+_NAMES = re.compile(
+    rf"\b{_NAME_WORD}(?:\s+(?:of|the|de|von|van|and)\s+{_NAME_MORE}|\s+{_NAME_MORE})*"
+)
 # A stem shorter than this would bring unrelated words together.
 _MIN_STEM = 4
 # Digits of a day or a month; years are numbers like any other.
@@ -230,10 +238,7 @@ def name_spans(text: str) -> list[str]:
 
     The first word of the text is left out unless its run goes on.
     """
-    runs = re.findall(
-        r"\b[A-Z][\w'’.-]*(?:\s+(?:of|the|de|von|van|and)\s+[A-Z][\w'’-]*|\s+[A-Z][\w'’-]*)*",
-        text,
-    )
+    runs = _NAMES.findall(text)
     return [
         run.rstrip(".'’")
         for run in runs

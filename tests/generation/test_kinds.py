@@ -278,6 +278,16 @@ def test_a_question_over_everything_needs_no_turn_before_unless_it_points_there(
     assert wanted.kind == Kind.FACT
 
 
+def test_documents_are_not_looked_for_by_what_was_asked_before() -> None:
+    before = Turn(question="What is the policy on leave?", answer="30 days [1].")
+    question, wanted = understand("Which documents mention it?", before, TODAY)
+    assert question.endswith("(asked before: What is the policy on leave?)")
+    assert wanted == Wanted()
+    named = Turn(question="Who founded Normandy?", answer="Rollo [1].")
+    question, wanted = understand("List documents that mention him", named, TODAY)
+    assert (question, wanted.topic) == ("List documents that mention Rollo", "Rollo")
+
+
 def questions_of(name: str) -> list[str]:
     return [row["question"] for row in read_lines(DEV / name / "qa.jsonl")]
 

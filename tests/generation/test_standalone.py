@@ -191,6 +191,87 @@ def test_a_number_of_what_was_spoken_of_leans_on_it(question: str) -> None:
     assert asked == f"{question} (asked before: Which pumps are red?)"
 
 
+PRICE = Turn(question="What is the price of AX-200/3?", answer="1,249 € [1].")
+INCIDENTS = Turn(question="How many incidents were opened in 2022?", answer="12 [1].")
+MEETING = Turn(question="What was decided on 3 March 2024?", answer="The budget [1].")
+MARCH = Turn(question="How many orders came in March 2024?", answer="7 [1].")
+ELODIE = Turn(question="How many days does Élodie Petit have?", answer="25 [1].")
+CLAUSE = Turn(
+    question="What does clause 7.3 of the Siemens contract say?", answer="It limits."
+)
+SUPPLIERS = Turn(
+    question="Which suppliers are in Łódź?", answer="- Hansen [1]\n- Volta [1]"
+)
+PERIOD = Turn(
+    question="What is the notice period for staff in Germany?", answer="Four weeks."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "previous", "expected"),
+    [
+        # A part is all of its number, and no month of a date is a name.
+        ("What about AX-200/4?", PRICE, "What is the price of AX-200/4?"),
+        ("How much does it weigh?", PRICE, "How much does AX-200/3 weigh?"),
+        ("What about Ada Berg?", ELODIE, "How many days does Ada Berg have?"),
+        ("When did she start?", ELODIE, "When did Élodie Petit start?"),
+        ("And in Kraków?", SUPPLIERS, "Which suppliers are in Kraków?"),
+        ("And 2023?", INCIDENTS, "How many incidents were opened in 2023?"),
+        ("what about 2023", INCIDENTS, "How many incidents were opened in 2023?"),
+        ("What about April 2024?", MARCH, "How many orders came in April 2024?"),
+        ("and on 10 April 2024?", MEETING, "What was decided on 10 April 2024?"),
+        ("Who is the contact there?", SUPPLIERS, "Who is the contact in Łódź?"),
+        ("Which risks that threaten him are new?", ROLLO, "Which risks that threaten Rollo are new?"),
+    ],
+)  # fmt: skip
+def test_what_takes_a_place_is_of_its_kind(
+    question: str, previous: Turn, expected: str
+) -> None:
+    assert make_standalone(question, previous) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "previous"),
+    [
+        ("What about interns?", PERIOD),
+        ("What about clause 8?", CLAUSE),
+        ("What about the meeting of 10 April 2024?", MEETING),
+        ("And since 2023?", INCIDENTS),
+        ("And 5 May 2023?", INCIDENTS),
+        # What is asked about is no place, time or owner beside it.
+        ("How long is it in Austria?", PERIOD),
+        ("Is there an exception to it?", CLAUSE),
+        ("Does this apply to interns?", CLAUSE),
+        ("Who has to do it?", MEETING),
+        ("Is that true?", ROLLO),
+        ("How many of them deliver pumps?", SUPPLIERS),
+        ("Do they deliver pumps?", SUPPLIERS),
+        ("Which one is the largest?", SUPPLIERS),
+        ("What is the address of the first one?", SUPPLIERS),
+        ("Und Ben?", ELODIE),
+    ],
+)
+def test_where_no_name_is_meant_the_question_before_stays(
+    question: str, previous: Turn
+) -> None:
+    asked = make_standalone(question, previous)
+    said = question.removeprefix("And ").removeprefix("Und ")
+    said = said[:1].upper() + said[1:]
+    assert asked == f"{said} (asked before: {previous.question})"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What are the risks that threaten the project?",
+        "What does the lease that we signed in spring say?",
+        "Which one of the plans is cheaper?",
+    ],
+)
+def test_what_goes_on_about_its_own_noun_leans_on_nothing(question: str) -> None:
+    assert make_standalone(question, ROLLO) == question
+
+
 def test_the_first_question_stays_as_it_is() -> None:
     assert make_standalone("When did he die?", None) == "When did he die?"
 
