@@ -26,7 +26,7 @@ MAX_CHARS = 300
 # Nouns for whatever is in the library. The second names a type of file
 # (retrieval.filters.TYPES), "" for any.
 _ANY_DOCUMENT = {
-    r"documents?": "",
+    r"documents?|docs?": "",
     r"files?": "",
     r"pdf (?:documents?|files?)|pdfs?": "pdf",
     r"word (?:documents?|files?)": "word",
@@ -51,7 +51,7 @@ _MENTION = (
     *("deals? with", "says? something about"),
 )
 _ABOUT = (
-    *("about", "on", "regarding", "concerning", "related to", "relating to"),
+    *("about(?! to\\b)", "regarding", "concerning", "related to", "relating to"),
     *("with the words?", "with the phrase", "mentioning", "containing", "discussing"),
     *("covering", "describing", "referring to", "dealing with"),
 )
@@ -170,11 +170,15 @@ _IS_LATEST = _starting(
     rf"which {_NOUN} (?:is|was) (?:the {_RECENCY}|added (?P<last>last))"
 )
 _TOPIC = _starting(
-    rf"(?:that |which )?(?:{_any(_MENTION)}|(?P<about>(?:are |is )?{_any(_ABOUT)})) "
+    rf"(?:that |which )?(?:{_any(_MENTION)}|(?P<about>(?:are |is )?{_any(_ABOUT)}|on)) "
     r"(?P<topic>.+)"
 )
 _NEGATED = _starting(
     rf"(?:that |which )?(?:(?:do|does|did)(?: not|n['’]t)|never) {_any(_MENTION)} .+"
+)
+# "The word “net”" is looked for without saying that it is one.
+_CALLED = _starting(
+    r"(?:the )?(?:words?|phrase|term|name|text) (?=[\"“])|the (?:words?|phrase) "
 )
 # After "about X": then the noun has a verb of its own, and it is no longer the
 # documents here that are asked for.
@@ -197,7 +201,8 @@ _NO_NAME = frozenset(
 _MENTIONS = _starting(
     r"(?:how (?:many times|often) (?:is|are|was|were) (?P<passive>.+?) mentioned"
     r"|how many times (?:does|do) (?:the )?(?:word|phrase|name|term)s? (?P<active>.+?) "
-    r"(?:occur|appear|come up)|how many mentions of (?P<of>.+?)(?: are there)?)"
+    r"(?:occur|appear|come up)"
+    r"|how many mentions of (?P<of>(?:(?! (?:in|across|are) ).)+?)(?: are there)?)"
     rf"(?: (?:in|across) (?:all )?(?:of )?(?:the |my |our |your )?(?:{_SURE}|text))?"
 )
 _LISTS = tuple(
@@ -226,7 +231,8 @@ _COUNTS = tuple(
             rf"(?: (?:in|across) (?:all )?(?:the |my |our |these )?{_SURE})?"
         ),
         (
-            r"how many (?:different |distinct )?(?P<topic>.+) (?:in|across) all (?:of )?"
+            r"how many (?:different |distinct )?(?P<topic>.+?)(?: are(?: there)?)? "
+            r"(?:in|across) all (?:of )?"
             rf"(?:the |my |our |these )?{_SURE}"
         ),
     )
@@ -367,4 +373,5 @@ def _latest(text: str) -> Wanted | None:
 
 def _bare(topic: str) -> str:
     """Return ``topic`` without articles and closing marks around it."""
-    return re.sub(r"^(?:the|a|an|any) ", "", topic.strip(" ,"), flags=re.IGNORECASE)
+    plain = _CALLED.sub("", topic.strip(" ,"), count=1)
+    return re.sub(r"^(?:the|a|an|any) ", "", plain, flags=re.IGNORECASE)

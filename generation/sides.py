@@ -33,6 +33,15 @@ _PATTERNS = tuple(
         rf"(?P<first>{_NAME}) (?:vs\.?|versus) (?P<second>{_NAME})",
     )
 )
+# "The 2023 and 2024 policy": a number, or its place, before what both are.
+_NUMBERED = r"(?:\S*\d\S*|first|second|third|fourth|last|previous|next)"
+_SHARED_END = re.compile(rf"{_NUMBERED} (?P<end>[^\d].+)", re.IGNORECASE)
+# "The price of A and B". In small letters: a Bank of America is no bank and America.
+_SHARED_START = re.compile(
+    r"(?P<start>[^\W\d_].*) (?:of|for|in) (?P<first>\S+(?: \S+)?)"
+)
+_PLACED = re.compile(r" (?:of|for|in) ")
+_HAS_DIGIT = re.compile(r"\S*\d")
 _COMMAS = re.compile(r"\s*,\s*(?:and\s+)?")
 
 
@@ -46,9 +55,30 @@ def sides_of(question: str) -> tuple[tuple[str, ...], str]:
         if match:
             parts = [*_COMMAS.split(match["first"]), match["second"]]
             sides = tuple(dict.fromkeys(_bare(part) for part in parts if _bare(part)))
-            is_comparison = 2 <= len(sides) <= MAX_SIDES
-            return (sides, match["aspect"] or "") if is_comparison else ((), "")
+            if 2 <= len(sides) <= MAX_SIDES:
+                return _with_shared(sides, match["aspect"] or "")
+            return (), ""
     return (), ""
+
+
+def _with_shared(sides: tuple[str, ...], aspect: str) -> tuple[tuple[str, ...], str]:
+    """Return the sides, each with what is said once of all, and the respect."""
+    *others, last = sides
+    end = _SHARED_END.fullmatch(last)
+    if end and all(re.fullmatch(_NUMBERED, one, re.IGNORECASE) for one in others):
+        return (*(f"{one} {end['end']}" for one in others), last), aspect
+    start = _SHARED_START.fullmatch(sides[0])
+    if start and start["start"][0].islower() and not aspect:
+        names = (_bare(start["first"]), *sides[1:])
+        if all(map(_is_name, names)):
+            return names, start["start"]
+    return sides, aspect
+
+
+def _is_name(side: str) -> bool:
+    """Whether it may be a name, and not terms of "service" beside privacy rules."""
+    is_named = side[:1].isupper() or _HAS_DIGIT.match(side)
+    return bool(is_named) and not _PLACED.search(side)
 
 
 def _bare(side: str) -> str:
