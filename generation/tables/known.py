@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import fsum, isclose
 from typing import Literal
 
 from generation.tables.grid import Row, Table
@@ -70,11 +71,17 @@ _TOLD_BY: dict[str, frozenset[str]] = {
 }
 # Words of a column's name that a question may leave out.
 _SMALL = terms_set("date name day on at by in of the until is no")
-# A unit in a name: "Flow (l/min)", "Value in euros".
-_UNIT = re.compile(
-    r"\s*[(\[].*?[)\]]|\s+in\s+(?:euros?|eur|€|(?:us )?dollars?|usd|\$|pounds?|gbp|£|chf|"
-    r"francs?|percent|per cent|%|kg|kilos?|tons?|tonnes?|km|metres?|meters?|m²|litres?|"
-    r"liters?|hours?|minutes?|days?|months?|years?)$",
+# A unit in a name: "Flow (l/min)", "Value in euros", "Weight kg".
+_SYMBOL = r"(?:eur|€|usd|\$|gbp|£|chf|%|kg|km|m²|l/min|kwh|kw|mb|gb|tb)"
+_MEASURE = (
+    rf"(?:{_SYMBOL}|euros?|(?:us )?dollars?|pounds?|francs?|percent|per cent|kilos?|tons?|"
+    r"tonnes?|metres?|meters?|litres?|liters?|hours?|minutes?|days?|months?|years?)"
+)
+_UNIT = re.compile(rf"\s*[(\[].*?[)\]]|\s+in\s+{_MEASURE}$", re.IGNORECASE)
+# One without which a name says all of what it did: not "(net)", nor the "days" of leave.
+_UNIT_ONLY = re.compile(
+    rf"\s*[(\[](?:in )?(?:{_MEASURE}|g|t|m|l|h|hrs?|min|sec)[)\]]$"
+    rf"|\s+in\s+{_MEASURE}$|\s+{_SYMBOL}$",
     re.IGNORECASE,
 )
 # What stands in a cell for nothing, besides marks.
@@ -106,18 +113,18 @@ class Known:
 
     Attributes:
         names, cells: terms of each column's name, and of its cells.
+        bare: terms of each column's name without its unit.
         parts: of each cell, the things that it lists if it lists several.
-        is_doubtful: some rows may add up, or stand above, others.
     """
 
     def __init__(self, table: Table, *titles: str) -> None:
         filled = (replace(row, cells=_filled(row.cells)) for row in table.rows)
         rows = tuple(row for row in filled if not _SUM.fullmatch(_first(row)))
         self.table = replace(table, rows=rows)
-        self.is_doubtful = any(map(_is_doubtful, rows))
         self.columns = range(len(table.names))
         self.title = Title(titles)
         self.names = [terms_in(name) for name in table.names]
+        self.bare = [terms_in(_UNIT_ONLY.sub("", name)) for name in table.names]
         columns = [self.table.column(at) for at in self.columns]
         self.cells = [[terms_in(cell) for cell in cells] for cells in columns]
         self.parts = [[_parts(cell) for cell in cells] for cells in columns]
@@ -139,6 +146,21 @@ class Known:
     def days(self) -> list[list[Days | None]]:
         """The days of each column; [] of a column of other things."""
         return [days_in_cells(self.table.column(at)) for at in self.columns]
+
+    @cached_property
+    def is_doubtful(self) -> bool:
+        """Whether some rows may add up, or stand above, others."""
+        rows = self.table.rows
+        return any(map(_is_doubtful, rows)) or self._adds_up(0) or self._adds_up(-1)
+
+    def _adds_up(self, place: int) -> bool:
+        """Whether a row is the sum of all others, whatever it is called."""
+        sums: list[bool] = []
+        for column in filter(None, self.amounts):
+            values = [one.value for one in column if one]
+            if column[place] and len(values) > 2:
+                sums.append(isclose(fsum(values), 2 * values[place]))
+        return bool(sums) and all(sums)
 
     @cached_property
     def key(self) -> int | None:
@@ -217,7 +239,9 @@ class Known:
     def _at(self, words: Sequence[Word], first: int, end: int) -> Mention | None:
         said = words[first:end]
         terms = tuple(word.term for word in said)
-        named = frozenset(at for at in self.columns if self.names[at] == terms)
+        named = frozenset(
+            at for at in self.columns if terms in (self.names[at], self.bare[at])
+        )
         is_value = _says_enough(said) and not _is_verb(words, first)
         whole = frozenset(self._whole.get(terms, ())) if is_value else named
         inside = self._inside(said) if first else frozenset[int]()

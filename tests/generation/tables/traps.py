@@ -94,6 +94,37 @@ TRAPS: tuple[tuple[str, str, dict[str, str], tuple[str, ...]], ...] = (
         ),
     ),
     (
+        "Umsatz.csv",
+        "Abteilung,Q1,Umsatz\nVertrieb,10,30\nIT,5,10\nEinkauf,1,3\nInsgesamt,16,43\n",
+        {"What is the Q1 of the IT?": "5"},
+        (
+            "What is the total of Q1?",
+            "What is the average Q1?",
+            "Which Abteilung has the highest Umsatz?",
+        ),
+    ),
+    (
+        # Only one of the columns adds up, by chance.
+        "Depots.csv",
+        "Depot,Trucks,Drivers\nKiel,1,4\nBonn,2,4\nUlm,3,5\n",
+        {"What is the total of the trucks?": "6"},
+        (),
+    ),
+    (
+        "Outages.csv",
+        (
+            "Outage,Downtime (min),Value EUR,Price (net),Price (gross),Leave days\n"
+            "Hera,45,10,1,2,3\nZeus,30,20,1,2,3\n"
+        ),
+        {
+            "What is the total downtime?": "75",
+            "What is the average value?": "15",
+            "Which outages have a downtime of more than 40?": "Hera",
+            "Which outage has the largest downtime?": "Hera",
+        },
+        ("What is the total price?", "What is the total leave?"),
+    ),
+    (
         "Sales.csv",
         "Region,City,Sales\nNorth,Kiel,10\n,Ulm,50\nSouth,Bonn,20\n",
         {"What is the sales of Ulm?": "50"},
