@@ -19,7 +19,7 @@ from typing import Any
 
 from generation.periods import ALWAYS, Period, cut_period
 from generation.sides import sides_of
-from generation.words import stem
+from generation.words import claim_of, stem
 
 #: A longer question is more than one of these, and would take the patterns long.
 MAX_CHARS = 300
@@ -180,6 +180,9 @@ _NEGATED = _starting(
 _CALLED = _starting(
     r"(?:the )?(?:words?|phrase|term|name|text) (?=[\"“])|the (?:words?|phrase) "
 )
+# "Siemens but not Bosch" is looked for by its words, of which the second must be away.
+_EXCEPT = re.compile(r"\b(?:except|excluding|other than)\b", re.IGNORECASE)
+_NO_DENIAL = re.compile(r"\"[^\"]*\"|“[^”]*”|\bnon-", re.IGNORECASE)
 # After "about X": then the noun has a verb of its own, and it is no longer the
 # documents here that are asked for.
 _OWN_VERB = _starting(r".*\b(?:is|are|was|were|do|does|did|has|have|had|will|can)\b")
@@ -276,9 +279,12 @@ def _about_documents(text: str, today: dt.date) -> Wanted | None:
 
 def _asked_otherwise(text: str) -> Wanted | None:
     passive = _PASSIVE.match(text)
-    if passive:
+    if passive and not _without_here(text[passive.end() :]):
         kind = Kind.COUNT_DOCUMENTS if passive["many"] else Kind.LIST_DOCUMENTS
-        return _of_noun(kind, passive["noun"], topic=_bare(passive["topic"]))
+        topic = passive["topic"]
+        if _denies(topic):
+            return _of_noun(kind, passive["noun"], is_negated=True)
+        return _of_noun(kind, passive["noun"], topic=_bare(topic))
     latest = _IS_LATEST.fullmatch(text)
     if latest:
         return _of_noun(
@@ -296,8 +302,9 @@ def _opened(
     rest, collection = _cut_collection(rest)
     plain = _without_here(rest)
     has_place = bool(period or collection) or plain != rest.strip()
-    is_negated = bool(_NEGATED.fullmatch(plain))
-    topic = "" if is_negated else _topic(plain)
+    topic = _topic(plain)
+    is_negated = bool(_NEGATED.fullmatch(plain) or (topic and _denies(topic)))
+    topic = "" if is_negated else topic
     if topic is None or (groups.get("open") and not (topic or has_place or is_negated)):
         return None
     return _of_noun(
@@ -309,6 +316,12 @@ def _opened(
         is_oldest=bool(groups.get("oldest")),
         is_negated=is_negated,
     )
+
+
+def _denies(topic: str) -> bool:
+    """Whether something of a topic is not to be spoken of."""
+    said = _NO_DENIAL.sub(" ", topic)
+    return claim_of(said).is_negated or bool(_EXCEPT.search(said))
 
 
 def _topic(rest: str) -> str | None:

@@ -17,8 +17,9 @@ from django.db import connection
 
 from retrieval.lexical import quoted
 
-_OR = re.compile(r"\s+or\s+|\s*,\s*(?:or\s+)?", re.IGNORECASE)
-_PHRASE = re.compile(r"\"([^\"]+)\"|“([^”]+)”")
+# No comma of a number: 1,200 is neither 1 nor 200.
+_OR = re.compile(r"\s+or\s+|\s*,(?!\d)\s*(?:or\s+)?", re.IGNORECASE)
+_PHRASE = re.compile(r"\"([^\"]+)\"|[“„]([^”“]+)[”“]|«\s*([^»]+?)\s*»")
 #: Alternatives of one topic that are looked for.
 MAX_ALTERNATIVES = 20
 
@@ -58,7 +59,7 @@ def pieces_of(topic: str, *, as_phrase: bool = False) -> list[Piece]:
     if as_phrase:
         return [Piece(choice=0, text=re.sub(r"[\"“”]", " ", topic), is_phrase=True)]
     # An "or" within quotation marks is part of the phrase.
-    phrases = [first or second for first, second in _PHRASE.findall(topic)]
+    phrases = [next(filter(None, found)) for found in _PHRASE.findall(topic)]
     held = _PHRASE.sub(" \x00 ", topic)
     found, taken = [], iter(phrases)
     for choice, part in enumerate(_OR.split(held)[:MAX_ALTERNATIVES]):

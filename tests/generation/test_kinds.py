@@ -115,6 +115,7 @@ def test_only_a_name_makes_a_collection(question: str, collection: str) -> None:
         "How many people live in Oslo?",
         "Which contracts are about to expire?",
         "Which policies are on hold?",
+        "In which documents is Siemens mentioned together with Bosch?",
         "How many presentations are on Monday?",
         "How many mentions of Ada are there in the minutes of March?",
         "How many mentions of Ada in the minutes of March?",
@@ -160,6 +161,17 @@ def test_what_narrows_documents_is_told_apart_from_what_they_are_about() -> None
     # The time is what they speak of.
     assert of("Which documents mention the war before 1945?").topic == "war before 1945"
     assert of("Which documents do not mention pumps?").is_negated
+    for denied in (
+        "Which documents mention Siemens but not Bosch?",
+        "How many reports mention pumps other than the red one?",
+        "In which documents is Siemens not mentioned?",
+        "List all files about travel without receipts",
+    ):
+        assert of(denied).is_negated
+        assert of(denied).topic == ""
+    assert of("Which files mention non-disclosure?").topic == "non-disclosure"
+    assert of('Which files mention "not for sale"?').topic == '"not for sale"'
+    assert of("In which files is Ada named in our library?").topic == "Ada"
     assert of("Which document is the oldest?").is_oldest
 
 
