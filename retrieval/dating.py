@@ -11,9 +11,10 @@ import re
 from typing import NamedTuple
 
 _MONTHS = (
-    "jan(?:uary?)?", "feb(?:ruary?)?", "mar(?:ch)?|märz", "apr(?:il)?", "may|mai",
-    "june?|juni", "july?|juli", "aug(?:ust)?", "sept?(?:ember)?", "o[ck]t(?:ober)?",
-    "nov(?:ember)?", "de[cz](?:ember)?",
+    "jan(?:uary?|vier)?", "feb(?:ruary?)?|f[ée]v(?:rier)?", "mar(?:ch|s)?|märz",
+    "apr(?:il)?|avril", "may|mai", "june?|juni|juin", "july?|juli|juillet",
+    "aug(?:ust)?|ao[uû]t", "sept?(?:ember|embre)?", "o[ck]t(?:ober|obre)?",
+    "nov(?:ember|embre)?", "d[eé][cz](?:ember|embre)?",
 )  # fmt: skip
 # As a word of its own: Summary and Marketing are no March.
 _NAME = rf"(?<![^\W\d_])(?P<name>{'|'.join(_MONTHS)})(?![^\W\d_])"
@@ -27,15 +28,16 @@ _FORMS = tuple(
     re.compile(rf"(?<!\d){form}(?!\d)", re.IGNORECASE)
     for form in (
         rf"{_YEAR}[-_. ]?{_MONTH}[-_. ]?(?P<day>0[1-9]|[12]\d|3[01])",
-        rf"{_DAY}[-_. ](?P<month>0?[1-9]|1[0-2])[-_. ]{_YEAR}",
+        # Not 1.2_2023, which is a version and a year.
+        rf"{_DAY}(?P<sep>[-_. ])(?P<month>0?[1-9]|1[0-2])(?P=sep){_YEAR}",
         rf"{_NAME}{_BETWEEN}{_DAY}{_TH}{_BETWEEN}(?<!\d){_YEAR}",
         # Not the number of "v3 March 2024" or of a quarter.
         rf"(?<![^\W_]){_DAY}{_TH}{_BETWEEN}{_NAME}{_BETWEEN}{_YEAR}",
         rf"{_YEAR}{_BETWEEN}{_NAME}{_BETWEEN}{_DAY}",
         rf"{_NAME}{_BETWEEN}{_YEAR}",
         rf"{_YEAR}[-_. ]{_NAME}",
-        rf"(?<![^\W\d_])Q(?P<quarter>[1-4]){_BETWEEN}{_YEAR}",
-        rf"{_YEAR}{_BETWEEN}Q(?P<quarter>[1-4])",
+        rf"(?<![^\W\d_])(?P<part>Q[1-4]|H[12]){_BETWEEN}{_YEAR}",
+        rf"{_YEAR}{_BETWEEN}(?P<part>Q[1-4]|H[12])",
         rf"{_YEAR}[-_. ]{_MONTH}",
         # By itself: Q03-2024 is no March.
         rf"(?<![^\W\d_]){_MONTH}[-_./]{_YEAR}",
@@ -47,7 +49,7 @@ _YEAR_TO_YEAR = re.compile(r"(?<!\d)(?:19|20)(\d\d)[-–_/. ](\d\d)(?![-_. ]?\d)
 
 
 class Dated(NamedTuple):
-    """The first day of what a name names, and the day, month, quarter or year itself."""
+    """The first day of what a name names, and the day, month or part of a year itself."""
 
     day: dt.date
     text: str
@@ -61,8 +63,8 @@ def date_in(name: str) -> Dated | None:
         if match is None:
             continue
         parts = match.groupdict()
-        if parts.get("quarter"):
-            return _of_quarter(int(parts["year"]), int(parts["quarter"]))
+        if parts.get("part"):
+            return _of_part(int(parts["year"]), parts["part"].upper())
         month = parts.get("month") or ""
         if parts.get("name"):
             month = str(_month_of(parts["name"]))
@@ -86,5 +88,7 @@ def _month_of(name: str) -> int:
     return next(at for at, form in forms if re.fullmatch(form, name, re.IGNORECASE))
 
 
-def _of_quarter(year: int, quarter: int) -> Dated:
-    return Dated(dt.date(year, 3 * quarter - 2, 1), f"Q{quarter} {year}")
+def _of_part(year: int, part: str) -> Dated:
+    """Return the date of a quarter, "Q3", or of half a year, "H2"."""
+    months = 3 if part[0] == "Q" else 6
+    return Dated(dt.date(year, months * (int(part[1]) - 1) + 1, 1), f"{part} {year}")
