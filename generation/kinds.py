@@ -19,7 +19,7 @@ from typing import Any
 
 from generation.periods import ALWAYS, Period, cut_period
 from generation.sides import sides_of
-from generation.words import claim_of, stem
+from generation.words import claim_of
 
 #: A longer question is more than one of these, and would take the patterns long.
 MAX_CHARS = 300
@@ -38,7 +38,7 @@ _ANY_DOCUMENT = {
 # Nouns for some of the documents only: those whose name, title, folder or tags
 # have the word.
 _SOME_DOCUMENTS = (
-    *("reports?", "policy", "policies", "contracts?", "agreements?", "invoices?"),
+    *("reports?", "polic(?:y|ies)", "contracts?", "agreements?", "invoices?"),
     *("manuals?", "handbooks?", "guidelines?", "papers?", "articles?", "letters?"),
     *("memos?", "minutes", "newsletters?", "presentations?", "statements?"),
 )
@@ -100,11 +100,12 @@ class Wanted:
     """What a question asks for.
 
     Attributes:
-        topic: what documents or passages must speak of; "" for all of them.
+        topic: what documents or passages must speak of; "" for all of them. Of the
+            latest, what a name should say besides: "travel" of a travel policy.
         is_phrase: the topic word for word.
         noun: the documents as the question names them.
-        named: stem that name, title, folder or tags of a document must hold, "" for
-            any document.
+        named: forms of the word that name, title, folder or tags of a document must
+            hold, as a regular expression for small letters, "" for any document.
         media: key of retrieval.filters.TYPES, "" for any type.
         period: in which documents were added.
         collection: its name as the question has it.
@@ -240,8 +241,10 @@ _COUNTS = tuple(
         ),
     )
 )
+# Not "the latest date for reports".
+_SMALL = r"(?:a|an|and|by|day|date|for|from|in|of|on|or|that|the|time|to|which|with)"
 _ABOUT_LATEST = re.compile(
-    rf"\b(?:{_any(_LATEST)})(?: [\w-]+)?? "
+    rf"\b(?:{_any(_LATEST)})(?P<kind>(?: (?!{_SMALL}\b)[\w-]+){{0,2}}?) "
     rf"(?P<noun>{_any((_SURE, *_SOME_DOCUMENTS, *_FIGURES))})(?!\w)",
     re.IGNORECASE,
 )
@@ -338,7 +341,9 @@ def _of_noun(kind: Kind, noun: str, **fields: Any) -> Wanted:
     media = next(
         (m for form, m in _ANY_DOCUMENT.items() if re.fullmatch(form, noun, re.I)), None
     )
-    named = "" if media is not None else stem(noun.lower())
+    # Statements have no name with "estate" in it, and contracts none of a contractor.
+    forms = (form for form in _SOME_DOCUMENTS if re.fullmatch(form, noun, re.I))
+    named = "" if media is not None else f"{next(forms, '')}(?![a-z])"
     return Wanted(
         kind=kind, noun=noun.lower(), named=named, media=media or "", **fields
     )
@@ -380,7 +385,8 @@ def _latest(text: str) -> Wanted | None:
     if match is None:
         return None
     is_figure = re.fullmatch(_any(_FIGURES), match["noun"], re.IGNORECASE)
-    wanted = _of_noun(Kind.LATEST, match["noun"])
+    topic = match["kind"].strip()
+    wanted = _of_noun(Kind.LATEST, match["noun"], topic=topic)
     return Wanted(kind=Kind.LATEST, noun=wanted.noun) if is_figure else wanted
 
 

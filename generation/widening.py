@@ -153,9 +153,18 @@ async def _newest(
 
 
 def _of_kind(wanted: Wanted, rows: Sequence[Listed]) -> Sequence[Listed]:
-    """Return the documents that are named as the question names them, else all."""
-    named = [row for row in rows if wanted.named in f"{row.name} {row.title}".lower()]
-    return named or rows
+    """Return the documents that are named as the question names them, else all.
+
+    The latest travel policy is none on leave, where one on travel has that name.
+    """
+    named = [
+        row
+        for row in rows
+        if re.search(wanted.named, f"{row.name} {row.title}".lower())
+    ]
+    kind = _words(wanted.topic)
+    exact = [row for row in named if kind <= _words(f"{row.name} {row.title}")]
+    return exact or named or rows
 
 
 def _untold(newest: Newest) -> Notice:

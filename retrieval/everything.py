@@ -36,7 +36,8 @@ class Sought:
     Attributes:
         topic: what a passage of each must speak of, "" for any.
         as_phrase: the topic word for word.
-        named: piece of name, title, folder or tag, in small letters, "" for any.
+        named: what name, title, folder or a tag must hold in small letters, as a
+            regular expression, "" for any.
         collection: name of theirs in any case, "" for any.
         is_oldest: oldest first, else newest first, by the day of the version.
         limit: documents that are read; all are counted.
@@ -248,8 +249,8 @@ def _read_documents(
         WHERE {documents.sql}
           AND (%s::uuid[] IS NULL OR v.id = ANY(%s))
           AND (%s = '' OR lower(l.name) = lower(%s))
-          AND (%s = '' OR position(%s IN lower(concat_ws(
-                ' ', d.name, d.folder, v.title, array_to_string(d.tags, ' ')))) > 0)
+          AND (%s = '' OR lower(concat_ws(
+                ' ', d.name, d.folder, v.title, array_to_string(d.tags, ' '))) ~ %s)
         ORDER BY v.created_at {"" if sought.is_oldest else "DESC"}, d.name, d.id LIMIT %s
     """  # noqa: S608
     ids = None if matching is None else list(matching)

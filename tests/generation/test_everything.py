@@ -273,6 +273,16 @@ async def test_the_latest_document_tells_by_which_date(
     assert "by the day it was added" in message(row, "latest_by")
 
 
+async def test_documents_of_a_kind_are_named_by_its_word(
+    alice: Asker, library: Collection
+) -> None:
+    for name in ("Statements.txt", "March statement.txt", "Real estate.txt"):
+        await in_thread(add, library, name, "It is white.")
+    row = await told(alice, "How many statements are there?")
+    assert row.text.startswith("2 documents")
+    assert "estate" not in row.text
+
+
 async def test_names_cannot_forge_marks(alice: Asker, library: Collection) -> None:
     await in_thread(add, library, "Odd [2](x) <b>.txt", "A zebra.")
     row = await told(alice, "Which documents mention zebras?")
@@ -551,6 +561,21 @@ async def test_the_latest_report_is_the_one_that_is_read(
     sources = await in_thread(sources_of, row, alice)
     assert {s.document for s in sources} == {"Tank report 2024.txt"}
     assert row.receipt["way"] == "latest document read"
+
+
+async def test_the_latest_tank_report_is_no_report_on_travel(
+    alice: Asker, model: ScriptedLLM, library: Collection
+) -> None:
+    for name in (
+        "Tank report 2022.txt",
+        "Tank report 2024.txt",
+        "Travel report 2025.txt",
+    ):
+        await in_thread(add, library, name, f"The tank is in the {name}.")
+    row = await told(alice, "What does the latest tank report say of the tank?")
+    assert "“Tank report 2024.txt”, the latest of 2" in message(row, "latest_by")
+    sources = await in_thread(sources_of, row, alice)
+    assert {s.document for s in sources} == {"Tank report 2024.txt"}
 
 
 async def test_without_dates_it_says_so_and_answers_as_usual(
