@@ -27,6 +27,7 @@ from generation.types import (
 from generation.words import claim_of
 from ingestion.masking import mask
 from retrieval.everything import Documents, Listed, Mentions
+from retrieval.types import Hit
 
 # Documents that an answer lists, and those shown beside a number.
 LISTED, SHOWN = 50, 10
@@ -71,6 +72,10 @@ async def tell_documents(
         draft.notices.append(_cannot(wanted, documents))
         return []
     draft.lap("count")
+    found = None if documents.total else await means.find(question)
+    if found and _is_near(wanted, found.hits):
+        draft.notices.append(_notice("documents_unknown", _unspelled(wanted)))
+        return []
     draft.receipt |= {
         "way": wanted.kind.value,
         "documents": {"found": documents.total, "searched": documents.searched},
@@ -78,12 +83,25 @@ async def tell_documents(
     if asked.unread:
         draft.notices.insert(0, unread_notice(asked.unread))
     draft.notices.append(_coverage(wanted, documents))
-    if not documents.total:
-        found = await means.find(question)
+    if found:
         end = draft.done(NOT_IN_DOCUMENTS, refused=True)
         return [Sources(sources=closest(found.hits)), *draft.notices, end]
     listing = await _list(wanted, documents, library, draft)
     return _written(listing, wanted, means, draft)
+
+
+def _is_near(wanted: Wanted, hits: Sequence[Hit]) -> bool:
+    """Whether a passage has what tells the topic, accents and other words left aside.
+
+    Zurich stands as Zürich, and clause 7.3 as "7.3" in a contract. Of documents that
+    are narrowed besides the passages need not be.
+    """
+    if wanted.media or wanted.period or wanted.collection:
+        return False
+    claim = claim_of(wanted.topic)
+    telling = claim.names | claim.numbers or claim.terms
+    held = (claim_of(f"{hit.heading} {hit.text}").terms for hit in hits)
+    return bool(telling) and any(telling <= terms for terms in held)
 
 
 async def _find(
@@ -222,6 +240,13 @@ _NEGATED = (
     "on the best passages only."
 )
 _ALL = "All documents were taken."
+
+
+def _unspelled(wanted: Wanted) -> str:
+    return (
+        f"No passage has {_quoted(wanted.topic)} as it is spelled here, but there are some "
+        "near it. This answer rests on the best passages only."
+    )
 
 
 def _unnamed(wanted: Wanted) -> str:

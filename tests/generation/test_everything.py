@@ -273,6 +273,20 @@ async def test_the_latest_document_tells_by_which_date(
     assert "by the day it was added" in message(row, "latest_by")
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["Which documents mention clause 7.3?", "How often is Zurich mentioned?"],
+)
+async def test_what_is_spelled_otherwise_is_not_said_to_be_away(
+    alice: Asker, library: Collection, model: ScriptedLLM, question: str
+) -> None:
+    await in_thread(add, library, "Contract.txt", "7.3 Liability ends in Zürich.")
+    row = await told(alice, question)
+    assert codes(row)[0] == "documents_unknown"
+    assert "as it is spelled here" in message(row, "documents_unknown")
+    assert model.prompts
+
+
 async def test_documents_of_a_kind_are_named_by_its_word(
     alice: Asker, library: Collection
 ) -> None:
