@@ -18,8 +18,26 @@ class SignedOut(NotSignedIn):
     """You are signed out."""
 
 
+class KeyAtPage(NotSignedIn):
+    """An API key opens /api/v1 and no pages. Leave the Authorization header out here."""
+
+
 class SignInRequired(LoginRequiredMiddleware):
     """Tell a script in words: it would follow a redirect and take the page for an answer."""
+
+    def process_view(
+        self, request: HttpRequest, view_func: Callable[..., Any], *rest: Any
+    ) -> HttpResponseBase | None:
+        refused: HttpResponseBase | None = super().process_view(
+            request, view_func, *rest
+        )
+        is_page = getattr(view_func, "login_required", True)
+        if refused is None and is_page and "Authorization" in request.headers:
+            # Pages look at no scopes: with anybody's session beside it, a key to
+            # read would delete for its owner.
+            told: HttpResponse = response_to(request, KeyAtPage())
+            return told
+        return refused
 
     def handle_no_permission(  # type: ignore[override]  # not only a redirect
         self, request: HttpRequest, view_func: Callable[..., Any]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from ingestion.models import Document
 from rag_site.models import User
 from tests import factories
+from tests.keyed import make_key
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +50,22 @@ def test_a_wrong_key_is_not_saved_by_the_session(browser: Client) -> None:
         "/api/v1/collections", headers={"Authorization": "Bearer plb_00000000_x"}
     )
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "Basic"])
+def test_a_key_opens_no_page_beside_the_session_of_another(scheme: str) -> None:
+    """Pages look at no scopes, so a key to read would do all there."""
+    document = factories.make_document(factories.make_collection())
+    secret = make_key(factories.alice(), scopes={"read"})
+    client = Client()
+    client.force_login(factories.charlie())
+    headers = {"Authorization": f"{scheme} {secret}"}
+    page = f"/documents/{document.pk}"
+    assert client.get(page, headers=headers).status_code == 401
+    assert client.post(f"{page}/delete", headers=headers).status_code == 401
+    assert Document.objects.filter(pk=document.pk).exists()
+    alone = Client().get(page, headers=headers)
+    assert alone["Location"] == f"/sign-in?next={page}"
 
 
 def test_the_cookies_are_closed_to_scripts_and_other_sites() -> None:
