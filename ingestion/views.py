@@ -8,8 +8,8 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
@@ -233,4 +233,5 @@ def _attempt(request: HttpRequest, act: Any, asker: Asker, pk: str) -> int:
 def _back(request: HttpRequest) -> HttpResponse:
     target = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(target, allowed_hosts=None)
-    return redirect(target if target and is_ours else "/documents")
+    # Not redirect(): it would take a bare word for the name of a page.
+    return HttpResponseRedirect(target if target and is_ours else "/documents")

@@ -151,6 +151,9 @@ def test_going_back_never_leaves_the_site(alice: Client, scene: Scene) -> None:
     sent = {"next": "https://elsewhere.example/"}
     response = alice.post(f"/documents/{scene.failed.pk}/retry", sent)
     assert response["Location"] == "/documents"
+    # A word is no name of a page of ours: neither a page that there is, nor none.
+    for word in ("keys", "nothing"):
+        assert alice.post("/documents/bulk", {"next": word})["Location"] == word
 
 
 def test_the_passage_is_marked_and_text_is_text(alice: Client, scene: Scene) -> None:
