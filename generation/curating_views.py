@@ -22,6 +22,7 @@ from generation.curating_forms import GoldenAnswerForm, ImportForm, RunForm
 from generation.curating_models import AnswerRun
 from generation.run_pages import key_lines, lines_of, runs_of, shown, threshold_of
 from ingestion.models import Collection
+from ingestion.uploads import one_line
 from rag_site.asking import asker_of_request
 from rag_site.errors import Conflict, InvalidInput, NotFound, ValidationFailed
 from retrieval import golden, golden_answers
@@ -115,7 +116,10 @@ def _lines(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(file, 1):
         if line.strip():
             try:
-                yield json.loads(line)
+                found = json.loads(line)
+                # Half of a surrogate pair is JSON, and no text that can be stored.
+                json.dumps(found, ensure_ascii=False).encode()
+                yield found
             except (ValueError, RecursionError) as exc:
                 raise ValidationFailed(f"Line {number} is not JSON.") from exc
 
@@ -138,7 +142,8 @@ def export_pairs(request: HttpRequest, pk: UUID) -> HttpResponse:
 def _as_lines(rows: list[dict[str, Any]], name: str) -> HttpResponse:
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     response = HttpResponse(text, content_type="application/jsonl; charset=utf-8")
-    response["Content-Disposition"] = content_disposition_header(True, name) or ""
+    header = content_disposition_header(True, one_line(name))
+    response["Content-Disposition"] = header or "attachment"
     return response
 
 

@@ -33,6 +33,7 @@ from ingestion.models import (
     Role,
 )
 from ingestion.storing import forget_passages
+from ingestion.uploads import one_line
 from ingestion.visibility import (
     get_collection_for,
     get_document_for,
@@ -119,6 +120,8 @@ def _change(collection: Collection, **fields: str) -> None:
         raise ValidationFailed(f"Only these can be set: {', '.join(sorted(allowed))}.")
     for field, value in fields.items():
         setattr(collection, field, value.replace("\x00", "").strip())
+    # It heads pages, and is part of the names of files.
+    collection.name = one_line(collection.name)
     _check(collection)
     try:
         with transaction.atomic():

@@ -92,6 +92,11 @@ def digest_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def one_line(text: str) -> str:
+    """Return ``text`` as one line without control characters and direction overrides."""
+    return _UNSAFE.sub("", " ".join(text.split()))
+
+
 def clean_name(name: str) -> str:
     """A file name that is safe to store and to show.
 

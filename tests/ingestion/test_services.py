@@ -182,6 +182,8 @@ def test_collections_are_made_changed_and_checked():
     who = asker(alice())
     made = services.create_collection(who, name="  Laws ", language="german")
     assert (made.name, made.owner) == ("Laws", alice())
+    odd = services.create_collection(who, name="A\r\nSet-Cookie: a\x07\u202egnp")
+    assert odd.name == "A Set-Cookie: agnp"
     with pytest.raises(Conflict, match="already have a collection"):
         services.create_collection(who, name="Laws")
     for fields in (
@@ -200,7 +202,7 @@ def test_collections_are_made_changed_and_checked():
         "everyone",
         "german",
     )
-    assert actions() == ["collection.created", "collection.changed"]
+    assert actions() == [*["collection.created"] * 2, "collection.changed"]
 
 
 def test_another_language_reaches_the_chunks():

@@ -245,6 +245,9 @@ def test_the_set_travels_as_json_lines(
     file = client.get(reverse("export_golden", args=[shared.pk]))
     assert "attachment" in file["Content-Disposition"]
     assert json.loads(file.content) == {"question": QUESTION, "answers": ["40 litres"]}
+    Collection.objects.update(name="Pumps\r\nSet-Cookie: a")
+    named = client.get(reverse("export_golden", args=[shared.pk]))
+    assert 'filename="golden Pumps Set-Cookie: a.jsonl"' in str(named.headers)
     golden.delete()
 
     def send(content: bytes) -> str:
@@ -257,7 +260,8 @@ def test_the_set_travels_as_json_lines(
     both = json.dumps({**passage, "answers": []})
     assert send(both.encode()) == "2 imported, 0 known before."
     assert GoldenAnswer.objects.get(question="q").accepted == []
-    for broken in (b"{", b"[" * 100_000):
+    half = rb'{"question": "z", "answers": ["\ud800"]}'
+    for broken in (b"{", b"[" * 100_000, half):
         assert send(broken) == "Line 1 is not JSON."
     for answers in ('"x"', "[1]", '[""]'):
         line = f'{{"question": "z", "answers": {answers}}}'
