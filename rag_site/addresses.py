@@ -15,6 +15,22 @@ def current_address() -> str:
     return _address.get()
 
 
+def counted_by(address: str) -> str:
+    """Return what failures from ``address`` are counted under.
+
+    Of IPv6 that is the network of 64 bits, which one customer has to himself: by single
+    addresses he would never be counted twice.
+    """
+    if not _is_address(address):
+        return address
+    known = ipaddress.ip_address(address)
+    if isinstance(known, ipaddress.IPv4Address):
+        return address
+    if known.ipv4_mapped:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.ip_network((int(known), 64), strict=False))
+
+
 @contextmanager
 def addressed(address: str) -> Iterator[None]:
     """Carry ``address`` for audit and limits inside the block."""

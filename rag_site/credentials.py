@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from rag_site import keys
-from rag_site.addresses import current_address
+from rag_site.addresses import counted_by, current_address
 from rag_site.asking import Asker
 from rag_site.errors import Forbidden, NotSignedIn, RateLimited
 from rag_site.limits import RateState, check_rate, subject_of
@@ -77,7 +77,8 @@ def _of_key(request: HttpRequest) -> Asker | None:
     try:
         return keys.asker_of_key(secret.strip())
     except NotSignedIn:
-        check_rate("wrong-keys", current_address(), per_minute=WRONG_KEYS_PER_MINUTE)
+        sender = counted_by(current_address())
+        check_rate("wrong-keys", sender, per_minute=WRONG_KEYS_PER_MINUTE)
         raise
 
 

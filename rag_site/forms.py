@@ -13,8 +13,10 @@ from django.utils import timezone
 
 from ingestion.models import Collection
 from ingestion.visibility import collections_visible_to
+from rag_site.addresses import current_address
 from rag_site.asking import Asker
 from rag_site.errors import RateLimited
+from rag_site.limits import forget_failure, try_sign_in
 from rag_site.models import User
 
 SCOPES = (
@@ -81,6 +83,16 @@ class PasswordForm(PasswordChangeForm):
             "new_password1"
         ].help_text = "At least 8 characters, not only digits, and not a common one."
         self.fields["new_password2"].help_text = ""
+
+    def clean_old_password(self) -> str:
+        """Whoever sits at an open browser guesses as seldom as at the door."""
+        try:
+            tried = try_sign_in(self.user.get_username(), current_address())
+        except RateLimited as problem:
+            raise forms.ValidationError(problem.message, code=problem.code) from problem
+        found: str = super().clean_old_password()
+        forget_failure(tried)
+        return found
 
 
 class SeeAsForm(forms.Form):

@@ -19,6 +19,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from rag_site.addresses import counted_by
 from rag_site.asking import Asker
 from rag_site.errors import RateLimited
 
@@ -32,9 +33,12 @@ SIGN_IN_WINDOW_S = 15 * 60
 RETRY_AFTER_S = 5.0
 # An office shares one address, and an owner must not be locked out by others:
 # failures are counted closest for one account from one address, and further
-# out for an address over all accounts and an account over all addresses.
+# out for an address over all accounts and an account over all addresses, but
+# those where it has signed in.
 ADDRESS_FACTOR = 5
 ACCOUNT_FACTOR = 10
+# Seconds for which an account is known at an address where it signed in.
+KNOWN_FOR_S = 30 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,47 +71,70 @@ def subject_of(asker: Asker) -> str:
     return f"key-{asker.key_id}" if asker.key_id else f"user-{asker.user_id}"
 
 
-def check_sign_in(account: str, address: str) -> None:
-    """Refuse before a password is even looked at.
+def try_sign_in(account: str, address: str) -> list[str]:
+    """Count an attempt as failed before its password is even looked at.
+
+    Counted afterwards, any number of attempts at the same moment would pass. Returns
+    what ``forget_failure`` takes when the attempt was none.
 
     Raises:
         RateLimited: too many failures lately.
     """
+    tried: list[str] = []
     for subject, limit in _sign_in_subjects(account, address):
-        if _failures(subject) >= limit:
+        key = _key("sign-in", subject, SIGN_IN_WINDOW_S)
+        tried.append(key)
+        if _add_failure(key, 1) > limit:
+            forget_failure(tried)
             raise RateLimited(
                 "Too many failed attempts to sign in. Wait 15 minutes, then try again.",
                 retry_after_s=SIGN_IN_WINDOW_S,
             )
+    return tried
 
 
-def note_failed_sign_in(account: str, address: str) -> None:
-    for subject, _ in _sign_in_subjects(account, address):
-        key = _key("sign-in", subject, SIGN_IN_WINDOW_S)
-        # In both: when Redis goes away half-way, nothing counted is forgotten.
-        _count_here(key)
-        _ask_redis(partial(_increase, key))
+def forget_failure(tried: list[str]) -> None:
+    """Take back what ``try_sign_in`` counted."""
+    for key in tried:
+        _add_failure(key, -1)
+
+
+def remember_sign_in(account: str, address: str) -> None:
+    """Let what others try elsewhere not keep the account out at this address."""
+    key = _known_key(_account(account), address)
+    _ask_redis(lambda client: client.set(key, 1, ex=KNOWN_FOR_S))
 
 
 def _sign_in_subjects(account: str, address: str) -> list[tuple[str, int]]:
-    limit = settings.SIGN_IN_ATTEMPTS
-    account = account.casefold()[:150]
-    return [
-        (f"{account}@{address}", limit),
-        (f"@{address}", limit * ADDRESS_FACTOR),
-        (f"{account}@", limit * ACCOUNT_FACTOR),
+    limit, account = settings.SIGN_IN_ATTEMPTS, _account(account)
+    address = counted_by(address)
+    near = [
+        (f"both:{account}@{address}", limit),
+        (f"address:{address}", limit * ADDRESS_FACTOR),
     ]
+    key = _known_key(account, address)
+    if _ask_redis(lambda client: client.exists(key)):
+        return near
+    return [*near, (f"account:{account}", limit * ACCOUNT_FACTOR)]
 
 
-def _failures(subject: str) -> int:
-    key = _key("sign-in", subject, SIGN_IN_WINDOW_S)
-    found = _ask_redis(lambda client: int(client.get(key) or 0))
-    return max(found or 0, _here.get(key, 0))
+def _account(name: str) -> str:
+    return name.casefold()[:150]
 
 
-def _increase(key: str, client: redis.Redis) -> int:
+def _known_key(account: str, address: str) -> str:
+    return f"plumbline:signed-in:{account}@{counted_by(address)}"
+
+
+def _add_failure(key: str, count: int) -> int:
+    # In both: when Redis goes away half-way, nothing counted is forgotten.
+    here = _add_here(key, count)
+    return max(here, _ask_redis(partial(_add_there, key, count)) or 0)
+
+
+def _add_there(key: str, count: int, client: redis.Redis) -> int:
     with client.pipeline() as pipe:
-        pipe.incr(key)
+        pipe.incrby(key, count)
         pipe.expire(key, SIGN_IN_WINDOW_S)
         return int(pipe.execute()[0])
 
@@ -118,11 +145,12 @@ _here_lock = threading.Lock()
 _HERE_MAX = 10_000
 
 
-def _count_here(key: str) -> None:
+def _add_here(key: str, count: int) -> int:
     with _here_lock:
         if len(_here) >= _HERE_MAX:
             _here.clear()
-        _here[key] = _here.get(key, 0) + 1
+        _here[key] = max(0, _here.get(key, 0) + count)
+        return _here[key]
 
 
 def _count(bucket: str, subject: str, *, limit: int, window_s: int) -> RateState:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.db import DatabaseError
 from django.http import HttpRequest
 
 from rag_site.addresses import current_address
-from rag_site.limits import check_sign_in, note_failed_sign_in
+from rag_site.limits import forget_failure, remember_sign_in, try_sign_in
 from rag_site.models import User
 
 
@@ -26,8 +27,14 @@ class LimitedBackend(ModelBackend):
             RateLimited: too many failures lately; the password is not looked at.
         """
         account, address = username or "", current_address()
-        check_sign_in(account, address)
-        user = super().authenticate(request, username, password, **kwargs)
-        if user is None:
-            note_failed_sign_in(account, address)
+        tried = try_sign_in(account, address)
+        try:
+            user = super().authenticate(request, username, password, **kwargs)
+        except DatabaseError:
+            # No password was wrong.
+            forget_failure(tried)
+            raise
+        if user is not None:
+            forget_failure(tried)
+            remember_sign_in(account, address)
         return user

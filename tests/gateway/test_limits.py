@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 import time_machine
+from django.contrib.auth.backends import ModelBackend
+from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
 from rag_site import limits
 from rag_site.errors import RateLimited
+from rag_site.sign_in import LimitedBackend
 from tests import factories
 from tests.keyed import client_of
 
@@ -91,23 +95,55 @@ def test_without_redis_reading_goes_on_and_guessing_does_not(no_redis: None) -> 
     for _ in range(50):
         limits.check_rate("t", "a", per_minute=3)
     for _ in range(10):
-        limits.check_sign_in("alice", "10.0.0.1")
-        limits.note_failed_sign_in("alice", "10.0.0.1")
+        limits.try_sign_in("alice", "10.0.0.1")
     with pytest.raises(RateLimited):
-        limits.check_sign_in("Alice", "10.0.0.1")
+        limits.try_sign_in("Alice", "10.0.0.1")
 
 
 def test_failures_of_others_do_not_lock_an_owner_out() -> None:
-    for number in range(20):
-        limits.note_failed_sign_in("alice", f"10.0.0.{number}")
-    limits.check_sign_in("alice", "192.168.1.1")
+    limits.remember_sign_in("Alice", "192.168.1.1")
+    for number in range(100):
+        limits.try_sign_in("alice", f"10.0.0.{number}")
+    with pytest.raises(RateLimited):
+        limits.try_sign_in("alice", "192.168.1.2")
+    limits.try_sign_in("alice", "192.168.1.1")
 
 
 def test_an_address_that_tries_many_names_is_stopped() -> None:
     for number in range(50):
-        limits.note_failed_sign_in(f"user{number}", "10.0.0.1")
+        limits.try_sign_in(f"user{number}", "10.0.0.1")
     with pytest.raises(RateLimited):
-        limits.check_sign_in("somebody", "10.0.0.1")
+        limits.try_sign_in("somebody", "10.0.0.1")
+
+
+def test_an_attempt_that_was_none_or_refused_counts_for_nothing() -> None:
+    for _ in range(50):
+        limits.forget_failure(limits.try_sign_in("alice", "10.0.0.1"))
+    for _ in range(10):
+        limits.try_sign_in("alice", "10.0.0.1")
+    for _ in range(100):
+        with pytest.raises(RateLimited):
+            limits.try_sign_in("alice", "10.0.0.1")
+    limits.try_sign_in("bob", "10.0.0.1")
+    limits.try_sign_in("alice", "10.0.0.2")
+
+
+def test_attempts_at_the_same_moment_do_not_all_pass(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hashing takes long enough for hundreds to come before the first has failed."""
+    settings.SIGN_IN_ATTEMPTS = 3
+    looked_at: list[str] = []
+
+    def others_come_meanwhile(*_: object, **__: object) -> None:
+        looked_at.append("password")
+        if len(looked_at) < 20:
+            with contextlib.suppress(RateLimited):
+                LimitedBackend().authenticate(None, "alice", "guess")
+
+    monkeypatch.setattr(ModelBackend, "authenticate", others_come_meanwhile)
+    LimitedBackend().authenticate(None, "alice", "guess")
+    assert len(looked_at) == 3
 
 
 @pytest.mark.django_db
@@ -123,6 +159,18 @@ def test_signing_in_is_limited_at_every_door(settings: Settings) -> None:
     assert right.status_code == 429
     assert int(right["Retry-After"]) > 0
     assert "Traceback" not in right.content.decode()
+
+
+def test_an_outage_of_the_database_is_no_failed_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(ModelBackend, "authenticate", away)
+    for _ in range(20):
+        with pytest.raises(OperationalError):
+            LimitedBackend().authenticate(None, "alice", "right")
 
 
 @pytest.mark.django_db

@@ -119,6 +119,22 @@ def test_a_new_password_ends_other_sessions(client_of: ClientOf) -> None:
     assert there.get("/account").status_code == 302
 
 
+def test_the_old_password_is_guessed_as_seldom_as_at_the_door(
+    client_of: ClientOf, settings: Settings
+) -> None:
+    settings.SIGN_IN_ATTEMPTS = 3
+    client = client_of(factories.alice())
+    new = "another-good-one-77"
+    sent = {"new_password1": new, "new_password2": new}
+    for _ in range(3):
+        client.post("/account/password", sent | {"old_password": "guess"})
+    right = sent | {"old_password": factories.PASSWORD}
+    page = client.post("/account/password", right)
+    assert page.status_code == 422
+    assert "Too many failed attempts" in page.content.decode()
+    assert User.objects.get().check_password(factories.PASSWORD)
+
+
 def test_other_browsers_are_signed_out(client_of: ClientOf) -> None:
     here, there = client_of(factories.alice()), client_of(factories.alice())
     bob = client_of(factories.bob())
