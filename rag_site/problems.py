@@ -16,7 +16,7 @@ from django.core.exceptions import (
     TooManyFieldsSent,
     TooManyFilesSent,
 )
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import RawPostDataException, UnreadablePostError
@@ -187,6 +187,14 @@ def _of_http_error(exc: Any) -> RagError:
     return kinds.get(exc.status_code, InvalidInput)()
 
 
+def _of_internal_error(exc: Any) -> RagError:
+    """A transaction that stood still for too long, as on a machine that slept, was ended."""
+    is_ended = getattr(exc.__cause__, "sqlstate", "") in _ENDED
+    return DatabaseAway() if is_ended else RagError()
+
+
+# Postgres: idle_in_transaction_session_timeout, transaction_timeout.
+_ENDED = ("25P03", "25P04")
 _TRANSLATIONS: tuple[tuple[tuple[type[BaseException], ...], Any], ...] = (
     ((NinjaValidationError,), _of_validation),
     ((HttpError,), _of_http_error),
@@ -209,6 +217,7 @@ _TRANSLATIONS: tuple[tuple[tuple[type[BaseException], ...], Any], ...] = (
         lambda _: InvalidInput(),
     ),
     ((OperationalError, InterfaceError), lambda _: DatabaseAway()),
+    ((InternalError,), _of_internal_error),
     ((RedisError,), lambda _: QueueAway()),
 )
 

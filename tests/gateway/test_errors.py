@@ -7,9 +7,10 @@ import re
 
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 from django.http import Http404, HttpRequest
 from django.test import Client, RequestFactory
+from psycopg import errors as postgres
 from redis import ConnectionError as RedisAway
 
 from ingestion.errors import FileTooLarge
@@ -19,11 +20,20 @@ from rag_site.models import AuditEvent
 from tests import factories
 from tests.keyed import client_of
 
+
+def _ended(cause: Exception) -> InternalError:
+    exc = InternalError("secret-detail")
+    exc.__cause__ = cause
+    return exc
+
+
 CASES = [
     (Http404("secret-detail"), 404, "not_found"),
     (PermissionDenied("secret-detail"), 403, "forbidden"),
     (SuspiciousOperation("secret-detail"), 400, "invalid_input"),
     (OperationalError("password=secret-detail"), 503, "database_unavailable"),
+    (_ended(postgres.IdleInTransactionSessionTimeout()), 503, "database_unavailable"),
+    (_ended(postgres.InFailedSqlTransaction()), 500, "internal_error"),
     (RedisAway("redis://:secret-detail@x"), 503, "queue_unavailable"),
     (ValueError("secret-detail"), 500, "internal_error"),
     (Conflict(), 409, "conflict"),
