@@ -100,7 +100,12 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class TeamAdmin(Audited, GroupAdmin):
-    pass
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Group | None = None
+    ) -> tuple[str, ...]:
+        # What a group may, everybody in it may: it is one of ``_RIGHTS``.
+        own = tuple(super().get_readonly_fields(request, obj))
+        return own if request.user.is_superuser else (*own, "permissions")
 
 
 @admin.register(ApiKey)

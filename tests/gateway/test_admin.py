@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -188,8 +189,6 @@ def test_reading_a_conversation_is_on_record(browser: Client) -> None:
 
 
 def test_staff_cannot_make_themselves_more(document: Document) -> None:
-    from django.contrib.auth.models import Permission
-
     helper = factories.make_user("helper", is_staff=True)
     helper.user_permissions.set(Permission.objects.filter(content_type__model="user"))
     root = factories.make_user("root", is_superuser=True)
@@ -214,6 +213,21 @@ def test_staff_cannot_make_themselves_more(document: Document) -> None:
         404,
         302,
     }
+
+
+def test_staff_cannot_make_their_group_more() -> None:
+    team = Group.objects.create(name="team")
+    helper = factories.make_user("helper", is_staff=True)
+    helper.groups.add(team)
+    mine = Permission.objects.filter(content_type__model="group")
+    helper.user_permissions.set(mine)
+    client = Client()
+    client.force_login(helper)
+    wanted = Permission.objects.get(codename="delete_user")
+    form = {"name": "renamed", "permissions": [wanted.pk]}
+    client.post(reverse("admin:auth_group_change", args=[team.pk]), form)
+    team.refresh_from_db()
+    assert (team.name, team.permissions.count()) == ("renamed", 0)
 
 
 def test_the_record_cannot_be_changed(browser: Client, document: Document) -> None:
