@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from typing import Any
 from uuid import UUID
@@ -91,7 +92,8 @@ def run_golden(request: HttpRequest, pk: UUID) -> HttpResponse:
             is_late=lambda: time.monotonic() > deadline,
         )
     except golden.GoldenTooSlow:
-        name = f"manage.py evaluate golden --collection '{collection.name}'"
+        # Somebody else may have chosen the name, and this is pasted into a shell.
+        name = f"manage.py evaluate golden --collection {shlex.quote(collection.name)}"
         messages.error(
             request,
             f"The set did not end within {_RUN_S} s, so nothing was kept. Run it with "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from django.urls import reverse
 from ingestion.models import Chunk, Collection, Document, Role
 from rag_site.models import User
 from retrieval import search as searching
+from retrieval.golden import GoldenTooSlow
 from retrieval.models import GoldenQuestion, GoldenRun
 from tests.factories import (
     alice,
@@ -188,6 +190,19 @@ def test_a_set_of_nothing_is_not_run(shared: Collection) -> None:
         "This collection has no golden questions yet. Save one first."
     ]
     assert post(alice(), "run_golden", uuid4()).status_code == 404
+
+
+def test_a_name_in_a_command_to_paste_is_quoted_for_the_shell(
+    shared: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(*_: object, **__: object) -> None:
+        raise GoldenTooSlow
+
+    monkeypatch.setattr("retrieval.golden.run", slow)
+    Collection.objects.update(name="x'; rm -rf ~; '")
+    (told,) = said(post(alice(), "run_golden", shared.pk))
+    command = told.partition(" Run it with ")[2].removesuffix(".")
+    assert shlex.split(command)[-1] == "x'; rm -rf ~; '"
 
 
 def test_the_way_back_stays_on_the_page(shared: Collection) -> None:
