@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html.parser import HTMLParser
+from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
 
-from rag_site.models import User
+from generation.models import Answer
+from ingestion.models import Document
+from rag_site.models import ApiKey, User
 from tests import factories
+from tests.keyed import make_key
 from tests.pages.scenes import Scene
 
 ClientOf = Callable[[User], Client]
@@ -85,10 +91,12 @@ def test_progress_tells_a_stranger_nothing(scene: Scene, client_of: ClientOf) ->
         assert secret not in html
 
 
-def test_a_stranger_can_change_nothing(scene: Scene, client_of: ClientOf) -> None:
-    client = client_of(factories.charlie())
-    for address in (
+def _changes(scene: Scene) -> tuple[str, ...]:
+    """Every address that changes something, each of what is Alice's."""
+    nobody = UUID(int=0)
+    return (
         f"/c/{scene.conversation.pk}/rename",
+        f"/c/{scene.conversation.pk}/undelete",
         f"/c/{scene.conversation.pk}/delete",
         f"/answers/{scene.answer.pk}/stop",
         f"/answers/{scene.answer.pk}/retry",
@@ -96,6 +104,7 @@ def test_a_stranger_can_change_nothing(scene: Scene, client_of: ClientOf) -> Non
         f"/documents/{scene.failed.pk}/retry",
         f"/documents/{scene.waiting.pk}/cancel",
         f"/documents/{scene.document.pk}/delete",
+        f"/documents/{scene.document.pk}/tags",
         f"/documents/{scene.document.pk}/share",
         f"/documents/{scene.document.pk}/shares/1/end",
         f"/collections/{scene.collection.pk}/documents",
@@ -104,7 +113,11 @@ def test_a_stranger_can_change_nothing(scene: Scene, client_of: ClientOf) -> Non
         f"/collections/{scene.collection.pk}/settings",
         f"/collections/{scene.collection.pk}/members",
         f"/collections/{scene.collection.pk}/delete",
+        f"/collections/{scene.collection.pk}/why/golden",
+        f"/collections/{scene.collection.pk}/why/golden/{nobody}/remove",
+        f"/collections/{scene.collection.pk}/why/run",
         f"/collections/{scene.collection.pk}/answers/golden",
+        f"/collections/{scene.collection.pk}/answers/golden/{nobody}/remove",
         f"/collections/{scene.collection.pk}/answers/golden/import",
         f"/collections/{scene.collection.pk}/answers/pairs.jsonl",
         f"/collections/{scene.collection.pk}/answers/runs",
@@ -113,12 +126,87 @@ def test_a_stranger_can_change_nothing(scene: Scene, client_of: ClientOf) -> Non
         f"/collections/{scene.collection.pk}/inbox/{'0' * 64}/open",
         f"/answers/{scene.answer.pk}/approve",
         f"/members/{scene.collection.memberships.get().pk}/remove",
-    ):
+        f"/account/keys/{_key_of_alice().pk}/revoke",
+    )
+
+
+def _key_of_alice() -> ApiKey:
+    make_key(factories.alice())
+    return ApiKey.objects.latest("created_at")
+
+
+def test_a_stranger_can_change_nothing(scene: Scene, client_of: ClientOf) -> None:
+    client = client_of(factories.charlie())
+    for address in _changes(scene):
         sent = {"title": "Mine", "rating": "up", "name": scene.collection.name}
         assert client.post(address, sent).status_code == 404, address
     scene.conversation.refresh_from_db()
     assert scene.conversation.title == "How much does it hold?"
     assert scene.collection.documents.count() == 3
+
+
+# Of nobody's objects, or tried by the tests that are named.
+_BY_THEMSELVES = {
+    "sign_in", "sign_out", "setup", "password", "end_sessions",  # test_account
+    "health", "health_report", "see_as", "threshold",  # below, test_see_as, test_curating
+    "ask", "filter_tags", "bulk",  # below
+}  # fmt: skip
+
+
+def test_every_page_is_tried_by_a_stranger(scene: Scene) -> None:
+    """Whoever adds a page says here whose it is."""
+    tried = [*_addresses(scene).values(), *_changes(scene), _picture(scene)]
+    names = {resolve(urlsplit(address).path).url_name for address in tried}
+    assert _names(get_resolver()) - names == _BY_THEMSELVES
+
+
+def _names(patterns: URLResolver) -> set[str]:
+    found: set[str] = set()
+    for one in patterns.url_patterns:
+        if isinstance(one, URLPattern):
+            found.add(one.name or str(one.pattern))
+        elif str(one.pattern) not in ("admin/", "api/v1/"):
+            found |= _names(one)
+    return found - {
+        "openapi",
+        "api-docs",
+        "health/live",
+        "health/ready",
+        "favicon.ico",
+        "metrics",
+    }
+
+
+def _picture(scene: Scene) -> str:
+    return f"/documents/{scene.document.pk}/pages/1.png"
+
+
+def test_what_is_asked_ticked_or_drawn_is_ones_own(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    Document.objects.update(tags=["secret"])
+    client = client_of(factories.charlie())
+    assert client.get(_picture(scene)).status_code == 404
+    for sent in (
+        {"conversation": scene.conversation.pk},
+        {"picker": "1", "collections": [scene.collection.pk]},
+    ):
+        asked = client.post("/ask", {"question": "How much?", **sent})
+        assert asked.status_code == 404
+    assert Answer.objects.count() == 2
+    assert b"secret" not in client.get("/filters/tags").content
+    assert b"secret" in client_of(factories.bob()).get("/filters/tags").content
+    for action in ("delete", "retry", "cancel"):
+        client.post("/documents/bulk", {"action": action, "document": scene.waiting.pk})
+    scene.waiting.refresh_from_db()
+    assert scene.waiting.state == Document.State.QUEUED
+    assert scene.waiting.attempt == 0
+
+
+def test_an_unknown_person_changes_nothing(scene: Scene) -> None:
+    for address in (*_changes(scene), "/ask", "/documents/bulk"):
+        response = Client().post(address)
+        assert response["Location"].startswith("/sign-in?next="), address
 
 
 def test_a_reader_reads_and_does_not_write(scene: Scene, client_of: ClientOf) -> None:
