@@ -190,13 +190,18 @@ def _lines(
 ) -> Iterator[bytes]:
     """Yield the child's lines as they come, watching time, size and cancel."""
     room = limits.max_chars * _BYTES_PER_CHAR + _SPARE_BYTES
-    rest = b""
+    # In pieces: a page may be a line of hundreds of megabytes, and joining it
+    # anew with each block would take minutes.
+    line: list[bytes] = []
     for block in _blocks(process.stdout, clock, cancelled):
         room -= len(block)
         if room < 0:
             raise LimitExceeded("The file holds more text than the limit allows.")
-        *whole, rest = (rest + block).split(b"\n")
-        yield from whole
+        first, *others = block.split(b"\n")
+        line.append(first)
+        for other in others:
+            yield b"".join(line)
+            line = [other]
 
 
 def _blocks(

@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -52,6 +55,24 @@ def _limited(job: ParseJob, limits: ParseLimits) -> ParseJob:
 
 def _parsed(folder: Path, name: str, data: bytes) -> Parsed:
     return parse_in_child(_job(folder, name, data))
+
+
+def test_a_page_of_any_length_is_taken_in_one_pass() -> None:
+    """Pages of millions of characters come as one line, in small blocks."""
+    come, go = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(go, "wb") as out:
+            out.write(b'{"a": "' + b"x" * 100_000_000 + b'"}\n{}\n')
+
+    threading.Thread(target=write).start()
+    limits = ParseLimits()
+    with os.fdopen(come, "rb") as stdout:
+        reader: Any = SimpleNamespace(stdout=stdout)
+        began = time.thread_time()
+        lines = list(sandbox._lines(reader, limits, sandbox.Clock(limits), None))
+    assert time.thread_time() - began < 3
+    assert [len(line) for line in lines] == [100_000_009, 2]
 
 
 def test_pages_and_progress_come_back(tmp_path: Path) -> None:
