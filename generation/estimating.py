@@ -6,7 +6,8 @@ import math
 import re
 
 # Each may be a token of its own: digits, marks, and white space that no word takes.
-_SINGLE = re.compile(r"\d|[^\w\s]|_|\s+(?=\d)|\n+")
+# A run of white space is looked at once: from each place it would take the square of it.
+_SINGLE = re.compile(r"\d|[^\w\s]|_|(?<!\s)\s+(?=\d)|\n+")
 
 
 def estimate_tokens(text: str) -> int:

@@ -24,7 +24,8 @@ _STRETCH_CHARS = 50_000
 # distance, or two texts would not meet at the same place again soon.
 _RUN_CHARS, _EACH_SENTENCES = 2_000, 64
 _RUN_ROWS, _EACH_ROWS = 24, 48
-_AFTER_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+(?=\S)|\n+(?=\S)")
+# A run of line ends is looked at once: from each of them it would take the square of it.
+_AFTER_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+(?=\S)|(?<!\n)\n+(?=\S)")
 # Characters after a place by which it is known.
 _KNOWN_BY_CHARS = 32
 # WordPiece counts a word of more than 100 letters as one unknown token, so that

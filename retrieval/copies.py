@@ -18,7 +18,8 @@ from retrieval.types import Hit
 LIKENESS = 0.8
 _RUN = 3
 _WORD = re.compile(r"\w+")
-_FIGURE = re.compile(r"\w*\d\w*")
+# Whole words only: from each letter of one without a digit it would take its square.
+_FIGURE = re.compile(r"\b\w*\d\w*")
 
 Runs = frozenset[tuple[str, ...]]
 

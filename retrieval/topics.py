@@ -17,8 +17,9 @@ from django.db import connection
 
 from retrieval.lexical import quoted
 
-# No comma of a number: 1,200 is neither 1 nor 200.
-_OR = re.compile(r"\s+or\s+|\s*,(?!\d)\s*(?:or\s+)?", re.IGNORECASE)
+# No comma of a number: 1,200 is neither 1 nor 200. From the first of several blanks
+# only: from each it would take the square of them.
+_OR = re.compile(r"(?<!\s)\s+or\s+|(?:(?<!\s)\s+)?,(?!\d)\s*(?:or\s+)?", re.IGNORECASE)
 _PHRASE = re.compile(r"\"([^\"]+)\"|[“„]([^”“]+)[”“]|«\s*([^»]+?)\s*»")
 #: Alternatives of one topic that are looked for.
 MAX_ALTERNATIVES = 20
