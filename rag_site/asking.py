@@ -41,8 +41,8 @@ class Asker:
 def asker_of_request(request: HttpRequest) -> Asker:
     """Return who asks: the one pipeline for sessions and keys, run once a request.
 
-    A request with an Authorization header is judged by that header alone. A
-    session must prove its origin (CSRF) on every method that changes something,
+    A request with an Authorization header, but that of a proxy's own password, is
+    judged by that header alone. A session must prove its origin (CSRF) on every method that changes something,
     also where Django itself does not check. Reads the database: from async code
     call it through ``sync_to_async``.
 

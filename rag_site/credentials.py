@@ -65,10 +65,20 @@ def remember_rate(request: HttpRequest, state: RateState) -> None:
     request.rate_state = min(known, state, key=lambda one: one.remaining)  # type: ignore[attr-defined]  # read by rag_site.middleware
 
 
+def names_a_key(request: HttpRequest) -> bool:
+    """Whether the request is judged by its Authorization header.
+
+    A name and password of HTTP Basic are those of a proxy in front of the site, which
+    browsers then send with every request.
+    """
+    header = request.headers.get("Authorization", "Basic")
+    return header.partition(" ")[0].lower() != "basic"
+
+
 def _of_key(request: HttpRequest) -> Asker | None:
-    header = request.headers.get("Authorization")
-    if header is None:
+    if not names_a_key(request):
         return None
+    header = request.headers["Authorization"]
     scheme, _, secret = header.partition(" ")
     if scheme.lower() != "bearer" or not secret.startswith(f"{keys.LABEL}_"):
         raise NotSignedIn(

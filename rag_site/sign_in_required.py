@@ -10,6 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from rag_site.credentials import names_a_key
 from rag_site.errors import NotSignedIn
 from rag_site.problems import page_of, response_to
 
@@ -32,7 +33,7 @@ class SignInRequired(LoginRequiredMiddleware):
             request, view_func, *rest
         )
         is_page = getattr(view_func, "login_required", True)
-        if refused is None and is_page and "Authorization" in request.headers:
+        if refused is None and is_page and names_a_key(request):
             # Pages look at no scopes: with anybody's session beside it, a key to
             # read would delete for its owner.
             told: HttpResponse = response_to(request, KeyAtPage())
