@@ -18,7 +18,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import Error as AnyDatabaseError
+from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
@@ -295,7 +296,7 @@ class Heartbeat:
         except LeaseLost:
             self._lost.set()
             self._ended.set()
-        except DatabaseError:
+        except AnyDatabaseError:
             # The lease outlives two missed beats; the database may be back by then.
             logger.warning("the lease could not be renewed", exc_info=True)
             connection.close()

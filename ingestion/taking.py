@@ -12,7 +12,8 @@ import threading
 import time
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error as AnyDatabaseError
+from django.db import connection
 
 from ingestion import holding, sweeping
 from ingestion.leasing import Watch, claim_next
@@ -86,7 +87,7 @@ class Takers:
             self._beat_if_due()
             has_read = self._read_next() or self._read_alone()
             self._is_database_away = False
-        except DatabaseError as exc:
+        except AnyDatabaseError as exc:
             self._note_away(exc)
             return False
         except Exception:
@@ -121,7 +122,7 @@ class Takers:
                 read(claimed, watch=self._watch)
         return claimed is not None
 
-    def _note_away(self, exc: DatabaseError) -> None:
+    def _note_away(self, exc: AnyDatabaseError) -> None:
         connection.close()  # the next look opens a new one
         if not self._is_database_away:
             self._is_database_away = True
@@ -144,8 +145,11 @@ class Takers:
                     orphans_at = time.monotonic()
                     sweeping.remove_orphans()
                     holding.forget_old()
-            except (DatabaseError, OSError) as exc:
+            except (AnyDatabaseError, OSError) as exc:
                 logger.warning("nothing could be swept: %s", type(exc).__name__)
+            except Exception:
+                # Nothing may end the thread: without it no lease that ran out is found.
+                logger.exception("nothing could be swept")
             finally:
                 connection.close()
 

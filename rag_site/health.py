@@ -19,7 +19,7 @@ import psycopg
 import redis
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -63,7 +63,7 @@ def embedding() -> dict[str, object]:
 
     try:
         spaces = list(EmbeddingSpace.objects.order_by("pk"))
-    except DatabaseError:
+    except AnyDatabaseError:
         spaces = []
     building = EmbeddingSpace.State.BUILDING
     is_building = any(space.state == building for space in spaces)

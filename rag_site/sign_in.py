@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest
 
 from rag_site.addresses import current_address
@@ -30,7 +30,7 @@ class LimitedBackend(ModelBackend):
         tried = try_sign_in(account, address)
         try:
             user = super().authenticate(request, username, password, **kwargs)
-        except DatabaseError:
+        except AnyDatabaseError:
             # No password was wrong.
             forget_failure(tried)
             raise
