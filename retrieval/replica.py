@@ -20,7 +20,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, router
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InterfaceError,
+    OperationalError,
+    connections,
+    router,
+)
 
 from ingestion.models import Chunk
 
@@ -29,6 +35,8 @@ logger = logging.getLogger(__name__)
 REPLICA = "replica"
 # Seconds between two looks at the lag, and after a failure.
 _LOOK_EVERY_S, _REST_S = 1.0, 10.0
+# It cannot be reached, cancelled the query, or closed a connection that was open.
+_AWAY = (OperationalError, InterfaceError)
 _is_ranking: ContextVar[bool] = ContextVar("is_ranking", default=False)
 T = TypeVar("T")
 
@@ -58,7 +66,7 @@ def ranked(rank: Callable[[], T]) -> T:
     token = _is_ranking.set(True)
     try:
         return rank()
-    except OperationalError as exc:
+    except _AWAY as exc:
         _lag.rest(exc)
     finally:
         _is_ranking.reset(token)
@@ -86,11 +94,11 @@ class _Lag:
                 self.until = time.monotonic() + _LOOK_EVERY_S
                 try:
                     self.answer = self._look()
-                except OperationalError as exc:
+                except _AWAY as exc:
                     self.rest(exc)
             return self.answer
 
-    def rest(self, exc: OperationalError) -> None:
+    def rest(self, exc: Exception) -> None:
         """Leave the replica out for a while."""
         logger.warning("the replica is left out: %s", type(exc).__name__)
         self.answer, self.until = False, time.monotonic() + _REST_S

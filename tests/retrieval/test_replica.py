@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 
 from ingestion.models import Membership
 from ingestion.visibility import Visible
@@ -53,12 +53,17 @@ def test_lag_is_told_by_positions_seen_before(monkeypatch: pytest.MonkeyPatch) -
     now, replayed = 10_000.0, 200  # nothing was written: nothing to be behind of
     assert lag.is_small()
 
-    def broken(alias: str, function: str) -> int:
-        raise OperationalError
 
+@pytest.mark.parametrize("outage", [OperationalError, InterfaceError])
+def test_a_replica_that_is_away_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, outage: type[Exception]
+) -> None:
+    def broken(*_: str) -> int:
+        raise outage
+
+    monkeypatch.setattr(replica, "_name", lambda alias: "one")
     monkeypatch.setattr(replica, "_position", broken)
-    now = 10_002.0
-    assert not lag.is_small()
+    assert not _Lag().is_small()
 
 
 @contextmanager
