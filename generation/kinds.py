@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from generation.periods import ALWAYS, Period, cut_period
+from generation.periods import ALWAYS, Period, cut_period, is_of_day
 from generation.sides import sides_of
 from generation.words import claim_of
 
@@ -112,7 +112,7 @@ class Wanted:
         sides: what is compared.
         aspect: in which respect.
         is_oldest: the oldest is asked for, not the latest.
-        is_negated: what documents do *not* mention, which nothing here can tell.
+        is_negated, is_dated: what is not mentioned, or is of some time: untold here.
     """
 
     kind: Kind = Kind.FACT
@@ -127,6 +127,7 @@ class Wanted:
     aspect: str = ""
     is_oldest: bool = False
     is_negated: bool = False
+    is_dated: bool = False
 
 
 FACT = Wanted()
@@ -307,8 +308,10 @@ def _opened(
     has_place = bool(period or collection) or plain != rest.strip()
     topic = _topic(plain)
     is_negated = bool(_NEGATED.fullmatch(plain) or (topic and _denies(topic)))
-    topic = "" if is_negated else topic
-    if topic is None or (groups.get("open") and not (topic or has_place or is_negated)):
+    is_dated = topic is None and is_of_day(plain)
+    is_untold = is_negated or is_dated
+    topic = "" if is_untold else topic
+    if topic is None or (groups.get("open") and not (topic or has_place or is_untold)):
         return None
     return _of_noun(
         kind,
@@ -318,6 +321,7 @@ def _opened(
         collection=collection,
         is_oldest=bool(groups.get("oldest")),
         is_negated=is_negated,
+        is_dated=is_dated,
     )
 
 

@@ -67,6 +67,9 @@ async def tell_documents(
     if wanted.is_negated:
         draft.notices.append(_notice("documents_negated", _NEGATED))
         return []
+    if wanted.is_dated:
+        draft.notices.append(_notice("documents_dated", _DATED))
+        return []
     wanted, documents = await _find(wanted, library, draft)
     if not documents.has_words or (wanted.named and not documents.total):
         draft.notices.append(_cannot(wanted, documents))
@@ -238,6 +241,10 @@ def _quoted(topic: str) -> str:
 _NEGATED = (
     "Which documents do not mention something cannot be told here. This answer rests "
     "on the best passages only."
+)
+_DATED = (
+    "What time a document is of is not known here, only when it was added. This answer "
+    "rests on the best passages only, and nothing was counted."
 )
 _ALL = "All documents were taken."
 

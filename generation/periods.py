@@ -29,6 +29,14 @@ _PERIOD = re.compile(
 )
 
 
+# "From 2023" is what a document is of, which only its readers know.
+_IS_OF = re.compile(
+    r"(?:that |which )?(?:are |is |were |was )?(?:dated |written |signed |issued |made )?"
+    rf"(?:from|of|in|for|before|after|until|between|during) {_DATE}\b",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
     """From ``after`` on and earlier than ``before``; None is open."""
@@ -58,6 +66,11 @@ def cut_period(text: str, today: dt.date) -> tuple[str, Period]:
     except ValueError:  # no such day
         return text, ALWAYS
     return text[: match.start()], period
+
+
+def is_of_day(text: str) -> bool:
+    """Whether ``text``, after "documents", begins with the time that these are of."""
+    return bool(_IS_OF.match(text.strip()))
 
 
 def _period(match: re.Match[str], today: dt.date) -> Period:

@@ -237,6 +237,8 @@ async def test_reports_are_documents_that_are_named_so(
 async def test_what_cannot_be_told_is_said(alice: Asker, model: ScriptedLLM) -> None:
     row = await told(alice, "Which documents do not mention pumps?")
     assert codes(row) == ["documents_negated"]
+    row = await told(alice, "How many documents from 2023 mention pumps?")
+    assert codes(row) == ["documents_dated"]
     row = await told(alice, "Which documents mention the of and?")
     assert codes(row) == ["documents_unknown"]
 

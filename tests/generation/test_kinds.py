@@ -173,6 +173,20 @@ def test_what_narrows_documents_is_told_apart_from_what_they_are_about() -> None
     ):
         assert of(denied).is_negated
         assert of(denied).topic == ""
+    for dated in (
+        "How many documents from 2023 mention Anna?",
+        "List all reports that are dated before March 2024",
+        "Which contracts were signed in 2024?",
+        "how many reports of 2024 are there",
+    ):
+        assert of(dated).is_dated
+        assert of(dated).topic == ""
+    for plain in (
+        "How many documents of the visa are needed?",
+        "Which documents mention 2023?",
+        "How many documents were added in 2023?",
+    ):
+        assert not of(plain).is_dated
     assert of("Which files mention non-disclosure?").topic == "non-disclosure"
     assert of('Which files mention "not for sale"?').topic == '"not for sale"'
     assert of("In which files is Ada named in our library?").topic == "Ada"
