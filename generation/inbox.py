@@ -30,7 +30,6 @@ from retrieval.filters import parse
 
 #: Questions that are looked at, the newest ones.
 MAX_QUESTIONS = 2_000
-_COMMENTS = 5
 _REASONS = dict(FeedbackForm.REASONS)
 _COLUMNS = (
     *("id", "question", "standalone_question", "is_refused", "outcome", "missing"),
@@ -186,7 +185,7 @@ def _group(
         disliked=len(down),
         missing=tuple(dict.fromkeys(part for row in rows for part in _missing(row))),
         reasons=tuple((_REASONS.get(r, r), n) for r, n in reasons.most_common()),
-        comments=tuple(comments[:_COMMENTS]),
+        comments=tuple(comments),
         last_at=last_at,
         is_done=done_at is not None and last_at <= done_at,
         own_answer=own[0] if own else None,

@@ -53,6 +53,16 @@ def test_what_came_after_the_page_was_read_stays_open(
         assert sent.status_code == 404
 
 
+def test_no_comment_is_left_out(shared: Collection, client_of: ClientOf) -> None:  # noqa: F811
+    for number in range(7):
+        answer = make_answer(charlie(), shared, "What does the pump cost?")
+        told = f"Comment {number}."
+        services.give_feedback(asker(charlie()), answer.pk, "down", "wrong", told)
+    page = client_of(bob()).get(reverse("inbox", args=[shared.pk])).content.decode()
+    assert all(f"Comment {number}." in page for number in range(7))
+    assert "2 more comments" in page
+
+
 def test_an_answer_that_was_being_written_comes_back(
     shared: Collection,  # noqa: F811
     client_of: ClientOf,
