@@ -28,6 +28,8 @@ from retrieval.types import Hit, RetrievalConfig
 
 #: Golden questions of one collection, and hits that are looked through for each.
 MAX_QUESTIONS, DEPTH = 1_000, 20
+#: Runs of a collection that are kept, the newest ones.
+KEPT = 30
 # A passage that is cut otherwise still holds half of the words.
 _SAME_PASSAGE = 0.5
 _MAX_PASSAGE_CHARS = 20_000
@@ -178,7 +180,7 @@ def run(
     rows = GoldenQuestion.objects.filter(collection=collection)
     score = evaluate(rows, visible, config, is_late=is_late)
     space = live_space()
-    return GoldenRun.objects.create(
+    made = GoldenRun.objects.create(
         collection=collection,
         config=dict(label or {}),
         embedder=space.model_name if space else "",
@@ -190,6 +192,9 @@ def run(
         places={str(pk): place for pk, place in score.places.items()},
         run_by_id=asker.user_id,
     )
+    runs = GoldenRun.objects.filter(collection=collection)
+    runs.filter(pk__in=[old.pk for old in runs[KEPT:]]).delete()
+    return made
 
 
 def last_runs(collection: Collection, count: int = 2) -> Sequence[GoldenRun]:

@@ -51,6 +51,15 @@ def run(collection: Collection, config: RetrievalConfig = CONFIG) -> GoldenRun:
     return golden.run(asker(alice()), collection, config)
 
 
+def test_the_last_runs_are_kept(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(golden, "KEPT", 2)
+    save(collection)
+    made = [run(collection).pk for _ in range(3)]
+    assert set(GoldenRun.objects.values_list("pk", flat=True)) == set(made[1:])
+
+
 def test_a_run_measures_recall_and_rank(collection: Collection) -> None:
     save(collection)
     save(collection, "something else entirely", "Part 7 is red and weighs 7 kg.")
