@@ -37,15 +37,22 @@ _THOUSANDS = r"(?<!\d )[1-9]\d{0,2}"
 SPACED = rf"{_THOUSANDS}(?:(?:['’\u00a0\u202f]\d{{3}})+|(?: \d{{3}})* 000(?! \d{{3}}(?!\d)))(?!\d)(?:[.,]\d++)?"
 #: 1 250, which may be two numbers.
 BLANK = rf"{_THOUSANDS}(?: \d{{3}})+(?!\d)(?:[.,]\d++)?"
+# What a pattern in any case takes for i, s and µ: of Turkish, of old print, Greek.
+_AS_LISTED = str.maketrans({"ı": "i", "\u0307": "", "ſ": "s", "μ": "µ"})
 _APART = str.maketrans("", "", "'’ \u00a0\u202f")
 # Thousands, and what follows another separator.
 _GROUPED = re.compile(r"([1-9]\d{0,2}(?:([.,])\d{3})(?:\2\d{3})*)(?:(?!\2)[.,](\d+))?")
 
 
+def as_listed(name: str) -> str:
+    """Return what a pattern in any case matched as its list has it, in small letters."""
+    return name.lower().translate(_AS_LISTED)
+
+
 def number(raw: str) -> str:
     """Return 1,000, 1 000 and 1000 alike, 1,234.50 and 1234.5, and 3.50 and 3.5."""
     if not raw[0].isdigit():
-        return str(_in_words(raw.lower()))
+        return str(_in_words(as_listed(raw)))
     grouped = _GROUPED.fullmatch(raw)
     if grouped:
         plain = re.sub(r"[.,]", "", grouped[1]) + (

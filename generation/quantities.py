@@ -13,7 +13,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from generation.numerals import BLANK, IN_WORDS, SPACED, number, shortest, together
+from generation.numerals import (
+    BLANK,
+    IN_WORDS,
+    SPACED,
+    as_listed,
+    number,
+    shortest,
+    together,
+)
 from generation.units import PER, UNIT, UNITS
 
 CURRENCIES = {
@@ -183,13 +191,13 @@ def value_of(match: re.Match[str]) -> str:
 def _scale(match: re.Match[str]) -> str:
     """Return the key of ``_SCALES`` that a number is to be read with, "" if none is."""
     if match["scale"]:
-        return match["scale"].lower()
+        return as_listed(match["scale"])
     if not match["shared"]:
         return ""
     is_small = len(number(match["number"]).partition(".")[0]) <= len("999")
     head = match.string[max(0, match.start() - _NEAR) : match.start()]
     is_range = is_small and (not match["and"] or _BETWEEN.search(head))
-    return match["shared"].lower() if is_range else ""
+    return as_listed(match["shared"]) if is_range else ""
 
 
 def quantities_of(text: str) -> frozenset[Quantity]:
@@ -212,7 +220,7 @@ def _quantities(text: str) -> Iterator[Quantity]:
             value=value_of(match),
             is_negative=bool(match["sign"]),
             unit=unit,
-            per=UNITS[per.lower()] if per else "",
+            per=UNITS[as_listed(per)] if per else "",
             digits=number(match["number"]) if _scale(match) else "",
             bound=_bound(head, text[match.end() : match.end() + _NEAR]),
             version=raw if is_version else "",
@@ -226,7 +234,7 @@ def _unit(match: re.Match[str]) -> str:
         return CURRENCIES.get(currency.lower(), "")
     if match["half"]:
         return f"{match['half'].lower()}m"
-    return UNITS[match["unit"].lower()] if match["unit"] else ""
+    return UNITS[as_listed(match["unit"])] if match["unit"] else ""
 
 
 def _bound(head: str, tail: str) -> str:

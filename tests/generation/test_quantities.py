@@ -8,6 +8,7 @@ import pytest
 
 from generation.citations import check
 from generation.numerals import number
+from generation.units import UNITS
 from generation.words import claim_of
 
 
@@ -245,3 +246,20 @@ def test_a_hostile_text_takes_linear_time(part: str) -> None:
     started = time.process_time()
     claim_of(text)
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    "said", ["6 μm", "6 MİLLİON", "6 KİLO", "6 \u212am", "6 ſeconds", "ſix days"]
+)
+def test_letters_that_pass_for_others_are_read_as_these(said: str) -> None:
+    plain = {"μ": "µ", "İ": "I", "ı": "i", "\u212a": "k", "ſ": "s"}
+    listed = "".join(plain.get(letter, letter) for letter in said)
+    assert verdict(f"It is {said} in all.", f"It is {listed} in all.") == "supported"
+
+
+def test_each_unit_is_known_however_it_is_spelled() -> None:
+    for letter, other in ("iİ", "iı", "sſ", "k\u212a", "µμ"):
+        for name in UNITS:
+            spelled = name.replace(letter, other)
+            said = claim_of(f"It takes 6 {spelled} or 6 litres {spelled}.").quantities
+            assert any(one.unit for one in said)
