@@ -27,15 +27,15 @@ from generation import running, services
 from generation.database import in_thread
 from generation.errors import ModelUnavailable
 from generation.parts import using
-from generation.replaying import TERMINAL
 from generation.serving import started
-from generation.types import Token
+from generation.types import Done, Failed, Token
 from ingestion import benchmark_files
 from ingestion.benchmarking import accepted, new_collection, own_files
 from ingestion.embedding import http_embedder
 from ingestion.models import Collection, Document
 from rag_site.asking import Asker
 from rag_site.benchmarks import Result, measured_model
+from rag_site.errors import RagError
 from rag_site.processes import wait_until
 from rag_site.site_parts import workers
 from rag_site.supervisor import Part, die_with_parent
@@ -50,6 +50,10 @@ _START_S, _STEP_S = 300, 120
 _STOP_S = 15
 
 
+class AnswerFailed(RagError):
+    """An answer failed, and a time to its first words would be none."""
+
+
 def run(options: Mapping[str, Any]) -> list[Result]:
     """Measure in the current database, a scratch one.
 
@@ -58,7 +62,7 @@ def run(options: Mapping[str, Any]) -> list[Result]:
             ``progress``, called with questions asked and in all.
 
     Raises:
-        WeightsMissing, ModelUnavailable
+        WeightsMissing, ModelUnavailable, AnswerFailed
     """
     name = measured_model(options.get("model"))
     pages = options.get("pages") or PAGES
@@ -90,7 +94,11 @@ def run(options: Mapping[str, Any]) -> list[Result]:
 
 
 def first_token_s(asker: Asker, question: str) -> float:
-    """Return the seconds from the question to its answer's first words."""
+    """Return the seconds from the question to its answer's first words.
+
+    Raises:
+        AnswerFailed
+    """
     begun = time.perf_counter()
     row = services.ask(asker, question=question, via="shell")
 
@@ -98,7 +106,9 @@ def first_token_s(asker: Asker, question: str) -> float:
         running.start(row.pk, asker)
         seconds = 0.0
         async for _, kind, _data in running.events(row.pk, asker):
-            if not seconds and kind in {Token.kind, *TERMINAL}:
+            if kind == Failed.kind:
+                raise AnswerFailed
+            if not seconds and kind in {Token.kind, Done.kind}:
                 seconds = time.perf_counter() - begun
                 await in_thread(services.stop, asker, row.pk)
         return seconds
