@@ -12,6 +12,7 @@ from ingestion.models import Collection, Role
 from retrieval.models import GoldenAnswer
 from tests.factories import bob, make_collection, make_user
 from tests.pages.test_curating import (
+    ANSWERED,
     ClientOf,
     groups,
     make_answer,
@@ -20,8 +21,6 @@ from tests.pages.test_curating import (
 )
 
 pytestmark = pytest.mark.django_db
-
-ANSWERED = {"is_refused": False, "outcome": "answered", "text": "40 litres [1]."}
 
 
 def test_staff_who_may_read_save_their_own_answer(

@@ -38,6 +38,9 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 
+# What an answer has that tells something.
+ANSWERED = {"is_refused": False, "outcome": "answered", "text": "40 litres [1]."}
+
 ClientOf = Callable[[User], Client]
 QUESTION = "How many litres does the pump hold?"
 

@@ -14,6 +14,7 @@ from generation.models import Answer
 from ingestion.models import Collection
 from tests.factories import asker, bob, charlie
 from tests.pages.test_curating import (
+    ANSWERED,
     ClientOf,
     groups,
     make_answer,
@@ -22,8 +23,6 @@ from tests.pages.test_curating import (
 )
 
 pytestmark = pytest.mark.django_db
-
-ANSWERED = {"is_refused": False, "outcome": "answered", "text": "40 litres [1]."}
 
 
 def seen(client: Client, collection: Collection) -> dict[str, str]:
