@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.db import transaction
 
 from ingestion.models import (
     Chunk,
@@ -84,10 +85,11 @@ def make_document(
     **fields: object,
 ) -> Document:
     """A document that waits to be read, with its file stored under its digest."""
-    document = Document.objects.create(
-        collection=collection, name=name, added_by=collection.owner, **fields
-    )
-    _make_version(document, content)
+    with transaction.atomic():  # so that no worker takes it before it has its version
+        document = Document.objects.create(
+            collection=collection, name=name, added_by=collection.owner, **fields
+        )
+        _make_version(document, content)
     return document
 
 
