@@ -14,20 +14,22 @@ from typing import Any
 from django.utils import timezone
 
 from generation import prompting
-from generation.collecting import collect
 from generation.concluding import conclude, conclude_form
 from generation.drafts import Asked, Draft, Means
+from generation.everything.collecting import collect
+from generation.everything.kinds import FACT, GATHERED, Wanted
+from generation.everything.listing import tell_documents
+from generation.everything.widening import Material, trim_sides, widen
 from generation.forming import Form, fill_form
-from generation.guarding import (
+from generation.guards.guarding import (
     EVIDENCE_FLOOR,
     NOT_IN_DOCUMENTS,
     is_refusal,
     may_become_refusal,
     weigh,
 )
+from generation.guards.outgoing import OutgoingGuard
 from generation.judging import ask_whether, is_verified, verify
-from generation.kinds import FACT, GATHERED, Wanted
-from generation.listing import tell_documents
 from generation.llm import (
     Finished,
     Message,
@@ -35,7 +37,6 @@ from generation.llm import (
     SamplingParams,
     TextPiece,
 )
-from generation.outgoing import OutgoingGuard
 from generation.receipts import (
     left_out_of,
 )
@@ -58,7 +59,6 @@ from generation.types import (
     Token,
 )
 from generation.understanding import understand
-from generation.widening import Material, trim_sides, widen
 from retrieval.types import Hit, SearchResult
 
 __all__ = ["Asked", "Means", "answer"]

@@ -7,27 +7,28 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from generation import prompting
-from generation.citations import Checked, Cited, check
 from generation.contesting import contest
 from generation.deciding import (
     missing_from,
     outcome_of,
 )
 from generation.drafts import Asked, Draft, Means
-from generation.entailing import hold_to
-from generation.entailment import EntailmentUnavailable
+from generation.everything.widening import Material
 from generation.forming import Form
-from generation.guarding import (
+from generation.grounding.citations import Checked, Cited, check
+from generation.grounding.entailing import hold_to
+from generation.grounding.entailment import EntailmentUnavailable
+from generation.grounding.sentences import without_marks, without_rounds
+from generation.guards.guarding import (
     NOT_IN_DOCUMENTS,
     holds_refusal,
     is_refusal,
     without_marker,
 )
-from generation.obeying import rests_on_an_order
-from generation.outgoing import OutgoingGuard
+from generation.guards.obeying import rests_on_an_order
+from generation.guards.outgoing import OutgoingGuard
 from generation.paraphrase import look_again
 from generation.receipts import text_digest
-from generation.sentences import without_marks, without_rounds
 from generation.shortening import shorten
 from generation.showing import order_notice, withheld_notice
 from generation.structured import evidence
@@ -39,7 +40,6 @@ from generation.types import (
     Sources,
     Token,
 )
-from generation.widening import Material
 from ingestion.errors import EmbedderUnavailable
 from ingestion.masking import Kind, mask
 from retrieval.types import Hit

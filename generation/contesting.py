@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from generation.conflicts import Line, disagreement, line_of, lines_of
+from generation.grounding.conflicts import Line, disagreement, line_of, lines_of
 from generation.showing import as_sources
 from generation.types import Borne, CitationFound, Conflict, SourceRef, Statement
 from retrieval.types import Hit

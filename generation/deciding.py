@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from generation.grounding.words import claim_of, fold, name_spans, terms_in
 from generation.types import CitationFound, SourceRef
-from generation.words import claim_of, fold, name_spans, terms_in
 
 Outcome = Literal["answered", "partly", "not_in_documents"]
 

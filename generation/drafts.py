@@ -11,8 +11,9 @@ from typing import Any
 
 from generation import prompting
 from generation.deciding import Outcome
-from generation.entailment import Entailment, get_entailment
-from generation.library import Library
+from generation.everything.library import Library
+from generation.grounding.entailment import Entailment, get_entailment
+from generation.guards.outgoing import Verdicts
 from generation.llm import (
     Finished,
     LanguageModel,
@@ -20,7 +21,6 @@ from generation.llm import (
     ModelInfo,
     SamplingParams,
 )
-from generation.outgoing import Verdicts
 from generation.receipts import digest_of, model_of, sampling_of
 from generation.standalone import Turn
 from generation.types import (
@@ -42,7 +42,7 @@ class Asked:
         unread: names of documents in reach that are still being read.
         is_urgent: somebody waits at a screen; else a program asks.
         schema: JSON Schema that the answer keeps to, None for prose.
-        canary: what no answer to this request may hold (generation.canaries).
+        canary: what no answer to this request may hold (generation.guards.canaries).
         adapter: of the collections, if they all name the same.
     """
 

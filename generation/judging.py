@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from generation import prompting
-from generation.citations import Cited, check
 from generation.deciding import FITTED, confidence, log_odds
 from generation.drafts import Asked, Draft, Means
-from generation.guarding import is_refusal
+from generation.grounding.citations import Cited, check
+from generation.grounding.sentences import (
+    split_sentences,
+    without_marks,
+    without_rounds,
+)
+from generation.grounding.words import claim_of, question_terms
+from generation.guards.guarding import is_refusal
 from generation.llm import Finished, Message, QueuePlace, SamplingParams, TextPiece
-from generation.sentences import split_sentences, without_marks, without_rounds
 from generation.stopping import until
 from generation.tables.beside import record_at
 from generation.types import Event, Queued, SourceRef
-from generation.words import claim_of, question_terms
 
 # Likeliest tokens that are asked for where a decision rests on them.
 _CHANCES = 20

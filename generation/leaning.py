@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from generation.quantities import DATE
+from generation.grounding.quantities import DATE
+from generation.grounding.words import STOP_WORDS, fold, name_spans, question_terms
 from generation.tables.values import DAY
-from generation.words import STOP_WORDS, fold, name_spans, question_terms
 
 # Between a question and what it leans on. What is asked now comes first: of two questions
 # a small model answers the first one, of "How many days of leave are there – when is it

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
-from generation import curating_models  # noqa: F401 - Django looks here
+from generation.curating import models as curating_models  # noqa: F401 - Django looks here
 
 
 class Conversation(models.Model):

@@ -11,10 +11,10 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from generation.citations import Checked, Cited, Words
-from generation.evidence import Passage, agreeing, passages_of
-from generation.library import Embedded
-from generation.words import Claim, claim_of
+from generation.everything.library import Embedded
+from generation.grounding.citations import Checked, Cited, Words
+from generation.grounding.evidence import Passage, agreeing, passages_of
+from generation.grounding.words import Claim, claim_of
 
 Embed = Callable[[Sequence[str]], Awaitable[Embedded]]
 

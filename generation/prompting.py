@@ -15,7 +15,7 @@ from pathlib import Path
 from string import Template
 
 from generation.errors import ContextTooLong
-from generation.guarding import NOT_IN_DOCUMENTS
+from generation.guards.guarding import NOT_IN_DOCUMENTS
 from generation.llm import Message, Role
 from generation.standalone import asked_now
 from generation.types import GenerationConfig, SourceRef

@@ -21,9 +21,9 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from generation.sentences import MARK
+from generation.grounding.sentences import MARK
+from generation.grounding.verbatim import outside_code, pieces
 from generation.types import CitationFound, SourceRef
-from generation.verbatim import outside_code, pieces
 
 _TAGS = {
     "a", "blockquote", "br", "code", "em", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p",

@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 
 from generation import prompting
-from generation.canaries import canary_of
+from generation.guards.canaries import canary_of
 from generation.llm import LanguageModel, Message, SamplingParams, TextPiece
 from generation.models import Answer
 from generation.receipts import digest_of, prompts_of, text_digest

@@ -21,10 +21,10 @@ from django.conf import settings
 
 from generation import config, hub, recording, replaying
 from generation.answering import Asked, Means, answer
-from generation.canaries import canary_of
 from generation.database import in_thread
+from generation.everything.library import Library
+from generation.guards.canaries import canary_of
 from generation.hub import Live, Numbered
-from generation.library import Library
 from generation.models import Answer
 from generation.parts import Parts, current
 from generation.prompting import prompt_version

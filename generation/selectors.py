@@ -12,8 +12,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from generation.grounding.sentences import without_marks
 from generation.models import Answer, Conversation, Evidence, Source
-from generation.sentences import without_marks
 from generation.standalone import Turn
 from generation.types import Borne, CitationFound, Conflict, SourceRef, Statement
 from ingestion.models import Chunk, Collection, Document, DocumentVersion, Page

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from generation.sentences import split_answer
-from generation.words import claim_of, question_terms
+from generation.grounding.sentences import split_answer
+from generation.grounding.words import claim_of, question_terms
 
 # What joins the question said again and the answer, in either order.
 _JOINT = re.compile(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from generation.grounding.sentences import MARK
+from generation.grounding.words import CAPITAL, STOP_WORDS, fold, name_spans
 from generation.leaning import (
     ASKED_BEFORE,
     AUXILIARY,
@@ -24,9 +26,7 @@ from generation.leaning import (
     names_inside,
     without_expletive,
 )
-from generation.sentences import MARK
 from generation.tables.values import DAY
-from generation.words import CAPITAL, STOP_WORDS, fold, name_spans
 
 _MANY = frozenset(("they", "them", "their", "theirs"))
 # Some of what was spoken of, which no name stands for.

@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+from generation.grounding.sentences import without_rounds
 from generation.llm import Finished, QueuePlace, TextPiece
-from generation.sentences import without_rounds
 
 _ENDS = frozenset("].!?。！？…")
 

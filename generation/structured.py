@@ -16,8 +16,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from generation.citations import check
 from generation.errors import SchemaInvalid
+from generation.grounding.citations import check
 from generation.server.schemas import SchemaUnsupported, compile_schema
 from generation.types import CitationFound
 from ingestion.masking import Kind, find, mask

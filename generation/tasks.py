@@ -10,7 +10,8 @@ from celery import current_app, shared_task
 from celery.signals import worker_shutting_down
 from kombu.exceptions import OperationalError
 
-from generation import golden_running, golden_runs, services
+from generation import services
+from generation.curating import golden_running, golden_runs
 from ingestion.leasing import Queue
 from rag_site import repeating, sessions
 

@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from generation.sentences import split_sentences
-from generation.words import claim_of, question_terms
+from generation.grounding.sentences import split_sentences
+from generation.grounding.words import claim_of, question_terms
 from retrieval.types import Hit
 
 # What a sentence counts for: the rank of its passage, the question's terms that it

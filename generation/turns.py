@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from generation.approving import is_curated
+from generation.curating.approving import is_curated
 from generation.models import Answer, Conversation, Feedback
 from generation.rendering import render_answer
 from generation.selectors import (

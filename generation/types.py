@@ -249,7 +249,7 @@ class Done(Event):
     timings: dict[str, float] = field(default_factory=dict)
     model: str = ""
     model_digest: str = ""
-    # generation.outgoing.Verdicts
+    # generation.guards.outgoing.Verdicts
     guards: dict[str, Any] = field(default_factory=dict)
     receipt: dict[str, Any] = field(default_factory=dict)
 

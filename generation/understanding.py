@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from generation.kinds import FACT, Kind, Wanted, recognise
+from generation.everything.kinds import FACT, Kind, Wanted, recognise
+from generation.grounding.words import claim_of
 from generation.leaning import ASKED_BEFORE
 from generation.standalone import Turn, make_standalone
-from generation.words import claim_of
 
 
 def understand(

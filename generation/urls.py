@@ -19,5 +19,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("answers/<uuid:pk>/stop", views.stop, name="stop_answer"),
     path("answers/<uuid:pk>/retry", views.retry, name="retry_answer"),
     path("answers/<uuid:pk>/feedback", views.feedback, name="answer_feedback"),
-    path("", include("generation.curating_urls")),
+    path("", include("generation.curating.urls")),
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from generation.entailment import Odds
+from generation.grounding.entailment import Odds
 
 _WORD = re.compile(r"\w+")
 _STOP_WORDS = frozenset(
@@ -94,7 +94,7 @@ class OverlapReranker:
 class WordsEntailment:
     """The share of a sentence's words in the text; the opposite where one says "not".
 
-    Implements ``generation.entailment.Entailment``.
+    Implements ``generation.grounding.entailment.Entailment``.
     """
 
     name = "words-entailment"

@@ -86,7 +86,8 @@ def test_no_setting_is_documented_that_is_not_read() -> None:
 
 # What pages, commands, evaluations and the model server alone raise.
 _BESIDE_THE_API = re.compile(
-    r"generation\.(approving|entailment|golden_runs|replay|server\..*|serving)"
+    r"generation\.(curating\.(approving|golden_runs)|evaluating\..*|replay)"
+    r"|generation\.(grounding\.entailment|server\..*|serving)"
     r"|retrieval\.(corpora|golden|golden_answers|reranking)"
     r"|rag_site\.(first_run|gguf|management\..*|running_site|scratch|weights.*)"
     r"|.*evaluation"

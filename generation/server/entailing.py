@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from generation.entailment import (
+from generation.grounding.entailment import (
     DIGEST_HEADER,
     EntailmentUnavailable,
     load_entailment,

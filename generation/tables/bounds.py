@@ -9,7 +9,7 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 
-from generation.quantities import CURRENCIES
+from generation.grounding.quantities import CURRENCIES
 from generation.tables.known import Kind, Known, Mention
 from generation.tables.reading import Reading, Unclear
 from generation.tables.values import Amount, Days, is_full

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from generation.grounding.words import fold
 from generation.tables.known import Known, Mention
 from generation.tables.reading import Reading, Unclear
 from generation.tables.words import Terms, stands_in, terms_set
-from generation.words import fold
 
 # Words between a column's name and a value of it.
 _BETWEEN = frozenset("is are was were the".split())  # noqa: SIM905

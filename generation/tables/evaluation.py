@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from generation.intervals import share
+from generation.evaluating.intervals import share
 from generation.tables.asking import understand
 from generation.tables.grid import read_table
 from generation.tables.known import Known

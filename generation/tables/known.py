@@ -10,11 +10,11 @@ from functools import cached_property
 from math import fsum, isclose
 from typing import Literal
 
+from generation.grounding.words import STOP_WORDS, fold
 from generation.tables.grid import Row, Table
 from generation.tables.titles import Title
 from generation.tables.values import NOTHING, Amount, Days, amounts_of, days_in_cells
 from generation.tables.words import Terms, Word, stands_in, terms_in, terms_set
-from generation.words import STOP_WORDS, fold
 
 Kind = Literal["text", "amount", "days"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from generation.quantities import CURRENCIES
+from generation.grounding.quantities import CURRENCIES
 from generation.tables.known import Known
 from generation.tables.words import terms_set
 

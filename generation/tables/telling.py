@@ -11,9 +11,9 @@ import asyncio
 from collections.abc import Sequence
 
 from generation.drafts import Asked, Draft, Means
-from generation.kinds import Kind, Wanted
-from generation.library import Library
-from generation.listing import PLAIN
+from generation.everything.kinds import Kind, Wanted
+from generation.everything.library import Library
+from generation.everything.listing import PLAIN
 from generation.showing import as_sources, cited_line, unread_notice
 from generation.tables.asking import understand, wants_rows
 from generation.tables.grid import read_table

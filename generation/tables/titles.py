@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from generation.grounding.words import NEGATIONS
 from generation.tables.words import Word, terms_in, terms_set, words_of
-from generation.words import NEGATIONS
 
 # A title with these tells how a table is laid out, or names more than one thing.
 _SEVERAL = terms_set("and or per by und oder pro nach")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generation.periods import MONTHS, days_of
+from generation.everything.periods import MONTHS, days_of
 
 # One number with its sign, and a currency or a unit of a word or two around it; behind
 # it what brackets add. A minus may stand before the currency.

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any
 
-from generation.listing import LISTED, PLAIN, SHOWN
+from generation.everything.listing import LISTED, PLAIN, SHOWN
+from generation.grounding.words import fold
 from generation.tables.asking import Query
 from generation.tables.grid import Row
 from generation.tables.known import Known
 from generation.tables.openings import Op
 from generation.tables.running import Result
 from generation.types import Notice
-from generation.words import fold
 from retrieval.tables import StoredTable
 
 # Characters of a row that has no name.

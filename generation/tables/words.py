@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from generation.grounding.words import fold
 from generation.tables.values import DAY, Days, days_at
-from generation.words import fold
 
 Terms = tuple[str, ...]
 

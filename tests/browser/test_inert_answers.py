@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from generation.orders import VARIANTS
+from generation.evaluating.orders import VARIANTS
 from generation.rendering import render_answer
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.generation.orders import OBEDIENT

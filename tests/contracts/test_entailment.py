@@ -12,8 +12,8 @@ import pytest
 from django.test import override_settings
 from starlette.applications import Starlette
 
-from generation import entailment
-from generation.entailment import (
+from generation.grounding import entailment
+from generation.grounding.entailment import (
     DIGEST_HEADER,
     CrossEncoderEntailment,
     Entailment,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from generation.orders import BEACON
+from generation.evaluating.orders import BEACON
 
 #: Each is a way to make a browser ask somebody.
 OBEDIENT: dict[str, str] = {

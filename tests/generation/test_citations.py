@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.citations import check, mend_marks
-from generation.sentences import split_sentences, without_rounds
-from generation.words import question_terms
+from generation.grounding.citations import check, mend_marks
+from generation.grounding.sentences import split_sentences, without_rounds
+from generation.grounding.words import question_terms
 
 SOURCES = {
     1: "In 911 Rollo, a Norse leader, agreed to swear fealty to King Charles III.",

@@ -9,9 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from generation import invariants, mode_evaluation
-from generation.conflicts import disagreement, line_of, lines_of
 from generation.contesting import contest
+from generation.evaluating import invariants
+from generation.evaluating import modes as mode_evaluation
+from generation.grounding.conflicts import disagreement, line_of, lines_of
 from generation.showing import as_sources, conflict_words
 from generation.types import Borne, CitationFound
 from retrieval.types import Hit

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from django.test import override_settings
 
-from generation.citations import Cited, check
 from generation.drafts import Asked, Means
-from generation.entailing import MOST_PAIRS, hold_to
-from generation.entailment import EntailmentUnavailable, Odds, get_entailment
+from generation.evaluating.given import hit_of
+from generation.everything.library import Embedded
 from generation.gathering import Gathered, gather
-from generation.given import hit_of
-from generation.library import Embedded
+from generation.grounding.citations import Cited, check
+from generation.grounding.entailing import MOST_PAIRS, hold_to
+from generation.grounding.entailment import EntailmentUnavailable, Odds, get_entailment
 from generation.types import GenerationConfig
 from retrieval.tables import StoredTable
 from retrieval.types import Hit, SearchResult

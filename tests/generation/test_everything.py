@@ -13,10 +13,11 @@ from django.test import Client
 from django.utils import timezone
 
 from generation import running, services
-from generation.collecting import grouped
 from generation.database import in_thread
 from generation.errors import NothingToSearch
-from generation.items import Items
+from generation.everything.collecting import grouped
+from generation.everything.items import Items
+from generation.everything.widening import trim_sides
 from generation.management.commands.ask import report
 from generation.models import Answer
 from generation.parts import using
@@ -24,7 +25,6 @@ from generation.replay import NotReplayable, replay
 from generation.selectors import citations_of, sources_of
 from generation.turns import turn_of
 from generation.types import SourceRef
-from generation.widening import trim_sides
 from ingestion.models import Collection, Document, DocumentVersion
 from rag_site.asking import Asker
 from retrieval.filters import Filters
@@ -246,7 +246,7 @@ async def test_what_cannot_be_told_is_said(alice: Asker, model: ScriptedLLM) -> 
 async def test_a_long_list_is_cut_and_says_so(
     alice: Asker, library: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generation.listing.LISTED", 2)
+    monkeypatch.setattr("generation.everything.listing.LISTED", 2)
     row = await told(alice, "List all documents")
     assert row.text.startswith("3 documents were found:")
     assert row.text.endswith("And 1 more.")

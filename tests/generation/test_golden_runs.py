@@ -16,16 +16,11 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from pytest_django import Settings
 
-from generation import (
-    config,
-    golden_answer_reports,
-    golden_running,
-    golden_runs,
-    tasks,
-)
-from generation.curating_models import AnswerRun, RunAnswer
+from generation import config, tasks
+from generation.curating import golden_answer_reports, golden_running, golden_runs
+from generation.curating.golden_runs import NoGoldenAnswers, RunReplaced, RunUnderWay
+from generation.curating.models import AnswerRun, RunAnswer
 from generation.errors import ContextTooLong, ModelUnavailable
-from generation.golden_runs import NoGoldenAnswers, RunReplaced, RunUnderWay
 from generation.llm import Message, SamplingParams
 from generation.parts import using
 from ingestion.models import Collection, Membership, Role

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.guarding import (
+from generation.guards.guarding import (
     EVIDENCE_FLOOR,
     NOT_IN_DOCUMENTS,
     holds_refusal,

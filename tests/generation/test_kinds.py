@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from generation.kinds import Kind, Wanted, recognise
-from generation.newest import newest_of
-from generation.periods import Period, cut_period
+from generation.everything.kinds import Kind, Wanted, recognise
+from generation.everything.newest import newest_of
+from generation.everything.periods import Period, cut_period
 from generation.standalone import Turn
 from generation.understanding import understand
 from retrieval.corpora import read_lines

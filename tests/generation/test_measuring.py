@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from generation.grouping import key_of
-from generation.measuring import MEASURES, Change, change, differences, figures
-from generation.scoring import curve
-from generation.threshold import SHIPPED, points_of
+from generation.curating.grouping import key_of
+from generation.curating.measuring import MEASURES, Change, change, differences, figures
+from generation.curating.threshold import SHIPPED, points_of
+from generation.evaluating.scoring import curve
 from tests.generation.test_scoring import outcome
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from generation import invariants, mode_evaluation
 from generation.answering import Asked
-from generation.given import gather_given, hit_of
-from generation.invariants import held_of, summed
-from generation.mode_evaluation import Case, Reply
+from generation.evaluating import invariants
+from generation.evaluating import modes as mode_evaluation
+from generation.evaluating.given import gather_given, hit_of
+from generation.evaluating.invariants import held_of, summed
+from generation.evaluating.modes import Case, Reply
 from generation.types import CitationFound, Conflict, Done, Event, Sources
 from retrieval.corpora import Text
 from tests.fakes_llm import ScriptedLLM

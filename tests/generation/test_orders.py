@@ -13,14 +13,20 @@ from uuid import UUID
 
 import pytest
 
-from generation import injection
 from generation.answering import Asked
-from generation.attacking import DEFENCE, Asking, Attack, defended, undefended
-from generation.canaries import canary_of, shows
-from generation.given import ask_given, gather_given, hit_of
-from generation.injection import Replies
-from generation.obeying import rests_on_an_order
-from generation.orders import BEACON, VARIANTS
+from generation.evaluating import injection
+from generation.evaluating.attacking import (
+    DEFENCE,
+    Asking,
+    Attack,
+    defended,
+    undefended,
+)
+from generation.evaluating.given import ask_given, gather_given, hit_of
+from generation.evaluating.injection import Replies
+from generation.evaluating.orders import BEACON, VARIANTS
+from generation.guards.canaries import canary_of, shows
+from generation.guards.obeying import rests_on_an_order
 from generation.rendering import render_answer
 from generation.types import Notice
 from tests.fakes_llm import ScriptedLLM

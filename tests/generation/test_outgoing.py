@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.canaries import CANARY_CHARS, canary_of, shows
-from generation.outgoing import OutgoingGuard
+from generation.guards.canaries import CANARY_CHARS, canary_of, shows
+from generation.guards.outgoing import OutgoingGuard
 from ingestion.masking import USUAL
 
 CANARY = canary_of("answer-1", "s" * 40)

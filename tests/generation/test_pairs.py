@@ -11,8 +11,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from generation import pairs
-from generation.curating_models import Approval
+from generation.curating import pairs
+from generation.curating.models import Approval
 from generation.models import Answer, Citation, Conversation, Feedback, Source
 from generation.prompting import messages_of, prompt_version
 from generation.selectors import sources_of

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from generation.citations import Checked, check
-from generation.library import Embedded
+from generation.everything.library import Embedded
+from generation.grounding.citations import Checked, check
 from generation.paraphrase import SAME_MEANING, look_again
 
 SOURCES = {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from generation import planted
-from generation.citations import check
+from generation.evaluating import planted
+from generation.grounding.citations import check
 from retrieval.corpora import CorpusInvalid
 from tests.judged_sets import judged_set
 

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from generation.citations import check
-from generation.numerals import number
-from generation.units import UNITS
-from generation.words import claim_of
+from generation.grounding.citations import check
+from generation.grounding.numerals import number
+from generation.grounding.units import UNITS
+from generation.grounding.words import claim_of
 
 
 def verdict(said: str, source: str, question: str = "") -> str:

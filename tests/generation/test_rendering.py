@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generation.grounding.sentences import split_answer
 from generation.rendering import render_answer
-from generation.sentences import split_answer
 from generation.types import Borne, CitationFound, SourceRef
 
 DOCUMENT = UUID(int=7)

@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from generation.scoring import Outcome, curve, exact_match, f1, percentile, summarise
+from generation.evaluating.scoring import (
+    Outcome,
+    curve,
+    exact_match,
+    f1,
+    percentile,
+    summarise,
+)
 
 
 @pytest.mark.parametrize(

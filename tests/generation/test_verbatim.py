@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.citations import check, mend_marks
-from generation.sentences import without_marks
-from generation.verbatim import outside_code, pieces, shielded
+from generation.grounding.citations import check, mend_marks
+from generation.grounding.sentences import without_marks
+from generation.grounding.verbatim import outside_code, pieces, shielded
 from tests.generation.test_rendering import render, unsupported
 
 SOURCES = {

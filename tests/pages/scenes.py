@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from generation.curating_models import AnswerRun, RunAnswer
+from generation.curating.models import AnswerRun, RunAnswer
 from generation.models import Answer, Citation, Conversation, Feedback, Source
 from ingestion.models import Collection, Document, Role
 from tests import factories

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from django.urls import reverse
 
-from generation.curating_models import Approval
+from generation.curating.models import Approval
 from ingestion.models import Collection, Role
 from retrieval.models import GoldenAnswer
 from tests.factories import bob, make_collection, make_user

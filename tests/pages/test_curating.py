@@ -20,8 +20,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from generation import golden_runs, services
-from generation.curating_models import AnswerRun, Approval, InboxMark, RunAnswer
+from generation import services
+from generation.curating import golden_runs
+from generation.curating.models import AnswerRun, Approval, InboxMark, RunAnswer
 from generation.models import Answer, Conversation, Feedback
 from ingestion.models import Collection, Document, Role
 from rag_site.models import AuditEvent, User

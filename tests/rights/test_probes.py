@@ -20,12 +20,13 @@ from asgiref.sync import async_to_sync
 from django.test import Client
 from pytest_django import Settings
 
-from generation import pairs, running, services
-from generation.comparing import Pair
-from generation.curating_models import Approval, RunAnswer
+from generation import running, services
+from generation.curating import pairs
+from generation.curating.comparing import Pair
+from generation.curating.models import Approval, RunAnswer
+from generation.curating.run_pages import shown
 from generation.errors import NothingToSearch
 from generation.models import Answer, Conversation, Source
-from generation.run_pages import shown
 from generation.selectors import sources_of
 from generation.turns import starters_for
 from ingestion.models import Chunk, Document

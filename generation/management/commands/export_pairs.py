@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from generation import pairs
+from generation.curating import pairs
 from rag_site.errors import RagError
 from retrieval.golden_reports import reach
 

@@ -37,7 +37,7 @@ _TEXTS = {"model", "data"}
 _MODULES = {
     "ingestion": ("ingestion.benchmarking",),
     "retrieval": ("retrieval.benchmarking",),
-    "generation": ("generation.benchmarking", "rag_site.chat_first"),
+    "generation": ("generation.benchmarking.stages", "rag_site.chat_first"),
 }
 
 

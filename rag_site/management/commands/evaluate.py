@@ -76,10 +76,10 @@ def _rank_documents(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer_questions(options: dict[str, Any]) -> dict[str, Any]:
-    from generation import evaluation
+    from generation.evaluating import answers
 
     with _bar("answering") as progress:
-        report: dict[str, Any] = evaluation.run(
+        report: dict[str, Any] = answers.run(
             options["directory"],
             limit=options["limit"],
             model=options["model"],
@@ -154,7 +154,7 @@ def _find_items(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_citations(options: dict[str, Any]) -> dict[str, Any]:
-    from generation import planted
+    from generation.evaluating import planted
 
     cases = planted.build(options["directory"], limit=options["limit"])
     dataset = options["directory"].resolve().name
@@ -162,21 +162,21 @@ def _check_citations(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _obey_documents(options: dict[str, Any]) -> dict[str, Any]:
-    from generation import injection
+    from generation.evaluating import injection
 
     return _with_model(partial(injection.run, rows=options["rows"]), options)
 
 
 def _ask_by_mode(options: dict[str, Any]) -> dict[str, Any]:
-    from generation import mode_evaluation
+    from generation.evaluating import modes
 
-    return _with_model(partial(mode_evaluation.run, rows=options["rows"]), options)
+    return _with_model(partial(modes.run, rows=options["rows"]), options)
 
 
 def _fill_forms(options: dict[str, Any]) -> dict[str, Any]:
-    from generation import form_evaluation
+    from generation.evaluating import schemas
 
-    return _with_model(form_evaluation.run, options)
+    return _with_model(schemas.run, options)
 
 
 def _with_model(
@@ -237,7 +237,7 @@ def _ask_golden(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer_golden(options: dict[str, Any]) -> dict[str, Any]:
-    from generation import golden_answer_reports
+    from generation.curating import golden_answer_reports
 
     with _bar("answering") as progress:
         return golden_answer_reports.run(options, progress)

@@ -1,0 +1,1 @@
+"""How fast the model server is: `manage.py benchmark generation`. No page needs it."""

@@ -1,0 +1,1 @@
+"""Questions that the best passages cannot answer: how many, all, compare, the latest."""

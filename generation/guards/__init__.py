@@ -1,0 +1,1 @@
+"""What may neither reach a model nor leave it, and when a reply is a refusal. Pure."""
