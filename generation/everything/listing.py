@@ -94,10 +94,10 @@ async def tell_documents(
 
 
 def _is_near(wanted: Wanted, hits: Sequence[Hit]) -> bool:
-    """Whether a passage has what tells the topic, accents and other words left aside.
+    """Whether a passage has what tells the topic, other words left aside.
 
-    Zurich stands as Zürich, and clause 7.3 as "7.3" in a contract. Of documents that
-    are narrowed besides the passages need not be.
+    Clause 7.3 stands as "7.3" in a contract. Of documents that are narrowed besides
+    the passages need not be.
     """
     if wanted.media or wanted.period or wanted.collection:
         return False

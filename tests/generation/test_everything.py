@@ -275,15 +275,21 @@ async def test_the_latest_document_tells_by_which_date(
     assert "by the day it was added" in message(row, "latest_by")
 
 
-@pytest.mark.parametrize(
-    "question",
-    ["Which documents mention clause 7.3?", "How often is Zurich mentioned?"],
-)
+async def test_both_spellings_are_counted(alice: Asker, library: Collection) -> None:
+    await in_thread(add, library, "First.txt", "Liability ends in Zürich, in ZÜRICH.")
+    await in_thread(add, library, "Second.txt", "Liability ends in Zurich.")
+    for city in ("Zurich", "zürich"):
+        row = await told(alice, f"How many documents mention {city}?")
+        assert row.text.startswith(f"2 documents mention “{city}”:")
+        row = await told(alice, f"How often is {city} mentioned?")
+        assert f"“{city}” is mentioned 3 times in 2 documents:" in row.text
+
+
 async def test_what_is_spelled_otherwise_is_not_said_to_be_away(
-    alice: Asker, library: Collection, model: ScriptedLLM, question: str
+    alice: Asker, library: Collection, model: ScriptedLLM
 ) -> None:
     await in_thread(add, library, "Contract.txt", "7.3 Liability ends in Zürich.")
-    row = await told(alice, question)
+    row = await told(alice, "Which documents mention clause 7.3?")
     assert codes(row)[0] == "documents_unknown"
     assert "as it is spelled here" in message(row, "documents_unknown")
     assert model.prompts

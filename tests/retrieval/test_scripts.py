@@ -17,6 +17,7 @@ from tests.factories import alice, asker, make_collection, make_ready_document
 from tests.fakes import HashEmbedder
 
 MIGRATION = import_module("ingestion.migrations.0016_scripts_without_blanks")
+FOLDING = import_module("ingestion.migrations.0017_words_without_accents")
 CHINESE = "水泵的电池寿命为五年。请勿打开外壳。"
 THAI = "แบตเตอรี่ของปั๊มมีอายุการใช้งานห้าปี"
 JAPANESE = "ポンプの電池は五年間使えます。"
@@ -87,6 +88,48 @@ def test_what_was_stored_before_is_read_again() -> None:
         assert found("电池寿命") == []
         cursor.execute(MIGRATION.AGAIN)
     assert found("电池寿命") == [CHINESE]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("language", "plain", "accented"),
+    [
+        ("english", "Zurich", "ZÜRICH"),
+        ("english", "resume", "résumé"),
+        ("english", "Lodz, Malmo and Dvorak", "Łódź, Malmö and Dvořák"),
+        ("french", "Zurich", "Zürich"),
+        ("french", "mange", "mangé"),
+        ("spanish", "Zurich y Malaga", "Zürich y Málaga"),
+        ("simple", "Krakow d'Arc O'Brien\\", "Kraków d'Arc O'Brien\\"),
+    ],
+)
+def test_words_are_the_same_with_accents_and_without(
+    language: str, plain: str, accented: str
+) -> None:
+    with connection.cursor() as cursor:
+        sql = "SELECT lexemes_of(%s, %s)::text, lexemes_of(%s, %s)::text"
+        cursor.execute(sql, [language, plain, language, accented])
+        first, second = cursor.fetchone()
+    assert first
+    assert first == second
+
+
+@pytest.mark.django_db
+def test_accents_of_other_scripts_stay() -> None:
+    assert lexemes("мой дзень й 京都が") == ["мой", "дзень", "й", "京都", "都が"]
+
+
+@pytest.mark.django_db
+def test_accents_of_what_was_stored_before_are_folded() -> None:
+    document = make_ready_document(make_collection(), "a.txt", ["Pump"])
+    with connection.cursor() as cursor:
+        cursor.execute(MIGRATION.LEXEMES.format(read="spaced(body)"))
+        Chunk.objects.filter(version__document=document).update(text="Zürich")
+        assert found("Zurich") == []
+        cursor.execute(FOLDING.LEXEMES)
+        assert found("Zurich") == []
+        cursor.execute(FOLDING.AGAIN)
+    assert found("Zurich") == ["Zürich"]
 
 
 ENGLISH, MINILM = {"english": 90, "simple": 10}, "all-minilm-l6-v2"
