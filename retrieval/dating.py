@@ -10,19 +10,24 @@ import datetime as dt
 import re
 from typing import NamedTuple
 
+# English, French, German, Spanish and Italian.
 _MONTHS = (
-    "jan(?:uary?|vier)?", "feb(?:ruary?)?|f[ée]v(?:rier)?", "mar(?:ch|s)?|märz",
-    "apr(?:il)?|avril", "may|mai", "june?|juni|juin", "july?|juli|juillet",
-    "aug(?:ust)?|ao[uû]t", "sept?(?:ember|embre)?", "o[ck]t(?:ober|obre)?",
-    "nov(?:ember|embre)?", "d[eé][cz](?:ember|embre)?",
+    "jan(?:uary?|vier)?|ene(?:ro)?|gen(?:naio)?",
+    "feb(?:ruary?|rero|braio)?|f[ée]v(?:rier)?", "mar(?:ch|s|zo)?|märz",
+    "apr(?:ile?)?|avril|abr(?:il)?", "mayo?|mai|maggio", "june?|junio?|juin|giugno",
+    "july?|julio?|juillet|luglio", "aug(?:ust)?|ao[uû]t|ago(?:sto)?",
+    "sept?(?:ember|embre|iembre)?|setiembre|settembre",
+    "o[ck]t(?:ober|obre|ubre)?|ottobre", "nov(?:ember|i?embre)?",
+    "d[eé][cz](?:ember|embre)?|dic(?:iembre|embre)?",
 )  # fmt: skip
 # As a word of its own: Summary and Marketing are no March.
 _NAME = rf"(?<![^\W\d_])(?P<name>{'|'.join(_MONTHS)})(?![^\W\d_])"
 _YEAR = r"(?P<year>(?:19|20)\d{2})"
 _MONTH, _DAY = r"(?P<month>0[1-9]|1[0-2])", r"(?P<day>0?[1-9]|[12]\d|3[01])"
 _TH = r"(?:st|nd|rd|th)?"
-# Between the parts stands what file names have there, and a comma in sentences.
-_BETWEEN = r"[-_., ]{0,2}"
+# Between the parts stands what file names have there, and a comma in sentences, or the
+# "de" of Spanish.
+_BETWEEN = r"(?:[-_ ]del?[-_ ]|[-_., ]{0,2})"
 # The most exact form first.
 _FORMS = tuple(
     re.compile(rf"(?<!\d){form}(?!\d)", re.IGNORECASE)
@@ -41,11 +46,23 @@ _FORMS = tuple(
         rf"{_YEAR}[-_. ]{_MONTH}",
         # By itself: Q03-2024 is no March.
         rf"(?<![^\W\d_]){_MONTH}[-_./]{_YEAR}",
+        # Of two digits only where they can be nothing else: "March 24" is a day.
+        r"(?<![^\W\d_])(?P<part>Q[1-4]|H[12])[-_ ]{0,2}['’]?(?P<year>\d\d)(?![^\W_])",
         rf"{_YEAR}",
     )
 )
 # 2011-12, but not 2011-12-05.
 _YEAR_TO_YEAR = re.compile(r"(?<!\d)(?:19|20)(\d\d)[-–_/. ](\d\d)(?![-_. ]?\d)")
+# The thing AX-2000. Of other years it may be a department, HR-2024.
+_MODEL = re.compile(r"(?<![^\W_])(?!FY)[A-Z]{1,3}-?(?:19|20)00(?!\d)")
+# ISO 27001-2022: its edition tells a document's year only if nothing else does. Not the
+# 2024 of "List by ISO 2024-03".
+_STANDARD = re.compile(
+    r"(?<![^\W_])(?:(?:ISO|IEC|IEEE|DIN|ANSI|ASTM|RFC)[-_/ ]?(?:EN[-_/ ]?)?)+"
+    r"(?!(?:19|20)\d\d(?![-:](?:19|20)\d\d))"
+    r"\d{2,5}(?:[-:]\d{1,2})?(?:[-:](?P<edition>(?:19|20)\d\d))?(?!\d)",
+    re.IGNORECASE,
+)
 
 
 class Dated(NamedTuple):
@@ -57,14 +74,20 @@ class Dated(NamedTuple):
 
 def date_in(name: str) -> Dated | None:
     """Return the most exact date of a name, None if it has none."""
-    name = _YEAR_TO_YEAR.sub(_first_year, name)
+    name = _YEAR_TO_YEAR.sub(_first_year, _MODEL.sub(" ", name))
+    return _date_in(_STANDARD.sub(" ", name)) or _date_in(
+        _STANDARD.sub(r" \g<edition> ", name)
+    )
+
+
+def _date_in(name: str) -> Dated | None:
     for form in _FORMS:
         match = form.search(name)
         if match is None:
             continue
         parts = match.groupdict()
         if parts.get("part"):
-            return _of_part(int(parts["year"]), parts["part"].upper())
+            return _of_part(int(f"20{parts['year']}"[-4:]), parts["part"].upper())
         month = parts.get("month") or ""
         if parts.get("name"):
             month = str(_month_of(parts["name"]))

@@ -29,10 +29,10 @@ _PERIOD = re.compile(
 )
 
 
-# "From 2023" is what a document is of, which only its readers know.
+# "From 2023" is what a document is of, which only its readers know; "for 2000-X" is not.
 _IS_OF = re.compile(
     r"(?:that |which )?(?:are |is |were |was )?(?:dated |written |signed |issued |made )?"
-    rf"(?:from|of|in|for|before|after|until|between|during) {_DATE}\b",
+    rf"(?:from|of|in|for|before|after|until|between|during) {_DATE}(?![\w/-])",
     re.IGNORECASE,
 )
 

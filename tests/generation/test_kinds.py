@@ -293,12 +293,33 @@ def test_what_is_no_period_stays(text: str) -> None:
         ("Sept. 2024.pdf", ("2024-09-01", "2024-09")),
         ("report_Mar2024.pdf", ("2024-03-01", "2024-03")),
         ("2024_june_figures.pdf", ("2024-06-01", "2024-06")),
+        ("Manual AX-2000.pdf", None),
+        ("AX2000 manual 2024.pdf", ("2024-01-01", "2024")),
+        ("HR-2024.pdf", ("2024-01-01", "2024")),
+        ("Handbuch_EN_2024.pdf", ("2024-01-01", "2024")),
+        ("ISO 27001-2022.pdf", ("2022-01-01", "2022")),
+        ("ISO 27001-2022 audit 2024.pdf", ("2024-01-01", "2024")),
+        ("DIN EN 1990-2010.pdf", ("2010-01-01", "2010")),
+        ("List by ISO 2024-03.pdf", ("2024-03-01", "2024-03")),
+        ("report Q3 24.pdf", ("2024-07-01", "Q3 2024")),
+        ("Report H1'23.pdf", ("2023-01-01", "H1 2023")),
+        ("Q3 240.pdf", None),
+        ("Informe 3 de marzo de 2024.pdf", ("2024-03-03", "2024-03-03")),
+        ("Acta_enero_2024.pdf", ("2024-01-01", "2024-01")),
+        ("septiembre de 2023.pdf", ("2023-09-01", "2023-09")),
+        ("Verbale 5 giugno 2024.pdf", ("2024-06-05", "2024-06-05")),
+        ("Relazione dicembre 2022.pdf", ("2022-12-01", "2022-12")),
         ("manual.txt", None),
     ],
 )
 def test_dates_in_names(name: str, date: tuple[str, str] | None) -> None:
     found = date_in(name)
     assert (found and (str(found.day), found.text)) == date
+
+
+def test_what_begins_like_a_year_is_not_of_a_time() -> None:
+    assert of("How many manuals for 2000?").is_dated
+    assert not of("How many manuals for 2000-series pumps?").is_dated
 
 
 def listed(name: str, added: str = "2026-11-01") -> Listed:
