@@ -13,7 +13,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from generation import prompting
+from generation import courtesies, prompting
 from generation.concluding import conclude, conclude_form
 from generation.drafts import Asked, Draft, Means
 from generation.everything.collecting import collect
@@ -77,6 +77,12 @@ async def answer(asked: Asked, means: Means) -> AsyncIterator[Event]:
         RagError: of search or of the model; what was yielded stays valid.
     """
     draft = Draft()
+    said = courtesies.reply_to(asked.question) if asked.schema is None else ""
+    if said:
+        draft.receipt["way"] = courtesies.WAY
+        yield Token(text=said)
+        yield draft.done(said, refused=False, outcome="answered")
+        return
     question, wanted = understand(asked.question, asked.previous, timezone.localdate())
     if asked.schema is not None:
         wanted = FACT

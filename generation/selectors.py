@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from generation import courtesies
 from generation.grounding.sentences import without_marks
 from generation.models import Answer, Conversation, Evidence, Source
 from generation.standalone import Turn
@@ -77,13 +78,14 @@ def _is_within_key(answer: Answer, asker: Asker) -> bool:
 
 
 def previous_turn(answer: Answer) -> Turn | None:
-    """Return the finished turn before ``answer`` in its conversation."""
+    """Return the finished turn before ``answer``, without thanks and greetings."""
     before = (
         Answer.objects.filter(
             conversation_id=answer.conversation_id,
             created_at__lt=answer.created_at,
             state__in=(Answer.State.DONE, Answer.State.STOPPED),
         )
+        .exclude(receipt__contains={"way": courtesies.WAY})
         .order_by("-created_at")
         .first()
     )

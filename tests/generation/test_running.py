@@ -484,6 +484,24 @@ async def test_a_follow_up_finds_its_passage(alice: Asker, model: ScriptedLLM) -
     assert "1987" in sources[0].quote
 
 
+async def test_thanks_are_not_searched_and_no_turn_to_lean_on(
+    alice: Asker, model: ScriptedLLM
+) -> None:
+    model.enqueue(["Ada Berg [1]."])
+    first = await ask(alice, "Who made the valve?")
+    await running.run_to_end(first.pk, alice)
+    thanks = await ask(alice, "Thank you!", conversation_id=first.conversation_id)
+    said = await running.run_to_end(thanks.pk, alice)
+    assert said.text.startswith("You are welcome.")
+    assert (said.state, said.outcome, len(model.prompts)) == ("done", "answered", 1)
+    assert await in_thread(sources_of, said, alice) == []
+    again = await ask(
+        alice, "And when did she make it?", conversation_id=first.conversation_id
+    )
+    row = await running.run_to_end(again.pk, alice)
+    assert "Ada Berg" in row.standalone_question
+
+
 async def test_documents_that_are_still_being_read_are_named(
     alice: Asker, model: ScriptedLLM
 ) -> None:
