@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from generation import pointing
 from generation.grounding.quantities import DATE
 from generation.grounding.words import STOP_WORDS, fold, name_spans, question_terms
 from generation.tables.values import DAY
@@ -28,7 +29,7 @@ WHAT_ABOUT = re.compile(
     re.IGNORECASE,
 )
 LEADING = re.compile(
-    r"^(?:and|but|so|then|also|or|und|aber|oder|et|mais|ou|pero|y)\b[\s,]*",
+    r"^(?:and|but|so|then|also|or|und|aber|oder|et|mais|ou|pero|y(?! a\b))\b[\s,]*",
     re.IGNORECASE,
 )
 BE = r"(?:is|are|was|were)"
@@ -77,7 +78,7 @@ def leans(question: str) -> bool:
         return False
     if _names_itself(LEADING.sub("", plain)):
         return False
-    if LEADING.match(plain):
+    if LEADING.match(plain) or pointing.points_back(plain):
         return True
     names = [n for n in name_spans(plain) if not plain.startswith(n) or " " in n]
     if PRONOUNS.search(without_expletive(plain)):

@@ -263,6 +263,48 @@ def test_where_no_name_is_meant_the_question_before_stays(
 @pytest.mark.parametrize(
     "question",
     [
+        "Wer repariert sie?",
+        "Wie viele Liter fasst sie?",
+        "Wie hoch ist ihr Gewicht?",
+        "Wie lange dauert es?",
+        "Wer ist dafür zuständig?",
+        "Qui la répare ?",
+        "Qui les a réparés ?",
+        "Quand a-t-elle été construite ?",
+        "Est-ce qu'elle est rouge ?",
+        "Quel est son poids ?",
+    ],
+)
+def test_german_and_french_pronouns_point_back(question: str) -> None:
+    asked = make_standalone(question, Turn(question="Wo steht die Pumpe?"))
+    assert asked == f"{question} (asked before: Wo steht die Pumpe?)"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Was kostet die Pumpe und wer repariert sie?",
+        "Was müssen Mieter tun, bevor sie ausziehen?",
+        "Wie oft wechseln Mitarbeiter ihre Passwörter?",
+        "Kann ein Mieter seine Wohnung kündigen?",
+        "Welche Angebote gibt es?",
+        "Wie erreiche ich Sie?",
+        "Hvem er direktør?",
+        "Où la pompe est-elle installée ?",
+        "Siemens livre-t-il des pompes ?",
+        "L'entreprise a-t-elle changé de nom ?",
+        "Y a-t-il une garantie sur les vannes ?",
+        "Est-il possible de louer le hall ?",
+        "Qui est le directeur ?",
+    ],
+)
+def test_what_they_stand_for_may_be_in_the_question(question: str) -> None:
+    assert make_standalone(question, ROLLO) == question
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
         "What are the risks that threaten the project?",
         "What does the lease that we signed in spring say?",
         "Which one of the plans is cheaper?",
