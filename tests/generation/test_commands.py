@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from generation.management.commands import ask as command
+from generation.management.commands import replay as replaying
+from generation.models import Answer
 from ingestion.models import Collection
 from tests import factories
 from tests.fakes import HashEmbedder
@@ -111,3 +114,25 @@ def test_what_cannot_be_asked_is_said(
         ask(*arguments)
     assert raised.value.returncode == 2
     assert not model.prompts
+
+
+def test_a_replay_goes_on_after_an_answer_that_cannot_be_made_again(
+    model: ScriptedLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model.enqueue(["40 litres [1]."])
+    ask("How much does the pump hold?", "--user", "alice")
+    model.enqueue(["40 litres [1]."])
+
+    @contextmanager
+    def served(_name: str) -> Iterator[ScriptedLLM]:
+        yield model
+
+    monkeypatch.setattr(replaying, "model_server", served)
+    out, gone, kept = StringIO(), str(uuid4()), str(Answer.objects.get().pk)
+    with pytest.raises(CommandError, match="1 of 2 answers came out the same"):
+        call_command("replay", gone, kept, "--json", stdout=out)
+    report = json.loads(out.getvalue())
+    assert (report["same"], report["different"], report["failed"]) == (1, 0, 1)
+    first, second = report["answers"]
+    assert (first["answer_id"], first["error"]["code"]) == (gone, "not_found")
+    assert (second["answer_id"], second["same"]) == (kept, True)
