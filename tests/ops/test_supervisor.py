@@ -178,6 +178,15 @@ def test_a_used_port_is_named_with_what_to_do() -> None:
     check_port("127.0.0.1", free_port())
 
 
+def test_another_port_that_is_suggested_is_one() -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", 65_535))
+        taken.listen()
+        with pytest.raises(PortTaken, match="PORT=8000"):
+            check_port("127.0.0.1", 65_535)
+
+
 def test_one_site_a_folder_and_its_address_is_known(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     site = RunningSite(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -82,10 +83,9 @@ def _told(text: str) -> None:
 
 
 def _positive(raw: str) -> int:
-    value = int(raw)
-    if value < 1:
-        raise ValueError
-    return value
+    if not raw.isdecimal() or int(raw) < 1:
+        raise ArgumentTypeError(f"{raw} is no number of things: use 1 or more")
+    return int(raw)
 
 
 def _table(results: Sequence[Result]) -> str:

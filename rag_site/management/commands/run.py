@@ -28,6 +28,7 @@ from rag_site.weights import obtain, weights_named
 
 # Seconds between two looks at the embedded Postgres and Valkey.
 REVIVE_EVERY_S = 2.0
+_LAST_PORT = 65_535
 
 
 class PortTaken(Conflict):
@@ -66,8 +67,8 @@ class Command(BaseCommand):
 
 
 def _port(value: str) -> int:
-    if not value.isdecimal() or not 0 < int(value) < 1 << 16:
-        raise ArgumentTypeError(f"{value} is no port: use 1 to 65535")
+    if not value.isdecimal() or not 0 < int(value) <= _LAST_PORT:
+        raise ArgumentTypeError(f"{value} is no port: use 1 to {_LAST_PORT}")
     return int(value)
 
 
@@ -84,9 +85,10 @@ def check_port(host: str, port: int) -> None:
                 "`make run PORT=8080`."
             ) from exc
         except OSError as exc:
+            other = port + 1 if port < _LAST_PORT else 8000
             raise PortTaken(
                 f"Port {port} of {host} cannot be used: {exc.strerror}. Stop what "
-                f"listens there, or choose another: `make run PORT={port + 1}`."
+                f"listens there, or choose another: `make run PORT={other}`."
             ) from exc
 
 
