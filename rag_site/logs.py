@@ -72,6 +72,9 @@ def logging_config(level: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
+            # uvicorn gave these handlers and INFO before it imported the site.
+            "uvicorn": {"level": level, "propagate": True},
+            "uvicorn.error": {"level": level},
             "httpx": {"level": "WARNING"},
             # Whoever starts a worker waits for its line that it is ready.
             "celery.apps.worker": {"level": "INFO"},

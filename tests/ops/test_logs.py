@@ -32,3 +32,23 @@ def test_workers_keep_the_level_of_the_log() -> None:
     )
     # The supervisor waits for the line of the last one that a worker is ready.
     assert ended.stdout.split() == ["30", "30", "20"]
+
+
+def test_the_web_process_keeps_the_level_and_the_form_of_the_log() -> None:
+    """uvicorn sets up its own loggers before it imports the site."""
+    program = (
+        "import logging, uvicorn\n"
+        "uvicorn.Config('rag_site.asgi:application').load()\n"
+        "logging.getLogger('uvicorn.error').info('Started')\n"
+        "logging.getLogger('uvicorn.error').warning('Trouble')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PLUMBLINE_LOG_LEVEL": "WARNING"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (line,) = ended.stderr.splitlines()
+    assert line.endswith("WARNING [-] uvicorn.error: Trouble")
