@@ -9,6 +9,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ from rag_site.embedded_home import Home, ServiceFailed
 from rag_site.processes import free_port, is_alive, is_listening, wait_until
 
 START_TIMEOUT_S = 60
+# A server that writes its last checkpoint on a busy machine takes its time: it is told
+# of after the first, and no longer waited for after the second.
+STOP_QUIETLY_S, STOP_S = 20, 120
+# What ends a server that does not stop when asked. For Postgres it is "immediate": the
+# next start reads what was written ahead, and nothing is lost.
+_AT_ONCE = {signal.SIGINT: signal.SIGQUIT, signal.SIGTERM: signal.SIGKILL}
 # Somebody may take a free port before the server does.
 PORT_ATTEMPTS = 3
 POSTGRES_USER = "plumbline"
@@ -82,13 +89,22 @@ def start_valkey(home: Home, log: Path, state: State) -> State:
 
 
 def stop(state: State, program: str, how: signal.Signals) -> None:
+    """Ask a server to stop, wait, and end it at once if it does not."""
     pid = int(state.get("pid", 0))
-    if is_alive(pid, program):
-        os.kill(pid, how)
-        wait_until(lambda: not is_alive(pid, program), 20)
+    waits = (
+        (how, STOP_QUIETLY_S, "is still stopping"),
+        (None, STOP_S - STOP_QUIETLY_S, "does not stop and is ended at once"),
+        (_AT_ONCE[how], STOP_QUIETLY_S, "is left running"),
+    )
+    for sent, seconds, told in waits:
+        if sent is not None and is_alive(pid, program):
+            os.kill(pid, sent)
+        if wait_until(lambda: not is_alive(pid, program), seconds):
+            break
+        sys.stderr.write(f"{program} (process {pid}) {told}.\n")
     child = _children.pop(pid, None)
-    if child is not None:
-        child.wait(20)
+    if child is not None and not is_alive(pid, program):
+        child.wait()
 
 
 def conninfo(state: State, database: str) -> str:

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 import redis
 
-from rag_site import embedded
+from rag_site import embedded, embedded_servers
 from rag_site.embedded import Services, acquire
 from rag_site.embedded_home import ServiceFailed, _can_reach, home_of
 from rag_site.processes import is_alive, wait_until
@@ -254,3 +254,30 @@ class TestUnderRoot:
         os.chown(var / "postgres", 4242, 4242)
         with pytest.raises(ServiceFailed, match="belongs to the user 4242"):
             acquire(var)
+
+
+@pytest.mark.parametrize(("deaf_to", "word"), [("", ""), ("SIGINT", "ended at once")])
+def test_a_server_that_does_not_stop_is_ended_with_a_word(
+    deaf_to: str,
+    word: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(embedded_servers, "STOP_QUIETLY_S", 1)
+    monkeypatch.setattr(embedded_servers, "STOP_S", 2)
+    ignoring = f"signal.signal(signal.{deaf_to}, signal.SIG_IGN);" if deaf_to else ""
+    program = f"import signal, time; {ignoring} print(flush=True); time.sleep(60)"
+    server = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert server.stdout is not None
+    with server.stdout:
+        server.stdout.readline()
+    monkeypatch.setitem(embedded_servers._children, server.pid, server)
+    embedded_servers.stop({"pid": server.pid}, "python", signal.SIGINT)
+    assert server.returncode == -(signal.SIGQUIT if deaf_to else signal.SIGINT)
+    said = capsys.readouterr().err
+    assert word in said
+    assert bool(said) is bool(deaf_to)
