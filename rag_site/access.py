@@ -29,13 +29,17 @@ class ApiKeyOrSession(AuthBase):
         self.scope = scope
 
     def __call__(self, request: HttpRequest) -> Asker:
-        asker = asker_of_request(request)
-        if self.scope not in asker.scopes:
-            raise ScopeMissing(
-                f"This API key lacks the scope `{self.scope}`. Make one that has it.",
-                detail={"scope": self.scope},
-            )
-        return asker
+        return checked(asker_of_request(request), self.scope)
+
+
+def checked(asker: Asker, scope: Scope) -> Asker:
+    """Return ``asker``. Raises ScopeMissing."""
+    if scope not in asker.scopes:
+        raise ScopeMissing(
+            f"This API key lacks the scope `{scope}`. Make one that has it.",
+            detail={"scope": scope},
+        )
+    return asker
 
 
 def needs(scope: Scope) -> ApiKeyOrSession:

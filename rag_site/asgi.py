@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from typing import cast
+from uuid import UUID
 
 from django.core.asgi import get_asgi_application
 
@@ -21,7 +22,11 @@ from django.core.handlers.asgi import ASGIRequest  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.http import HttpRequest, HttpResponse  # noqa: E402
 
+from ingestion.models import Role  # noqa: E402
+from ingestion.visibility import get_collection_for  # noqa: E402
+from rag_site.access import checked  # noqa: E402
 from rag_site.body_limit import (  # noqa: E402
+    UPLOAD_PATH,
     App,
     BodyLimits,
     Receive,
@@ -49,19 +54,22 @@ def _room_bytes() -> int:
 
 
 async def _check_sender(scope: Scope) -> None:
-    """Let nobody fill the disk who is not even known; the view checks the rest."""
+    """Let nobody fill the disk who may not write; the view checks it again."""
     async with ThreadSensitiveContext():
-        await sync_to_async(_identify)(scope)
+        await sync_to_async(_check_rights)(scope)
 
 
-def _identify(scope: Scope) -> None:
+def _check_rights(scope: Scope) -> None:
     request = ASGIRequest(dict(scope), io.BytesIO())
     SessionMiddleware(_no_view).process_request(request)
     AuthenticationMiddleware(_no_view).process_request(request)
     # The token may be in the body, which is not here yet; the view checks it.
     request.csrf_processing_done = True  # type: ignore[attr-defined]  # Django's own mark
+    found = UPLOAD_PATH.match(scope["path"])
     try:
-        identify(request)
+        asker = checked(identify(request), "ingest")
+        if found is not None:
+            get_collection_for(asker, UUID(found["pk"]), Role.WRITER)
     finally:
         connection.close()
 

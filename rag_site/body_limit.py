@@ -28,7 +28,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Where files arrive, for pages and for the API.
-UPLOAD_PATH = re.compile(r"^(/api/v1)?/collections/[0-9a-f-]{36}/documents$")
+UPLOAD_PATH = re.compile(
+    r"^(/api/v1)?/collections/(?P<pk>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})/documents$"
+)
 # Multipart boundaries, headers and fields around the files.
 SLACK_BYTES = 1_000_000
 # Headers of one part of a multipart body.
@@ -71,7 +73,8 @@ class BodyLimits:
         idle_s: seconds between two pieces.
         whole_s: seconds for an ordinary body, so that one byte now and then
             does not hold a connection for ever; uploads have no such bound.
-        check_sender: raises a RagError if the sender of an upload is nobody.
+        check_sender: raises a RagError if the sender of an upload may not add files
+            there.
         room_bytes: returns the disk space that uploads may still take.
     """
 

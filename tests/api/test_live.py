@@ -17,6 +17,7 @@ from django.db import connection
 
 from generation.models import Answer
 from ingestion.models import Collection, Document
+from rag_site.asking import ALL_SCOPES, Scope
 from tests import factories
 from tests.api.live import live_site
 from tests.keyed import make_key
@@ -142,6 +143,24 @@ def test_nobody_uploads_a_byte(site: str, library: Collection) -> None:
             headers=header,
         )
         assert (answer.status_code, shaped(answer)) == (401, "not_signed_in")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "status", "code"),
+    [(ALL_SCOPES, 404, "not_found"), ({"read"}, 403, "scope_missing")],
+)
+def test_who_may_not_write_uploads_no_byte(
+    site: str, library: Collection, scopes: set[Scope], status: int, code: str
+) -> None:
+    key = make_key(factories.bob(), scopes=scopes)
+    head = (
+        f"POST /api/v1/collections/{library.pk}/documents HTTP/1.1\r\n"
+        f"Host: localhost\r\nAuthorization: Bearer {key}\r\nContent-Length: {4 * MB}\r\n"
+        "Content-Type: multipart/form-data; boundary=frontier\r\n\r\n"
+    )
+    answer = raw(site, head.encode())
+    assert f" {status} ".encode() in answer.split(b"\r\n")[0]
+    assert code.encode() in answer
 
 
 def raw(site: str, *pieces: bytes, pause_s: float = 0.0) -> bytes:
