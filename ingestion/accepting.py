@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from ingestion import filing, sweeping
 from ingestion.errors import NameTaken
 from ingestion.folders import Place
+from ingestion.leasing import UNSETTLED
 from ingestion.locking import locked_collection
 from ingestion.models import Collection, Document, DocumentVersion, Role
 from ingestion.uploads import Inspected, inspect_upload
@@ -208,8 +209,16 @@ def queue_all_again(collection: Collection) -> None:
     sweeping.send_to_all_on_commit()
 
 
-def _queue(documents: QuerySet[Document]) -> None:
-    documents.update(
+def queue_settled_again(collection: Collection) -> int:
+    """Put the documents that are ready or failed in the queue; return how many."""
+    skipped = (*UNSETTLED, State.CANCELLED)
+    count = _queue(collection.documents.exclude(state__in=skipped))
+    sweeping.send_to_all_on_commit()
+    return count
+
+
+def _queue(documents: QuerySet[Document]) -> int:
+    return documents.update(
         state=State.QUEUED,
         attempt=F("attempt") + 1,
         tries=0,

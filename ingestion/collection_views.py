@@ -86,6 +86,13 @@ def remove_member(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+def retry_all(request: HttpRequest, pk: UUID) -> HttpResponse:
+    count = services.retry_all(asker_of_request(request), pk)
+    messages.success(request, f"{count} {'is' if count == 1 else 'are'} read again.")
+    return redirect(f"{reverse('library')}?collection={pk}")
+
+
+@require_POST
 def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
     asker = asker_of_request(request)
     collection = get_collection_for(asker, pk, Role.MANAGER)

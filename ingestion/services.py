@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from ingestion import filing
 from ingestion.accepting import accept_upload as accept_upload  # noqa: PLC0414 - the one door for writes
-from ingestion.accepting import queue_again, record
+from ingestion.accepting import queue_again, queue_settled_again, record
 from ingestion.folders import Place
 from ingestion.languages import LANGUAGE_SQL
 from ingestion.leasing import UNSETTLED
@@ -225,6 +225,19 @@ def retry(asker: Asker, document_id: UUID) -> Document:
         queue_again(document)
         record("document.retried", asker, document)
     return document
+
+
+def retry_all(asker: Asker, collection_id: UUID) -> int:
+    """Read the documents of a collection again, as after an upgrade that reads better.
+
+    Those that are being read are, and a cancelled one stays so. Returns how many;
+    raises NotFound.
+    """
+    collection = get_collection_for(asker, collection_id, Role.MANAGER)
+    with transaction.atomic():
+        count = queue_settled_again(collection)
+        record("collection.retried", asker, collection, documents=count)
+    return count
 
 
 def cancel(asker: Asker, document_id: UUID) -> Document:

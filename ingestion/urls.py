@@ -35,6 +35,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "collections/<uuid:pk>/members", collection_views.add_member, name="add_member"
     ),
     path(
+        "collections/<uuid:pk>/retry",
+        collection_views.retry_all,
+        name="retry_collection",
+    ),
+    path(
         "collections/<uuid:pk>/delete",
         collection_views.delete,
         name="delete_collection",

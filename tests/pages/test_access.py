@@ -112,6 +112,7 @@ def _changes(scene: Scene) -> tuple[str, ...]:
         f"/collections/{scene.collection.pk}/fetch",
         f"/collections/{scene.collection.pk}/settings",
         f"/collections/{scene.collection.pk}/members",
+        f"/collections/{scene.collection.pk}/retry",
         f"/collections/{scene.collection.pk}/delete",
         f"/collections/{scene.collection.pk}/why/golden",
         f"/collections/{scene.collection.pk}/why/golden/{nobody}/remove",

@@ -138,6 +138,24 @@ def test_a_document_that_is_ready_can_be_read_again(
     assert scene.document.current_version_id is not None
 
 
+def test_all_that_was_read_can_be_read_again(alice: Client, scene: Scene) -> None:
+    cancelled = factories.make_document(
+        scene.collection, "no.txt", b"no", state="cancelled"
+    )
+    address = f"/collections/{scene.collection.pk}/retry"
+    html = alice.get(f"/collections/{scene.collection.pk}/settings").content.decode()
+    assert address in html
+    page = alice.post(address, follow=True).content.decode()
+    assert "2 are read again." in page
+    rows = dict(scene.collection.documents.values_list("name", "state"))
+    assert rows.pop(cancelled.name) == Document.State.CANCELLED
+    assert set(rows.values()) == {Document.State.QUEUED}
+    scene.document.refresh_from_db()
+    scene.waiting.refresh_from_db()
+    assert scene.document.current_version_id is not None
+    assert (scene.document.attempt, scene.waiting.attempt) == (1, 0)
+
+
 def test_bulk_tells_what_could_not_be_done(alice: Client, scene: Scene) -> None:
     sent = {"action": "delete", "document": [scene.failed.pk, "nonsense"]}
     html = alice.post("/documents/bulk", sent, follow=True).content.decode()
