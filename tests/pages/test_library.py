@@ -156,6 +156,16 @@ def test_all_that_was_read_can_be_read_again(alice: Client, scene: Scene) -> Non
     assert (scene.document.attempt, scene.waiting.attempt) == (1, 0)
 
 
+def test_progress_is_asked_for_also_where_no_row_is_unfinished(
+    alice: Client, scene: Scene
+) -> None:
+    """Of the files on other pages; htmx logs an error for names that nothing has."""
+    html = alice.get("/documents?state=ready").content.decode()
+    assert 'name="live"' not in html
+    assert 'hx-get="/documents/progress"' in html
+    assert "hx-include=\"#progress, [name='live']\"" in html
+
+
 def test_bulk_tells_what_could_not_be_done(alice: Client, scene: Scene) -> None:
     sent = {"action": "delete", "document": [scene.failed.pk, "nonsense"]}
     html = alice.post("/documents/bulk", sent, follow=True).content.decode()
