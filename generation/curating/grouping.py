@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 from generation.grounding.words import fold, question_terms
 
 
+# Of the questions of one inbox and some more: to read 2,000 takes more than a second, and
+# each look at the page and each mark on it wants all of them.
+@lru_cache(maxsize=4_096)
 def key_of(question: str) -> str:
     """Return 64 hexadecimal digits, equal for questions with the same content words.
 

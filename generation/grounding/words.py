@@ -138,6 +138,9 @@ def stem(word: str) -> str:
     return word
 
 
+_ASKING = frozenset(stem(word) for word in QUESTION_WORDS)
+
+
 def claim_of(text: str) -> Claim:
     words, numbers, undated, names, denied = set(), set(), set(), set(), set()
     affirming = {match.start() for match in _NO_DENIAL.finditer(text)}
@@ -230,7 +233,7 @@ def _term(word: str) -> str:
 
 def question_terms(question: str) -> frozenset[str]:
     """Return the terms that an answering passage can be expected to hold."""
-    return claim_of(question).terms - {stem(word) for word in QUESTION_WORDS}
+    return claim_of(question).terms - _ASKING
 
 
 def name_spans(text: str) -> list[str]:
