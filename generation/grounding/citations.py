@@ -20,6 +20,7 @@ from generation.grounding.evidence import (
     share_of,
 )
 from generation.grounding.sentences import (
+    LEAD,
     MARK,
     Sentence,
     split_answer,
@@ -34,6 +35,8 @@ _OTHER_MARKS = re.compile(
     r"(?P<numbers>\d{1,3}(?:\s*(?:,|;|and|&)\s*\d{1,3})*)\"?[\])】）]",
     re.IGNORECASE,
 )
+# The blank that makes "- . " an item of a list stays: without it, it would be read anew.
+_BLANK_BEFORE_STOP = re.compile(rf"(?m)(?P<lead>^{LEAD})|[ \t]+(?P<stop>[.!?,;])")
 # What "To change the oil, follow these steps:" says besides the question.
 _INTRODUCING = frozenset(
     map(stem, ("follow", "following", "steps", "below", "here", "listed", "lists"))
@@ -142,7 +145,7 @@ def mend_marks(text: str, known: frozenset[int]) -> str:
     def mend_all(part: str) -> str:
         mended = _OTHER_MARKS.sub(mend, part)
         mended = re.sub(r"(\[\d{1,3}\])(?:\s*\1)+", r"\1", mended)
-        return re.sub(r"[ \t]+([.!?,;])", r"\1", mended)
+        return _BLANK_BEFORE_STOP.sub(r"\g<lead>\g<stop>", mended)
 
     text = _FENCE_AND_MARK.sub(r"\1\n\2", text)
     return outside_code(without_broken_mark(text), mend_all).strip()

@@ -52,7 +52,9 @@ _SHORT = re.compile(
 )
 # "1. First", but not "1. Januar".
 _LIST_NUMBER = re.compile(rf"\s*(?!{_ORDINAL})\d{{1,2}}\.")
-_LEAD = re.compile(rf"\s*(?:(?:[-*•+]|(?!{_ORDINAL})\d{{1,2}}[.)]|#{{1,6}}|>)\s+)*")
+#: What a line may begin with before its words: marks of lists, heads and quotes.
+LEAD = rf"\s*(?:(?:[-*•+]|(?!{_ORDINAL})\d{{1,2}}[.)]|#{{1,6}}|>)\s+)*"
+_LEAD = re.compile(LEAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,8 +181,9 @@ def _add(found: list[Sentence], text: str, start: int, end: int) -> None:
 
 
 def _join_marks(found: list[Sentence], text: str, start: int, marks: str) -> None:
-    """Marks that stand alone belong to the sentence before them."""
-    if found and MARK.search(marks):
+    """Marks that stand alone belong to the sentence before them, if no item is between."""
+    between = _LEAD.match(text, found[-1].end, start) if found else None
+    if between and not between[0].strip() and MARK.search(marks):
         last = found.pop()
         end = start + len(marks)
         found.append(Sentence(start=last.start, end=end, text=text[last.start : end]))

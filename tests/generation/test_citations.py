@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from generation.grounding.citations import check, mend_marks
@@ -306,6 +306,8 @@ def test_spans_and_numbers_are_never_out_of_range(text: str) -> None:
 
 
 @given(ANSWERS)
+@example("40 litres\n- . [1]")
+@example("40 litres\n1. . [1]. ")
 def test_checking_again_changes_nothing(text: str) -> None:
     once = check(text, SOURCES, question="What?")
     again = check(once.text, SOURCES, question="What?")
