@@ -153,5 +153,5 @@ def test_questions_of_the_same_words_ask_the_same(
 def test_a_question_is_read_once_for_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """An inbox of 2,000 took more than a second for each look."""
     first = key_of("How heavy is the crane of hall 7?")
-    monkeypatch.setattr("generation.grouping.question_terms", None)
+    monkeypatch.setattr("generation.curating.grouping.question_terms", None)
     assert key_of("How heavy is the crane of hall 7?") == first
