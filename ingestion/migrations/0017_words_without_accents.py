@@ -29,11 +29,16 @@ def _plain(letter: str) -> str:
 _LETTERS = [chr(n) for n in (*range(0xC0, 0x180), *range(0x1EA0, 0x1EFA))]
 _FOLDED = {letter: _plain(letter) for letter in _LETTERS if _plain(letter) != letter}
 ACCENTED = "[\u00c0-\u017f\u1ea0-\u1ef9]"
+# Kept, and first: translate() looks through its list for each letter of a text.
+_COMMON = " etaoinsrhldcumfpgwybvk:,.0123456789jxqz"
+_FROM, _TO = (
+    _COMMON + "".join(letters) for letters in (_FOLDED, _FOLDED.values())
+)
 UNACCENTED = f"""
 CREATE FUNCTION unaccented(body text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE WHEN body ~ '{ACCENTED}'
-    THEN translate(body, '{"".join(_FOLDED)}', '{"".join(_FOLDED.values())}')
+    THEN translate(body, '{_FROM}', '{_TO}')
     ELSE body END
 """
 # As in 0016, but for accents.
