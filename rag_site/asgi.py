@@ -25,6 +25,7 @@ from django.http import HttpRequest, HttpResponse  # noqa: E402
 from ingestion.models import Role  # noqa: E402
 from ingestion.visibility import get_collection_for  # noqa: E402
 from rag_site.access import checked  # noqa: E402
+from rag_site.addresses import addressed  # noqa: E402
 from rag_site.body_limit import (  # noqa: E402
     UPLOAD_PATH,
     App,
@@ -35,6 +36,7 @@ from rag_site.body_limit import (  # noqa: E402
     limit_bodies,
 )
 from rag_site.credentials import identify  # noqa: E402
+from rag_site.middleware import address_of  # noqa: E402
 
 
 def _limits() -> BodyLimits:
@@ -67,7 +69,9 @@ def _check_rights(scope: Scope) -> None:
     request.csrf_processing_done = True  # type: ignore[attr-defined]  # Django's own mark
     found = UPLOAD_PATH.match(scope["path"])
     try:
-        asker = checked(identify(request), "ingest")
+        # Wrong keys are counted by where they come from.
+        with addressed(address_of(request)):
+            asker = checked(identify(request), "ingest")
         if found is not None:
             get_collection_for(asker, UUID(found["pk"]), Role.WRITER)
     finally:

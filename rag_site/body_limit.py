@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingestion.errors import DiskFull, FileTooLarge
+from ingestion.errors import DiskFull
 from rag_site.errors import InvalidInput, RagError, TooLarge
 from rag_site.logs import new_reference, referenced
-from rag_site.problems import body_of, plain_page, translate
+from rag_site.multipart import PartMeter, check_content_type, in_words, part_meter
+from rag_site.problems import body_of, headers_of, plain_page, translate
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +34,6 @@ UPLOAD_PATH = re.compile(
 )
 # Multipart boundaries, headers and fields around the files.
 SLACK_BYTES = 1_000_000
-# Headers of one part of a multipart body.
-_PART_SLACK_BYTES = 16_384
 # A body lies on disk three times at most: spooled, as a part, and as the copy
 # that is kept.
 _COPIES = 3
@@ -116,53 +115,15 @@ async def _begun(scope: Scope, limits: BodyLimits) -> _Meter:
     declared = headers.get(b"content-length", b"0")
     if not declared.isdigit():
         raise BadLength
+    content_type = headers.get(b"content-type", b"")
+    check_content_type(content_type)
     if is_upload:
         await limits.check_sender(scope)
-        meter.part = _part_meter(headers.get(b"content-type", b""), limits)
+        meter.part = part_meter(content_type, limits.file_bytes)
     meter.check(int(declared[:20]))
     if is_upload and int(declared[:20]) * _COPIES > limits.room_bytes():
         raise DiskFull
     return meter
-
-
-def _part_meter(content_type: bytes, limits: BodyLimits) -> _PartMeter | None:
-    found = re.search(rb'boundary="?([^";,]{1,70})', content_type)
-    if found is None:
-        return None
-    allowed = limits.file_bytes + _PART_SLACK_BYTES
-    return _PartMeter(marker=b"--" + found[1].strip(), allowed=allowed)
-
-
-@dataclass(slots=True)
-class _PartMeter:
-    """Measures the parts of a multipart body as they pass by."""
-
-    marker: bytes
-    allowed: int
-    size: int = 0
-    tail: bytes = b""
-
-    def feed(self, piece: bytes) -> None:
-        """Raise FileTooLarge as soon as one part is over the limit."""
-        data = self.tail + piece
-        start = 0
-        while (found := data.find(self.marker, start)) != -1:
-            self._grow(found - start)
-            self.size = 0
-            start = found + len(self.marker)
-        end = max(start, len(data) - len(self.marker) + 1)
-        self._grow(end - start)
-        self.tail = data[end:]
-
-    def _grow(self, size: int) -> None:
-        self.size += size
-        if self.size > self.allowed:
-            limit = self.allowed - _PART_SLACK_BYTES
-            raise FileTooLarge(
-                f"A file is larger than the limit of {_in_words(limit)}. Split it, "
-                "or ask your administrator.",
-                detail={"limit_bytes": limit},
-            )
 
 
 @dataclass(slots=True)
@@ -171,7 +132,7 @@ class _Meter:
 
     limits: BodyLimits
     is_upload: bool
-    part: _PartMeter | None = None
+    part: PartMeter | None = None
     seen: int = 0
     is_done: bool = False
     has_answered: bool = False
@@ -182,7 +143,7 @@ class _Meter:
         allowed = self.limits.upload_bytes if self.is_upload else self.limits.body_bytes
         if size > allowed:
             raise BodyTooLarge(
-                f"This is larger than the limit of {_in_words(allowed)}.",
+                f"This is larger than the limit of {in_words(allowed)}.",
                 detail={"limit_bytes": allowed},
             )
 
@@ -261,13 +222,11 @@ def _start(problem: RagError, kind: str, reference: str, length: int) -> Message
         "content-type": kind,
         "content-length": str(length),
         "connection": "close",
-        "cache-control": "no-store",
         "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
         "x-content-type-options": "nosniff",
         "x-reference": reference,
     }
-    if problem.http_status == 503:
-        headers["retry-after"] = str(problem.retry_after_s or 5)
+    headers |= {name.lower(): value for name, value in headers_of(problem).items()}
     return {
         "type": "http.response.start",
         "status": problem.http_status,
@@ -283,7 +242,3 @@ async def _linger(receive: Receive) -> None:
                 pass
     except TimeoutError:
         return
-
-
-def _in_words(size: int) -> str:
-    return f"{size / 2**20:.0f} MB" if size >= 2**20 else f"{size / 2**10:.0f} kB"

@@ -30,14 +30,14 @@ def reference(get_response: GetResponse) -> Callable[[HttpRequest], Any]:
     if iscoroutinefunction(get_response):
 
         async def awaiting(request: HttpRequest) -> HttpResponseBase:
-            with referenced(new_reference()) as ref, addressed(_address_of(request)):
+            with referenced(new_reference()) as ref, addressed(address_of(request)):
                 response: HttpResponseBase = await get_response(request)
                 return _finished(request, response, ref)
 
         return awaiting
 
     def blocking(request: HttpRequest) -> HttpResponseBase:
-        with referenced(new_reference()) as ref, addressed(_address_of(request)):
+        with referenced(new_reference()) as ref, addressed(address_of(request)):
             return _finished(request, get_response(request), ref)
 
     return blocking
@@ -105,7 +105,8 @@ def _in_shape(request: HttpRequest, response: HttpResponseBase) -> HttpResponseB
     return shaped
 
 
-def _address_of(request: HttpRequest) -> str:
+def address_of(request: HttpRequest) -> str:
+    """Return where a request comes from, behind the proxies that are trusted."""
     return client_address(
         request.META.get("REMOTE_ADDR") or "",
         request.headers.get("X-Forwarded-For", ""),

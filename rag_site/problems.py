@@ -107,7 +107,8 @@ def response_to(request: HttpRequest, exc: Any) -> HttpResponse:
         )
     else:
         response = _page(request, problem)
-    _add_headers(response, problem)
+    for name, value in headers_of(problem).items():
+        response[name] = value
     return response
 
 
@@ -283,9 +284,11 @@ def _title(problem: RagError) -> str:
     return _TITLES.get(problem.http_status, "Something went wrong")
 
 
-def _add_headers(response: HttpResponse, problem: RagError) -> None:
+def headers_of(problem: RagError) -> dict[str, str]:
+    """Return what a response that tells ``problem`` says beside its body."""
+    headers = {"Cache-Control": "no-store"}
     if problem.http_status in {429, 503}:
-        response["Retry-After"] = str(problem.retry_after_s or RETRY_AFTER_S)
+        headers["Retry-After"] = str(problem.retry_after_s or RETRY_AFTER_S)
     if isinstance(problem, NotSignedIn):
-        response["WWW-Authenticate"] = "Bearer"
-    response["Cache-Control"] = "no-store"
+        headers["WWW-Authenticate"] = "Bearer"
+    return headers

@@ -36,6 +36,7 @@ def site(django_db_setup: None, django_db_blocker) -> Iterator[str]:  # type: ig
             "PLUMBLINE_MAX_FILES_PER_UPLOAD": "4",
             "PLUMBLINE_MAX_BODY_KB": "256",
             "PLUMBLINE_BODY_TIMEOUT_S": "2",
+            "PLUMBLINE_TRUSTED_PROXIES": "127.0.0.1",
         }
         with live_site(**limits) as url:
             yield url

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_site import event_stream
-from rag_site.body_limit import _PartMeter
 from rag_site.errors import Conflict
 from rag_site.event_stream import Numbered, frame
+from rag_site.multipart import PartMeter
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -98,7 +98,7 @@ def test_parts_measure_the_same_however_they_are_cut(
     sizes: list[int], cuts: list[int]
 ) -> None:
     body = b"".join(b"--frontier" + b"-x" * size for size in sizes) + b"--frontier--"
-    meter, seen, sent = _PartMeter(marker=b"--frontier", allowed=10**6), [], 0
+    meter, seen, sent = PartMeter(marker=b"--frontier", allowed=10**6), [], 0
     largest = 0
     while sent < len(body):
         step = cuts[len(seen) % len(cuts)]
