@@ -15,6 +15,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
+from referencing import Registry
 
 from generation.errors import SchemaInvalid
 from generation.grounding.citations import check
@@ -84,7 +85,9 @@ def read_form(text: str, schema: Mapping[str, Any]) -> tuple[Any, str]:
 
 def problem_of(value: Any, schema: Mapping[str, Any]) -> str:
     """Return "" if ``value`` is of the schema, else where it is not."""
-    problem = next(Draft202012Validator(schema).iter_errors(value), None)
+    # A registry of its own, so that nothing is fetched, whatever a schema names.
+    validator = Draft202012Validator(schema, registry=Registry())
+    problem = next(validator.iter_errors(value), None)
     return "" if problem is None else f"{problem.json_path} breaks {problem.validator}"
 
 

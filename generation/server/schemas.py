@@ -96,7 +96,7 @@ class _Compiler:
             return self._choice(words, path, depth)
         kind = words.pop("type", None)
         if isinstance(kind, list) and kind:
-            only = [{**_words_of(words, one), "type": one} for one in kind]
+            only = [{**_words_of(words, one, kind), "type": one} for one in kind]
             return self._choice({"anyOf": only}, path, depth)
         if kind == "object":
             return self._object(words, path, depth)
@@ -119,6 +119,8 @@ class _Compiler:
     def _object(self, words: Mapping[str, Any], path: str, depth: int) -> str:
         known = {"properties", "required", "additionalProperties"}
         words = _closed(words, known, path)
+        if not isinstance(words.get("additionalProperties", False), bool):
+            raise SchemaUnsupported(path, "additionalProperties must be true or false")
         properties = words.get("properties", {})
         if not isinstance(properties, Mapping) or len(properties) > MAX_ITEMS:
             raise SchemaUnsupported(path, "properties must be an object of at most 32")
@@ -221,11 +223,20 @@ _WORDS = {
 }
 
 
-def _words_of(words: Mapping[str, Any], kind: Any) -> dict[str, Any]:
-    """Return the words that bear on one of several types."""
-    mine = _WORDS.get(kind, set()) if isinstance(kind, str) else set()
-    others = set().union(*_WORDS.values()) - mine
-    return {key: value for key, value in words.items() if key not in others}
+def _words_of(
+    words: Mapping[str, Any], kind: Any, kinds: Sequence[Any]
+) -> dict[str, Any]:
+    """Return the words that bear on one of several types, and those that bear on none.
+
+    The latter are refused: nobody would have looked at a schema that stands in them.
+    """
+    of_others = _of_types(kinds) - _of_types([kind])
+    return {key: value for key, value in words.items() if key not in of_others}
+
+
+def _of_types(kinds: Sequence[Any]) -> set[str]:
+    known = [_WORDS.get(kind, set()) for kind in kinds if isinstance(kind, str)]
+    return set().union(*known)
 
 
 def _constants(words: Mapping[str, Any], path: str) -> str:

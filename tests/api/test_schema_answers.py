@@ -101,6 +101,8 @@ async def test_twice_wrong_is_an_error_and_no_answer(
     [
         ({"type": "string", "pattern": "(a|aa)+$"}, "pattern"),
         ({"type": "object", "properties": {"a": {"$ref": "http://x"}}}, "$.a"),
+        ({"type": "object", "additionalProperties": {"$ref": "http://x"}}, "$"),
+        ({"properties": {"a": {"$ref": "http://x"}}, "type": ["string", "null"]}, "$"),
         ({"enum": ["x" * 400] * 60}, "16,384"),
     ],
 )
