@@ -8,12 +8,12 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Query, Router, Status
 
 from generation import api_shapes as shapes
-from generation import running, selectors, services
+from generation import replaying, running, selectors, services
 from generation.errors import NothingToSearch
 from generation.models import Answer, Conversation, Feedback
 from generation.receipts import shown_of
@@ -79,9 +79,14 @@ def get_answer(request: HttpRequest, pk: UUID) -> dict[str, Any]:
 
 @router.get("/answers/{uuid:pk}/events", auth=needs("ask"), openapi_extra=_STREAM_DOC)
 async def answer_events(request: HttpRequest, pk: UUID) -> HttpResponseBase:
-    """Send the events of an answer, those after `Last-Event-ID` if that is given."""
+    """Send the events of an answer, those after `Last-Event-ID` if that is given.
+
+    After the last one the reply is 204, and there is nothing to come back for.
+    """
     asker = await sync_to_async(_check_answer)(request, pk)
     after = _last_event(request)
+    if await sync_to_async(_is_over)(pk, after):
+        return HttpResponse(status=204)
     return event_stream(running.events(pk, asker, after=after))
 
 
@@ -258,6 +263,12 @@ def _check_answer(request: HttpRequest, pk: UUID) -> Asker:
     selectors.get_answer_for(asker, pk)
     release_database()
     return asker
+
+
+def _is_over(pk: UUID, after: int) -> bool:
+    found = replaying.is_over(pk, after)
+    release_database()
+    return found
 
 
 def _last_event(request: HttpRequest) -> int:

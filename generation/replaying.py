@@ -51,6 +51,12 @@ async def stored(answer_id: UUID, asker: Asker, after: int) -> AsyncIterator[Num
         await asyncio.sleep(POLL_S)
 
 
+def is_over(answer_id: UUID, after: int) -> bool:
+    """Whether the last event of the answer is not above ``after``, as far as is kept."""
+    ends = AnswerEvent.objects.filter(answer=answer_id, kind__in=TERMINAL)
+    return ends.filter(sequence__lte=after).exists()
+
+
 def _read(answer_id: UUID, asker: Asker, after: int) -> tuple[bool, list[Numbered]]:
     # The state first: once it is settled, no further row can come.
     answer = get_answer_for(asker, answer_id)

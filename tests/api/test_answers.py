@@ -104,6 +104,10 @@ async def test_a_stream_resumes_without_gap_or_repeat(secret: str) -> None:
             await get(secret, path, **{"Last-Event-ID": whole[cut]["id"]})
         )
         assert rest == whole[cut + 1 :]
+    for number in (whole[-1]["id"], "500"):
+        over = await get(secret, path, **{"Last-Event-ID": number})
+        # What ends a browser's EventSource, which would come back for ever.
+        assert (over.status_code, over.content) == (204, b"")
 
 
 @pytest.mark.parametrize("bad", ["x", "-1", "1.5", "99999999999", "²"])
