@@ -26,6 +26,7 @@ from rag_site.errors import InvalidInput, NotFound
 from rag_site.event_stream import event_stream
 from rag_site.paging import Cursor, Limit, slice_of
 from rag_site.repeating import once
+from rag_site.schemas import sends
 from rag_site.sending import release_database
 from retrieval.api_shapes import filters_of
 
@@ -33,13 +34,21 @@ router = Router(tags=["Answers"])
 
 _ORDER = ("-updated_at", "id")
 _ANSWERS_SHOWN = 100
-_STREAM_DOC = {
-    "responses": {
-        200: {
-            "description": "The answer, or with `stream` its events.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+_STREAM_DOC = sends("text/event-stream", "The answer, or with `stream` its events.")
+_EVENTS_DOC = {
+    "parameters": [
+        {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "`id` of the last event that came.",
         }
-    }
+    ],
+    "responses": {
+        **sends("text/event-stream", "The events.")["responses"],
+        204: {"description": "The last event has come already."},
+    },
 }
 
 
@@ -71,13 +80,13 @@ async def ask(
     return await sync_to_async(_answer)(asker, answer_id)
 
 
-@router.get("/answers/{uuid:pk}", auth=needs("ask"), response=shapes.AnswerOut)
+@router.get("/answers/{id:pk}", auth=needs("ask"), response=shapes.AnswerOut)
 def get_answer(request: HttpRequest, pk: UUID) -> dict[str, Any]:
     """Return an answer as far as it has come."""
     return _answer(asker_of(request), pk)
 
 
-@router.get("/answers/{uuid:pk}/events", auth=needs("ask"), openapi_extra=_STREAM_DOC)
+@router.get("/answers/{id:pk}/events", auth=needs("ask"), openapi_extra=_EVENTS_DOC)
 async def answer_events(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """Send the events of an answer, those after `Last-Event-ID` if that is given.
 
@@ -90,7 +99,7 @@ async def answer_events(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     return event_stream(running.events(pk, asker, after=after))
 
 
-@router.post("/answers/{uuid:pk}/stop", auth=needs("ask"), response=shapes.AnswerOut)
+@router.post("/answers/{id:pk}/stop", auth=needs("ask"), response=shapes.AnswerOut)
 def stop_answer(request: HttpRequest, pk: UUID) -> dict[str, Any]:
     """End an answer; what was written is kept."""
     asker = _check_answer(request, pk)
@@ -99,7 +108,7 @@ def stop_answer(request: HttpRequest, pk: UUID) -> dict[str, Any]:
 
 
 @router.post(
-    "/answers/{uuid:pk}/feedback",
+    "/answers/{id:pk}/feedback",
     auth=needs("ask"),
     response={201: shapes.FeedbackOut},
 )
@@ -151,7 +160,7 @@ def create_conversation(
 
 
 @router.get(
-    "/conversations/{uuid:pk}",
+    "/conversations/{id:pk}",
     auth=needs("ask"),
     response=shapes.ConversationWithAnswers,
 )
@@ -164,7 +173,7 @@ def get_conversation(request: HttpRequest, pk: UUID) -> dict[str, Any]:
     return {**_conversation(row), "answers": answers}
 
 
-@router.delete("/conversations/{uuid:pk}", auth=needs("ask"), response={204: None})
+@router.delete("/conversations/{id:pk}", auth=needs("ask"), response={204: None})
 def delete_conversation(request: HttpRequest, pk: UUID) -> Status[None]:
     """Delete a conversation with its answers."""
     asker = asker_of(request)

@@ -67,14 +67,14 @@ def create_collection(
     return Status(201, _one(asker, UUID(made["id"])))
 
 
-@router.get("/collections/{uuid:pk}", auth=needs("read"), response=shapes.CollectionOut)
+@router.get("/collections/{id:pk}", auth=needs("read"), response=shapes.CollectionOut)
 def get_collection(request: HttpRequest, pk: UUID) -> dict[str, Any]:
     """Return one collection."""
     return _one(asker_of(request), pk)
 
 
 @router.patch(
-    "/collections/{uuid:pk}", auth=needs("manage"), response=shapes.CollectionOut
+    "/collections/{id:pk}", auth=needs("manage"), response=shapes.CollectionOut
 )
 def update_collection(
     request: HttpRequest, pk: UUID, body: shapes.CollectionPatch
@@ -86,7 +86,7 @@ def update_collection(
     return _one(asker, pk)
 
 
-@router.delete("/collections/{uuid:pk}", auth=needs("manage"), response={204: None})
+@router.delete("/collections/{id:pk}", auth=needs("manage"), response={204: None})
 def delete_collection(request: HttpRequest, pk: UUID) -> Status[None]:
     """Delete a collection with all its documents; needs the role manager."""
     services.delete_collection(asker_of(request), pk)
@@ -94,7 +94,7 @@ def delete_collection(request: HttpRequest, pk: UUID) -> Status[None]:
 
 
 @router.get(
-    "/collections/{uuid:pk}/members", auth=needs("read"), response=shapes.MemberList
+    "/collections/{id:pk}/members", auth=needs("read"), response=shapes.MemberList
 )
 def list_members(
     request: HttpRequest, pk: UUID, limit: Limit, cursor: Cursor
@@ -112,7 +112,7 @@ def list_members(
 
 
 @router.post(
-    "/collections/{uuid:pk}/members",
+    "/collections/{id:pk}/members",
     auth=needs("manage"),
     response={201: shapes.MemberOut},
 )
@@ -135,7 +135,7 @@ def set_member(
 
 
 @router.delete(
-    "/collections/{uuid:pk}/members/{int:member}",
+    "/collections/{id:pk}/members/{int:member}",
     auth=needs("manage"),
     response={204: None},
 )

@@ -19,6 +19,7 @@ from ingestion.types import PAGE_BREAK
 from ingestion.visibility import get_document_for, reading_as
 from rag_site.access import asker_of, needs
 from rag_site.errors import Conflict, NotFound
+from rag_site.schemas import sends
 from rag_site.sending import release_database, send_file, send_image, send_text
 
 router = Router(tags=["Documents"])
@@ -38,7 +39,11 @@ class NotReadYet(Conflict):
     code = "document_not_ready"
 
 
-@router.get("/documents/{uuid:pk}/file", auth=needs("read"))
+@router.get(
+    "/documents/{id:pk}/file",
+    auth=needs("read"),
+    openapi_extra=sends("*/*", "The file, under the name it was uploaded with."),
+)
 def get_file(
     request: HttpRequest, pk: UUID, version: VersionNumber
 ) -> StreamingHttpResponse:
@@ -53,7 +58,11 @@ def get_file(
     )
 
 
-@router.get("/documents/{uuid:pk}/text", auth=needs("read"))
+@router.get(
+    "/documents/{id:pk}/text",
+    auth=needs("read"),
+    openapi_extra=sends("text/plain", "The text, form feeds between pages."),
+)
 def get_text(
     request: HttpRequest,
     pk: UUID,
@@ -74,7 +83,11 @@ def get_text(
     return send_text(text, name=f"{document.name}.txt")
 
 
-@router.get("/documents/{uuid:pk}/pages/{int:number}.png", auth=needs("read"))
+@router.get(
+    "/documents/{id:pk}/pages/{int:number}.png",
+    auth=needs("read"),
+    openapi_extra=sends("image/png", "The page."),
+)
 def get_page_image(
     request: HttpRequest, pk: UUID, number: int, version: VersionNumber
 ) -> HttpResponse:

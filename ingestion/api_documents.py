@@ -78,7 +78,7 @@ State = Annotated[
 
 
 @router.post(
-    "/collections/{uuid:pk}/documents",
+    "/collections/{id:pk}/documents",
     auth=needs("ingest"),
     response={202: shapes.UploadOut},
 )
@@ -161,13 +161,13 @@ def get_progress(
     }
 
 
-@router.get("/documents/{uuid:pk}", auth=needs("read"), response=shapes.DocumentOut)
+@router.get("/documents/{id:pk}", auth=needs("read"), response=shapes.DocumentOut)
 def get_document(request: HttpRequest, pk: UUID) -> dict[str, Any]:
     """Return one document with its state, percentage and, if it failed, the reason."""
     return shown(get_document_for(asker_of(request), pk))
 
 
-@router.delete("/documents/{uuid:pk}", auth=needs("ingest"), response={204: None})
+@router.delete("/documents/{id:pk}", auth=needs("ingest"), response={204: None})
 def delete_document(request: HttpRequest, pk: UUID) -> Status[None]:
     """Delete a document, its passages and its file; needs the role writer."""
     services.delete_document(asker_of(request), pk)
@@ -175,7 +175,7 @@ def delete_document(request: HttpRequest, pk: UUID) -> Status[None]:
 
 
 @router.post(
-    "/documents/{uuid:pk}/retry",
+    "/documents/{id:pk}/retry",
     auth=needs("ingest"),
     response={202: shapes.DocumentOut},
 )
@@ -187,7 +187,7 @@ def retry_document(request: HttpRequest, pk: UUID) -> Status[dict[str, Any]]:
 
 
 @router.post(
-    "/documents/{uuid:pk}/cancel",
+    "/documents/{id:pk}/cancel",
     auth=needs("ingest"),
     response={202: shapes.DocumentOut},
 )

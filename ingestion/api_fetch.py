@@ -18,7 +18,7 @@ router = Router(tags=["Documents"])
 
 
 @router.post(
-    "/collections/{uuid:pk}/addresses",
+    "/collections/{id:pk}/addresses",
     auth=needs("ingest"),
     response={202: shapes.UploadOut},
 )

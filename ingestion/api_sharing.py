@@ -23,7 +23,7 @@ router = Router(tags=["Documents"])
 
 
 @router.get(
-    "/documents/{uuid:pk}/shares", auth=needs("manage"), response=shapes.ShareList
+    "/documents/{id:pk}/shares", auth=needs("manage"), response=shapes.ShareList
 )
 def list_shares(
     request: HttpRequest, pk: UUID, limit: Limit, cursor: Cursor
@@ -39,7 +39,7 @@ def list_shares(
 
 
 @router.post(
-    "/documents/{uuid:pk}/shares",
+    "/documents/{id:pk}/shares",
     auth=needs("manage"),
     response={201: shapes.ShareOut},
 )
@@ -63,7 +63,7 @@ def share_document(
 
 
 @router.delete(
-    "/documents/{uuid:pk}/shares/{int:share}",
+    "/documents/{id:pk}/shares/{int:share}",
     auth=needs("manage"),
     response={204: None},
 )

@@ -18,7 +18,7 @@ router = Router(tags=["Documents"])
 
 
 @router.put(
-    "/documents/{uuid:pk}/tags", auth=needs("ingest"), response=shapes.DocumentOut
+    "/documents/{id:pk}/tags", auth=needs("ingest"), response=shapes.DocumentOut
 )
 def set_tags(request: HttpRequest, pk: UUID, body: shapes.TagsIn) -> dict[str, Any]:
     """Give a document these tags and no others; needs the role writer."""

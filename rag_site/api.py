@@ -14,6 +14,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError
 from ninja.parser import Parser
 
+from rag_site import path_ids  # noqa: F401 - the routes name its converter
 from rag_site.openapi import document_of, entries_of
 from rag_site.problems import response_to
 

@@ -40,3 +40,13 @@ class ErrorOut(Schema):
     """The one shape of every refusal and failure."""
 
     error: ErrorBody
+
+
+def sends(kind: str, description: str) -> dict[str, Any]:
+    """Return what an operation adds to the OpenAPI document when it sends no JSON.
+
+    Without it, clients that are made from the document throw the body away.
+    """
+    binary = {} if kind.startswith("text/") else {"format": "binary"}
+    content = {kind: {"schema": {"type": "string", **binary}}}
+    return {"responses": {200: {"description": description, "content": content}}}
