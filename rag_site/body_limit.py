@@ -30,9 +30,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # Where files arrive, for pages and for the API.
 UPLOAD_PATH = re.compile(
-    r"^(/api/v1)?/collections/(?P<pk>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})/documents$"
+    r"^(/api/v1)?/collections/(?P<pk>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})/documents$",
+    re.IGNORECASE,
 )
-UPLOAD_PATH = re.compile(r"^(/api/v1)?/collections/[0-9a-fA-F-]{36}/documents$")
 # Multipart boundaries, headers and fields around the files.
 SLACK_BYTES = 1_000_000
 # A body lies on disk three times at most: spooled, as a part, and as the copy
