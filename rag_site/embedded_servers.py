@@ -19,8 +19,8 @@ from rag_site.processes import free_port, is_alive, is_listening, wait_until
 
 START_TIMEOUT_S = 60
 # A server that writes its last checkpoint on a busy machine takes its time: it is told
-# of after the first, and no longer waited for after the second.
-STOP_QUIETLY_S, STOP_S = 20, 120
+# of after the first of these, ended at once after the second, and then has the third.
+STOP_QUIETLY_S, STOP_S, END_S = 20, 120, 20
 # What ends a server that does not stop when asked. For Postgres it is "immediate": the
 # next start reads what was written ahead, and nothing is lost.
 _AT_ONCE = {signal.SIGINT: signal.SIGQUIT, signal.SIGTERM: signal.SIGKILL}
@@ -94,7 +94,7 @@ def stop(state: State, program: str, how: signal.Signals) -> None:
     waits = (
         (how, STOP_QUIETLY_S, "is still stopping"),
         (None, STOP_S - STOP_QUIETLY_S, "does not stop and is ended at once"),
-        (_AT_ONCE[how], STOP_QUIETLY_S, "is left running"),
+        (_AT_ONCE[how], END_S, "is left running"),
     )
     for sent, seconds, told in waits:
         if sent is not None and is_alive(pid, program):

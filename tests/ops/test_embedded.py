@@ -263,8 +263,9 @@ def test_a_server_that_does_not_stop_is_ended_with_a_word(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(embedded_servers, "STOP_QUIETLY_S", 1)
-    monkeypatch.setattr(embedded_servers, "STOP_S", 2)
+    if deaf_to:
+        monkeypatch.setattr(embedded_servers, "STOP_QUIETLY_S", 1)
+        monkeypatch.setattr(embedded_servers, "STOP_S", 2)
     ignoring = f"signal.signal(signal.{deaf_to}, signal.SIG_IGN);" if deaf_to else ""
     program = f"import signal, time; {ignoring} print(flush=True); time.sleep(60)"
     server = subprocess.Popen(
