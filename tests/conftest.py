@@ -38,12 +38,22 @@ import django  # noqa: E402
 
 django.setup()
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import pytest_django  # noqa: E402
 import redis  # noqa: E402
 
 from rag_site import limits  # noqa: E402
 from tests import emptying  # noqa: E402
+
+# How long an example takes tells of what else the machine does.
+hypothesis.settings.register_profile(
+    "busy machine",
+    parent=hypothesis.settings(),  # in CI another one than elsewhere
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("busy machine")
 
 
 @pytest.fixture(autouse=True)

@@ -52,7 +52,7 @@ def some_pages(draw: st.DrawFn) -> list[PageText]:
     return pages
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(some_pages(), st.text(max_size=80), st.sampled_from([16, 40, 200]))
 def test_what_always_holds(pages, title, max_tokens):
     config = ChunkingConfig(max_tokens=max_tokens, max_heading_tokens=max_tokens // 4)
@@ -71,7 +71,7 @@ def test_what_always_holds(pages, title, max_tokens):
     assert split(pages, title, config, word_tokenizer()) == passages
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(some_pages())
 def test_page_numbers_are_those_of_the_span(pages):
     starts = page_starts(pages)

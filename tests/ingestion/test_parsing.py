@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion.errors import Encrypted, LimitExceeded, ParseFailed
@@ -22,9 +22,7 @@ from ingestion.uploads import SUPPORTED
 from tests import samples
 
 # Other work on the machine must not fail a property.
-_UNHURRIED = settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
-)
+_FEWER = settings(max_examples=50)
 
 
 def _parsed(folder: Path, name: str, data: bytes) -> Parsed:
@@ -329,7 +327,7 @@ def test_what_cannot_be_stored_is_dropped() -> None:
     assert flowing("of\ufb01ce   e\u0301t\u00a0é") == "office ét é"
 
 
-@_UNHURRIED
+@_FEWER
 @given(st.text())
 def test_cleaned_text_is_always_storable(text: str) -> None:
     clean = cleaned(text)
@@ -340,7 +338,7 @@ def test_cleaned_text_is_always_storable(text: str) -> None:
     clean.encode()
 
 
-@_UNHURRIED
+@_FEWER
 @given(
     st.lists(
         st.tuples(
@@ -408,7 +406,7 @@ def test_office_files_in_a_password_container_are_encrypted(tmp_path: Path) -> N
         _parsed(tmp_path, "a.xlsx", data)
 
 
-@_UNHURRIED
+@_FEWER
 @given(cut=st.integers(0, 3000), flipped=st.integers(0, 3000))
 @pytest.mark.parametrize(
     "name", ["a.docx", "a.pptx", "a.xlsx", "a.epub", "a.eml", "a.msg"]

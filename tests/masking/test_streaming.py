@@ -55,7 +55,7 @@ def streamed(pieces: list[str]) -> str:
     return "".join([*(masker.feed(piece) for piece in pieces), masker.finish()])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=texts, data=st.data())
 def test_any_cuts_give_the_masked_text(text: str, data: st.DataObject) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=12).map(sorted))
@@ -64,7 +64,7 @@ def test_any_cuts_give_the_masked_text(text: str, data: st.DataObject) -> None:
     assert streamed(pieces) == mask(text, ALL)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=texts)
 @example(text="".join(f"{item} and " for item in ITEMS))
 def test_every_single_cut_gives_the_masked_text(text: str) -> None:
@@ -74,7 +74,7 @@ def test_every_single_cut_gives_the_masked_text(text: str) -> None:
         assert streamed([text[:cut], text[cut:]]) == whole
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     parts=st.lists(
         st.sampled_from(
@@ -113,7 +113,7 @@ def test_words_are_held_back_by_one() -> None:
     assert masker.finish() == "mat."
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(text=texts)
 def test_offsets_move_with_the_text(text: str) -> None:
     result = masked(text, ALL)

@@ -32,7 +32,7 @@ def test_intervals_of_nothing_and_of_equal_values_are_points() -> None:
     assert interval_of([0.25] * 9) == (0.25, 0.25)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_the_mean_lies_in_its_interval(values: list[float]) -> None:
     low, high = interval_of(values)

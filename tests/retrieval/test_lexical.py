@@ -88,7 +88,6 @@ def test_scores_equal_the_reference(library: Collection, question: str) -> None:
 
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(words=st.lists(st.sampled_from(" ".join(TEXTS).split()), min_size=1, max_size=8))
