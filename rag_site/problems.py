@@ -7,6 +7,7 @@ import sys
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import (
     BadRequest,
     DisallowedHost,
@@ -188,6 +189,13 @@ def _of_http_error(exc: Any) -> RagError:
     return kinds.get(exc.status_code, InvalidInput)()
 
 
+def _too_many(what: str, limit: int) -> RagError:
+    return TooLarge(
+        f"These are too many {what} at once; the limit is {limit}. Send fewer.",
+        detail={"limit": limit},
+    )
+
+
 def _of_internal_error(exc: Any) -> RagError:
     """A transaction that stood still for too long, as on a machine that slept, was ended."""
     is_ended = getattr(exc.__cause__, "sqlstate", "") in _ENDED
@@ -196,22 +204,28 @@ def _of_internal_error(exc: Any) -> RagError:
 
 # Postgres: idle_in_transaction_session_timeout, transaction_timeout.
 _ENDED = ("25P03", "25P04")
+# The bytes are those of MAX_TOTAL_HEADER_SIZE in django.http.multipartparser.
+_UNREADABLE_FORM = (
+    "The form could not be read. Check that its boundary is the one that Content-Type "
+    "names, and that what precedes each file, its name included, is shorter than "
+    "1,024 bytes."
+)
 _TRANSLATIONS: tuple[tuple[tuple[type[BaseException], ...], Any], ...] = (
     ((NinjaValidationError,), _of_validation),
     ((HttpError,), _of_http_error),
     ((Http404,), lambda _: NotFound()),
     ((PermissionDenied,), lambda _: Forbidden()),
     ((RequestDataTooBig,), lambda _: TooLarge()),
+    ((TooManyFilesSent,), lambda _: _too_many("files", settings.MAX_FILES_PER_UPLOAD)),
     (
-        (TooManyFilesSent,),
-        lambda _: TooLarge("These are too many files at once. Send fewer."),
+        (TooManyFieldsSent,),
+        lambda _: _too_many("fields", settings.DATA_UPLOAD_MAX_NUMBER_FIELDS),
     ),
-    ((TooManyFieldsSent,), lambda _: TooLarge("These are too many fields.")),
+    ((MultiPartParserError,), lambda _: InvalidInput(_UNREADABLE_FORM)),
     (
         (
             SuspiciousOperation,
             BadRequest,
-            MultiPartParserError,
             RawPostDataException,
             UnreadablePostError,
         ),

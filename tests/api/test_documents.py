@@ -12,6 +12,7 @@ from django.test import AsyncClient, Client
 from ingestion import receiving
 from ingestion.addresses import Target
 from ingestion.fetching import Fetched
+from ingestion.filing import file_of
 from ingestion.models import Collection, Document, Membership, Role
 from rag_site.models import AuditEvent
 from tests import factories, samples
@@ -135,6 +136,27 @@ def test_an_upload_without_files_names_the_field() -> None:
     assert answer.json()["error"]["detail"]["field"] == "files"
 
 
+@pytest.mark.parametrize(
+    ("files", "fields", "status", "limit"),
+    [
+        (51, {}, 413, "50"),
+        (0, {"paths": ["a.txt"] * 300}, 413, "200"),
+        (0, {"x" * 1100: "y"}, 400, "1,024"),
+    ],
+)
+def test_a_form_over_a_limit_names_it(
+    files: int, fields: dict[str, object], status: int, limit: str
+) -> None:
+    answer = _send(
+        client_of(factories.alice()),
+        factories.make_collection(),
+        *(text_file(f"{n}.txt") for n in range(files)),
+        **fields,
+    )
+    assert answer.status_code == status
+    assert limit in answer.json()["error"]["message"]
+
+
 def test_the_same_key_uploads_once() -> None:
     collection = factories.make_collection()
     client = client_of(factories.alice())
@@ -191,6 +213,19 @@ async def test_content_is_an_attachment_that_runs_nothing() -> None:
     assert b"".join([piece async for piece in one]) == b"Two."
     none = await client.get(f"{path}/text?page=3", headers=headers)
     assert none.status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_file_that_is_deleted_meanwhile_is_whole_or_not_found() -> None:
+    document, secret = await sync_to_async(_readable)()
+    headers = {"Authorization": f"Bearer {secret}"}
+    path = f"/api/v1/documents/{document.pk}/file"
+    answer = await AsyncClient().get(path, headers=headers)
+    version = await document.versions.aget()
+    file_of(version.digest).unlink()
+    assert b"".join([piece async for piece in answer]) == b"One.\n\f\nTwo."
+    gone = await AsyncClient().get(path, headers=headers)
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not_found")
 
 
 def _readable() -> tuple[Document, str]:
