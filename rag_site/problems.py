@@ -168,7 +168,7 @@ def _of_validation(exc: Any) -> RagError:
     fields = [
         {
             "field": ".".join(str(part) for part in error["loc"][1:] if part != "body"),
-            "message": str(error["msg"]),
+            "message": _words_of(error),
         }
         for error in exc.errors[:20]
     ]
@@ -177,6 +177,15 @@ def _of_validation(exc: Any) -> RagError:
         f"{first['field'] or 'The request'}: {first['message']}.".replace("..", "."),
         detail={"field": first["field"], "fields": fields},
     )
+
+
+def _words_of(error: dict[str, Any]) -> str:
+    """Return pydantic's words; the characters of our ``Text`` it would call items."""
+    known = error.get("ctx", {})
+    for name, words in (("min_length", "at least"), ("max_length", "at most")):
+        if name in known and known.get("field_type") == "Value":
+            return f"Text should have {words} {known[name]} characters"
+    return str(error["msg"])
 
 
 def _of_http_error(exc: Any) -> RagError:
