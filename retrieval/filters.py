@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -130,7 +131,7 @@ def make(values: Mapping[str, Sequence[str]]) -> Filters:
     for name, given in values.items():
         _check(name, given)
     return Filters(
-        names=tuple(dict.fromkeys(v.lower() for v in values.get("file", ()))),
+        names=tuple(dict.fromkeys(_name(v) for v in values.get("file", ()))),
         media_types=_each(values.get("type", ()), _media_types_of),
         tags=_each(values.get("tag", ()), _tag),
         languages=_each(values.get("lang", ()), _language),
@@ -254,6 +255,11 @@ def _media_types_of(value: str) -> tuple[str, ...]:
             detail={"filter": "type"},
         )
     return TYPES[kind]
+
+
+def _name(value: str) -> str:
+    """As names are stored: macOS hands out accents as characters of their own."""
+    return unicodedata.normalize("NFC", value).lower()
 
 
 def _tag(value: str) -> tuple[str, ...]:

@@ -48,6 +48,17 @@ def test_a_collection_lives_and_dies() -> None:
     assert AuditEvent.objects.filter(action="collection.deleted").exists()
 
 
+def test_a_name_is_one_however_its_accents_are_written() -> None:
+    client, kind = client_of(factories.alice()), "application/json"
+    answers = [
+        client.post("/api/v1/collections", {"name": name}, content_type=kind)
+        for name in ("Cafe\u0301", "Caf\u00e9", "é" * 121)
+    ]
+    assert [answer.status_code for answer in answers] == [201, 409, 422]
+    assert answers[0].json()["name"] == "Caf\u00e9"
+    assert "120 characters" in answers[2].json()["error"]["message"]
+
+
 def test_a_page_of_collections_never_repeats() -> None:
     alice = factories.alice()
     for number in range(7):

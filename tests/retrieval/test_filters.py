@@ -50,6 +50,7 @@ PDF = "application/pdf"
         ("a since:2025-3", "a", Filters(after=dt.date(2025, 3, 1))),
         ("a before:2025", "a", Filters(before=dt.date(2025, 1, 1))),
         ("file:a file:b x", "x", Filters(names=("a", "b"))),
+        ("file:Cafe\u0301 x", "x", Filters(names=("caf\u00e9",))),
     ],
 )
 def test_filters_are_taken_out_of_the_question(
