@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HTMX_STOP_POLLING
 
 from ingestion import services
 from ingestion.forms import CollectionForm, LibraryFilter, ShareForm, TagsForm
@@ -71,6 +72,7 @@ def progress(request: HttpRequest) -> HttpResponse:
     """Return what has changed of the documents that a page shows as unfinished.
 
     ``live`` holds "row:<id>" or "line:<id>", by where the document is shown.
+    ``page`` says that the page is of one document, and whether it shows its text.
     """
     asker = asker_of_request(request)
     inside = LibraryFilter({"collection": request.GET.get("in", "")}).chosen
@@ -91,7 +93,12 @@ def progress(request: HttpRequest) -> HttpResponse:
         "can_write": bool(writable),
         "is_oob": True,
     }
-    return render(request, "ingestion/_progress_all.html", context)
+    response = render(request, "ingestion/_progress_all.html", context)
+    if "page" in request.GET and not context["is_live"]:
+        response.status_code = HTMX_STOP_POLLING
+        if request.GET["page"] == "blank":
+            response.headers["HX-Refresh"] = "true"
+    return response
 
 
 @require_POST

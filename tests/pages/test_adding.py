@@ -323,26 +323,6 @@ def test_an_address_that_is_refused_says_why_and_is_on_record(
         )
 
 
-def test_progress_in_one_request(alice: Client, scene: Scene) -> None:
-    Document.objects.filter(pk=scene.waiting.pk).update(
-        state="parsing",
-        lease_until="2999-01-01T00:00Z",
-        progress_done=120,
-        progress_total=500,
-    )
-    Document.objects.update(queued_at="2026-01-01T00:00Z")
-    live = f"live=row:{scene.waiting.pk}&live=line:{scene.failed.pk}&live=row:nonsense"
-    html = alice.get(f"/documents/progress?{live}").content.decode()
-    assert "page 120 of 500" in html
-    assert "of 3 files done, 1 failed" in html
-    assert html.count("hx-swap-oob") == 2
-    gone = str(scene.waiting.pk)
-    scene.waiting.delete()
-    html = alice.get(f"/documents/progress?live=row:{gone}").content.decode()
-    assert f'id="document-{gone}" hx-swap-oob="delete"' in html
-    assert "hx-get" not in html
-
-
 def test_many_are_cancelled_and_retried_at_once(alice: Client, scene: Scene) -> None:
     more = factories.make_document(scene.collection, "more.txt", b"more")
     both = [str(scene.waiting.pk), str(more.pk)]
