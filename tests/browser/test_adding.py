@@ -184,3 +184,22 @@ def test_what_the_network_lost_is_sent_again(
     expect(page.locator("#document-rows tr")).to_have_count(1)
     expect(page.locator("[data-uploads-count]")).to_have_text("1 added")
     page.close()
+
+
+@pytest.mark.parametrize("width", [320, 768, 1024, 1440])
+def test_a_long_name_widens_no_page(
+    site: RunningSite, page: Page, tmp_path: Path, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    _fresh(site, page, f"Long names at {width}")
+    file = tmp_path / ("a_name_without_a_blank_" * 8 + ".txt")
+    file.write_text("A short text.")
+    page.locator("#files").set_input_files(file)
+    row = page.locator("#document-rows tr")
+    expect(row.filter(has_text="Ready")).to_have_count(1, timeout=READ_MS)
+    for opened in (None, row.locator(".name a")):
+        if opened:
+            opened.click()
+            expect(page.locator(".document h1")).to_be_visible()
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, page.url

@@ -175,6 +175,9 @@ def test_nothing_is_wider_than_the_narrowest_phone(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         assert wide <= 0, path
+    page.goto(f"{site.url}/")
+    bar = page.locator(".composer-bar")
+    assert bar.evaluate("it => it.scrollWidth - it.clientWidth") <= 0
 
 
 def test_collections_are_made_without_script(
