@@ -202,7 +202,7 @@ def _disk() -> Part:
         ok=is_ok,
         message="Enough space." if is_ok else "Too little space for new documents.",
         what_to_do="" if is_ok else _DO_DISK,
-        detail=f"{free_mb} MB free, at least {settings.MIN_FREE_DISK_MB} MB wanted",
+        detail=f"{free_mb:,} MB free, at least {settings.MIN_FREE_DISK_MB:,} MB wanted",
     )
 
 

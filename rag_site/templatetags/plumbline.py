@@ -74,7 +74,15 @@ def timing(value: object, name: str) -> str:
     """Return a figure of an answer's timings: most are milliseconds, some counts."""
     if not isinstance(value, int | float):
         return str(value)
-    return milliseconds(value) if name.endswith("_ms") else grouped(round(value, 1))
+    if name.endswith("_ms"):
+        return milliseconds(value)
+    return grouped(int(value) if value == int(value) else round(value, 1))
+
+
+@register.filter
+def figure_name(name: str) -> str:
+    """Return what a person calls it: "First token" for first_token_ms."""
+    return name.removesuffix("_ms").replace("_", " ").capitalize()
 
 
 @register.filter

@@ -332,6 +332,19 @@ def test_the_receipt_names_what_wrote_and_what_checked(
     assert f'small-nli <code title="SHA-256 {"e" * 64}">' in told
 
 
+def test_figures_of_an_answer_are_named_in_words(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    scene.answer.parameters = {"max_tokens": 400}
+    scene.answer.timings = {"first_token_ms": 2400.0, "prompt_tokens": 1394.0}
+    scene.answer.save()
+    html = client_of(factories.alice()).get(f"/answers/{scene.answer.pk}/")
+    told = " ".join(html.content.decode().split())
+    assert "<dt>Max tokens</dt> <dd>400</dd>" in told
+    assert "<dt>First token</dt> <dd>2.4 s</dd>" in told
+    assert "<dt>Prompt tokens</dt> <dd>1,394</dd>" in told
+
+
 def test_sources_that_disagree_are_shown_with_both_statements(
     scene: Scene, client_of: ClientOf
 ) -> None:
