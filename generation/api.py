@@ -187,7 +187,7 @@ def _accepted(request: HttpRequest, body: shapes.AskIn) -> tuple[Asker, UUID]:
     count_question(request, asker)
     if body.conversation is not None:
         _get_conversation(asker, body.conversation)
-        wanted = body.collections or None
+        wanted = body.collections
     else:
         wanted = _reach(asker, body.collections)
 

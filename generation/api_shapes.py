@@ -21,8 +21,8 @@ class AskIn(Closed):
     conversation: UUID | None = Field(
         None, description="Asks a follow-up; left out, a conversation begins."
     )
-    collections: Annotated[list[UUID], Field(max_length=100)] | None = Field(
-        None, description="Only these; those of the conversation if left out."
+    collections: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = (
+        Field(None, description="Only these; those of the conversation if left out.")
     )
     filters: FiltersIn | None = Field(
         None, description="Of this question only; a follow-up has its own."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import TypeVar
@@ -36,13 +35,13 @@ def send_file(path: Path, *, name: str, media_type: str) -> StreamingHttpRespons
         NotFound: it was deleted since its document was looked up.
     """
     try:
-        opened = _Opened(path)
+        size = path.stat().st_size
     except FileNotFoundError as exc:
         logger.warning("the file %s is not there", path.name)
         raise NotFound from exc
     release_database()
-    response = StreamingHttpResponse(opened, content_type=media_type)
-    response["Content-Length"] = str(opened.size_bytes)
+    response = StreamingHttpResponse(_chunks(path), content_type=media_type)
+    response["Content-Length"] = str(size)
     return _harmless(response, name)
 
 
@@ -70,20 +69,10 @@ def _harmless(response: ResponseT, name: str) -> ResponseT:
     return response
 
 
-class _Opened:
-    """A file that is open from the start, and so stays whole when it is deleted."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
-        self.size_bytes = os.fstat(self._file.fileno()).st_size
-
-    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
-        while chunk := await asyncio.to_thread(self._file.read, _CHUNK_BYTES):
+async def _chunks(path: Path) -> AsyncGenerator[bytes, None]:
+    with await asyncio.to_thread(path.open, "rb") as file:
+        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
             yield chunk
-
-    def close(self) -> None:
-        """Called by Django at the end of the response, however it came."""
-        self._file.close()
 
 
 async def _encoded(pieces: AsyncIterator[str]) -> AsyncGenerator[bytes, None]:

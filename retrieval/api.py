@@ -35,8 +35,8 @@ class EmptyQuestion(ValidationFailed):
 
 class SearchIn(Closed):
     question: Annotated[Text, Field(max_length=settings.MAX_QUESTION_CHARS)]
-    collections: Annotated[list[UUID], Field(max_length=100)] | None = Field(
-        None, description="Only these; all that you may read if left out."
+    collections: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = (
+        Field(None, description="Only these; all that you may read if left out.")
     )
     k: Annotated[int, Field(ge=1, le=MAX_K, description="Hits returned.")] = 8
     filters: FiltersIn | None = None
@@ -60,7 +60,7 @@ def _visible(asker: Asker, body: SearchIn) -> Visible:
     wanted = None if body.collections is None else frozenset(body.collections)
     for pk in wanted or ():
         get_collection_for(asker, pk)
-    return visible_to(asker, wanted or None)
+    return visible_to(asker, wanted)
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

@@ -139,6 +139,7 @@ async def test_a_lost_model_is_told_in_the_answer(
         ({"question": "x" * 100_000}, 422, "question_too_long"),
         ({"question": "x", "temperature": 2}, 422, "validation_failed"),
         ({"question": "x", "collections": ["nonsense"]}, 422, "validation_failed"),
+        ({"question": "x", "collections": []}, 422, "validation_failed"),
         (
             {"question": "x", "collections": ["7d444840-9dc0-11d1-b245-5ffdce74fad2"]},
             404,
