@@ -25,10 +25,11 @@ def _plain(letter: str) -> str:
     return _STRUCK.get(letter, parts[0])
 
 
-# Latin-1 and Latin Extended-A; the rest of Vietnamese in Latin Extended Additional.
-_LETTERS = [chr(n) for n in (*range(0xC0, 0x180), *range(0x1EA0, 0x1EFA))]
+# Latin-1 and Latin Extended-A. Not Latin Extended Additional: Vietnamese tells words apart
+# by its marks.
+_LETTERS = [chr(n) for n in range(0xC0, 0x180)]
 _FOLDED = {letter: _plain(letter) for letter in _LETTERS if _plain(letter) != letter}
-ACCENTED = "[\u00c0-\u017f\u1ea0-\u1ef9]"
+ACCENTED = "[\u00c0-\u017f]"
 # Kept, and first: translate() looks through its list for each letter of a text.
 _COMMON = " etaoinsrhldcumfpgwybvk:,.0123456789jxqz"
 _FROM, _TO = (

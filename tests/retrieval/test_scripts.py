@@ -120,6 +120,11 @@ def test_accents_of_other_scripts_stay() -> None:
 
 
 @pytest.mark.django_db
+def test_words_that_vietnamese_tells_apart_by_marks_stay_apart() -> None:
+    assert lexemes("mật mặt mất") == ["mật", "mặt", "mất"]
+
+
+@pytest.mark.django_db
 def test_accents_of_what_was_stored_before_are_folded() -> None:
     document = make_ready_document(make_collection(), "a.txt", ["Pump"])
     with connection.cursor() as cursor:
