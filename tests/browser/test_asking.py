@@ -181,11 +181,31 @@ def test_an_open_chat_that_is_renamed_shows_its_name(guest: Page) -> None:
     _finished(guest)
     row = guest.locator(".side-item:has([aria-current])")
     row.locator("summary").press("Enter")
+    box = row.locator(".menu-form").bounding_box()
+    assert box
+    assert box["x"] >= 0
     row.get_by_label("Name of the chat").fill("Volcanoes")
     row.get_by_label("Name of the chat").press("Enter")
     expect(guest.locator("#chat > h1")).to_have_text("Volcanoes")
     expect(guest).to_have_title(re.compile("^Volcanoes · "))
     expect(row.locator("summary")).to_be_focused()
+
+
+@pytest.mark.usefixtures("library")
+def test_at_200_percent_and_on_paper_nothing_lies_over_the_answer(guest: Page) -> None:
+    guest.set_viewport_size({"width": 720, "height": 450})
+    ask(guest, UNKNOWN)
+    turn = _finished(guest)
+    turn.get_by_role("button", name="Helpful", exact=True).press("Enter")
+    expect(turn).to_contain_text("Thank you, noted.")
+    end = "it => it.lastElementChild.getBoundingClientRect().right"
+    start = "it => it.getBoundingClientRect().left"
+    how = turn.get_by_text("How was this answered?")
+    assert turn.locator(".turn-actions").evaluate(end) <= how.evaluate(start)
+    guest.emulate_media(media="print")
+    expect(turn.locator(".question-text")).to_be_visible()
+    for pressed in (".skip", "#composer", ".turn-actions", "#chats", "#sources"):
+        expect(guest.locator(pressed).last).to_be_hidden()
 
 
 @pytest.mark.usefixtures("library")
