@@ -26,6 +26,7 @@ from ingestion.models import Role  # noqa: E402
 from ingestion.visibility import get_collection_for  # noqa: E402
 from rag_site.access import checked  # noqa: E402
 from rag_site.addresses import addressed  # noqa: E402
+from rag_site.asking import Asker  # noqa: E402
 from rag_site.body_limit import (  # noqa: E402
     UPLOAD_PATH,
     App,
@@ -35,8 +36,10 @@ from rag_site.body_limit import (  # noqa: E402
     Send,
     limit_bodies,
 )
-from rag_site.credentials import identify  # noqa: E402
+from rag_site.credentials import identify, names_a_key  # noqa: E402
+from rag_site.errors import NotSignedIn  # noqa: E402
 from rag_site.middleware import address_of  # noqa: E402
+from rag_site.sign_in_required import SignedOut  # noqa: E402
 
 
 def _limits() -> BodyLimits:
@@ -71,11 +74,21 @@ def _check_rights(scope: Scope) -> None:
     try:
         # Wrong keys are counted by where they come from.
         with addressed(address_of(request)):
-            asker = checked(identify(request), "ingest")
+            asker = checked(_who_sends(request), "ingest")
         if found is not None:
             get_collection_for(asker, UUID(found["pk"]), Role.WRITER)
     finally:
         connection.close()
+
+
+def _who_sends(request: HttpRequest) -> Asker:
+    """Identify the sender; a person at a page is told of no API key."""
+    try:
+        return identify(request)
+    except NotSignedIn as exc:
+        if names_a_key(request) or request.path.startswith("/api/"):
+            raise
+        raise SignedOut("You are signed out. Sign in, then add it again.") from exc
 
 
 def _no_view(request: HttpRequest) -> HttpResponse:

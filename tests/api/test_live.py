@@ -144,6 +144,11 @@ def test_nobody_uploads_a_byte(site: str, library: Collection) -> None:
             headers=header,
         )
         assert (answer.status_code, shaped(answer)) == (401, "not_signed_in")
+    at_a_page = f"{site}/collections/{library.pk}/documents"
+    answer = httpx.post(at_a_page, files=[("files", ("a.txt", b"x"))])
+    assert answer.status_code == 401
+    assert "You are signed out." in answer.text
+    assert "API key" not in answer.text
 
 
 @pytest.mark.parametrize(
