@@ -187,8 +187,9 @@ def test_stop_stops(site: RunningSite, page: Page) -> None:
     ask(page, "Tell me everything about the leave policy and the travel rules.")
     stop = page.get_by_role("button", name="Stop")
     expect(stop).to_be_visible(timeout=ANSWER_MS)
-    stop.click()
+    stop.press("Enter")
     expect(stop).to_be_hidden(timeout=15_000)
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_focused()
     expect(page.locator(".turn").last).to_contain_text(
         re.compile("stopped", re.IGNORECASE), timeout=15_000
     )

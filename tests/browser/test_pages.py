@@ -180,6 +180,21 @@ def test_nothing_is_wider_than_the_narrowest_phone(
     assert bar.evaluate("it => it.scrollWidth - it.clientWidth") <= 0
 
 
+def test_what_was_refused_is_in_view_and_has_the_focus(
+    site: RunningSite, signed_in: BrowserContext
+) -> None:
+    page = signed_in.new_page()
+    page.goto(f"{site.url}/documents")
+    page.locator("#sidebar a[href*='collection=']").first.click()
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_label("Type").fill("Another name")
+    page.get_by_role("button", name="Delete collection").click()
+    box = page.locator("#confirm-name[aria-invalid]")
+    expect(box).to_be_focused()
+    expect(box).to_be_in_viewport()
+    page.close()
+
+
 def test_collections_are_made_without_script(
     site: RunningSite, without_script: Page
 ) -> None:

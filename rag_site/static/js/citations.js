@@ -8,6 +8,7 @@ document.getElementById("content").append(card);
 
 let current = null;
 let hiding = 0;
+const isTouched = () => matchMedia("(hover: none)").matches;
 
 // Characters of the passage that are shown before the words that bear a sentence.
 const BEFORE = 120;
@@ -54,7 +55,7 @@ function show(mark) {
   current = mark;
   const hint = document.createElement("p");
   hint.className = "hint";
-  hint.textContent = "Click to open it in the document";
+  hint.textContent = isTouched() ? "Tap the number again to open it in the document" : "Click to open it in the document";
   card.replaceChildren(...[...passage.childNodes].map((node) => node.cloneNode(true)), hint);
   point(passage, mark);
   card.hidden = false;
@@ -107,7 +108,7 @@ window.addEventListener("scroll", () => {
 // On touch the first tap shows the passage, the second one opens it.
 document.addEventListener("click", (event) => {
   const mark = marked(event);
-  if (!mark || !matchMedia("(hover: none)").matches || mark.dataset.tapped) return;
+  if (!mark || !isTouched() || mark.dataset.tapped) return;
   event.preventDefault();
   mark.dataset.tapped = "yes";
   setTimeout(() => delete mark.dataset.tapped, 4000);

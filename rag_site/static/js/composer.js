@@ -140,12 +140,13 @@ input.addEventListener("input", () => {
 });
 
 stop.addEventListener("click", () => {
-  if (!stopUrl) return;
-  stop.disabled = true;
+  if (!stopUrl || stop.ariaDisabled === "true") return;
+  // Not disabled, which would take the focus from it.
+  stop.ariaDisabled = "true";
   // By htmx, so that page.js says what went wrong: signed out, gone, out of reach.
   htmx.ajax("POST", stopUrl, { source: stop, swap: "none" })
     .catch(() => {})
-    .finally(() => { stop.disabled = false; });
+    .finally(() => { stop.ariaDisabled = "false"; });
 });
 document.addEventListener("plumbline:escape", (event) => {
   if (!closeEdit(event.target) && stopUrl) stop.click();

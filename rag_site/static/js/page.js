@@ -223,6 +223,10 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
+// --- What was refused is where the page opens ---------------------------------
+
+$('main [aria-invalid="true"]')?.focus();
+
 // --- htmx: the focus stays where the reader is --------------------------------
 
 // What had it gets it back by its id. A menu comes back closed: its button has it then.
