@@ -256,18 +256,24 @@ class TestUnderRoot:
             acquire(var)
 
 
-@pytest.mark.parametrize(("deaf_to", "word"), [("", ""), ("SIGINT", "ended at once")])
+@pytest.mark.parametrize(
+    ("is_deaf", "word"), [(False, ""), (True, "ended at once")], ids=["hears", "deaf"]
+)
 def test_a_server_that_does_not_stop_is_ended_with_a_word(
-    deaf_to: str,
+    is_deaf: bool,
     word: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if deaf_to:
+    if is_deaf:
         monkeypatch.setattr(embedded_servers, "STOP_QUIETLY_S", 1)
         monkeypatch.setattr(embedded_servers, "STOP_S", 2)
-    ignoring = f"signal.signal(signal.{deaf_to}, signal.SIG_IGN);" if deaf_to else ""
-    program = f"import signal, time; {ignoring} print(flush=True); time.sleep(60)"
+    # Each said, as a server does: in the background of a shell both are ignored.
+    on_int = "SIG_IGN" if is_deaf else "SIG_DFL"
+    program = (
+        "from signal import *; import time; signal(SIGQUIT, SIG_DFL); "
+        f"signal(SIGINT, {on_int}); print(flush=True); time.sleep(60)"
+    )
     server = subprocess.Popen(
         [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
@@ -278,7 +284,7 @@ def test_a_server_that_does_not_stop_is_ended_with_a_word(
         server.stdout.readline()
     monkeypatch.setitem(embedded_servers._children, server.pid, server)
     embedded_servers.stop({"pid": server.pid}, "python", signal.SIGINT)
-    assert server.returncode == -(signal.SIGQUIT if deaf_to else signal.SIGINT)
+    assert server.returncode == -(signal.SIGQUIT if is_deaf else signal.SIGINT)
     said = capsys.readouterr().err
     assert word in said
-    assert bool(said) is bool(deaf_to)
+    assert bool(said) is is_deaf
