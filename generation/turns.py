@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from generation import courtesies
 from generation.curating.approving import is_curated
 from generation.models import Answer, Conversation, Feedback
 from generation.rendering import render_answer
@@ -86,6 +87,11 @@ class Turn:
     @property
     def is_settled(self) -> bool:
         return self.answer.state in Answer.SETTLED
+
+    @property
+    def is_courtesy(self) -> bool:
+        """Whether it is a set reply, which there is nothing to judge or keep of."""
+        return bool(self.answer.receipt.get("way") == courtesies.WAY)
 
     @property
     def plain(self) -> str:

@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from django.test import AsyncClient, Client
 
 from generation import views
+from generation.courtesies import WAY
 from generation.models import Answer, Conversation
 from rag_site.models import User
 from tests import factories
@@ -36,6 +37,17 @@ def test_an_answer_is_copied_with_its_sources_and_a_refusal_with_the_closest(
         "Not in your documents.\n\n"
         "The closest passages are:\n[1] Pump manual.txt, page 1"
     )
+
+
+@pytest.mark.parametrize(("receipt", "is_offered"), [({}, True), ({"way": WAY}, False)])
+def test_of_a_set_reply_there_is_nothing_to_judge_or_keep(
+    scene: Scene, client_of: ClientOf, receipt: dict[str, str], is_offered: bool
+) -> None:
+    Answer.objects.filter(pk=scene.answer.pk).update(receipt=receipt)
+    html = client_of(factories.alice()).get(f"/answers/{scene.answer.pk}/")
+    offers = ("Ask again", "Save as golden", 'aria-label="Helpful"')
+    said = html.content.decode()
+    assert [offer in said for offer in offers] == [is_offered] * len(offers)
 
 
 def _ticked(html: str) -> list[str]:
