@@ -186,6 +186,24 @@ def test_what_the_network_lost_is_sent_again(
     page.close()
 
 
+def test_what_is_chosen_before_the_scripts_are_there_is_added(
+    site: RunningSite, page: Page, tmp_path: Path
+) -> None:
+    file = tmp_path / "early.txt"
+    file.write_text("The early bird.")
+    _fresh(site, page, "A slow line")
+    held: list[Route] = []
+    page.route("**/js/upload*.js", lambda route, _request: held.append(route))
+    with page.expect_request("**/js/upload*.js"):
+        page.reload(wait_until="commit")
+    page.locator("#files").set_input_files(file)
+    assert held
+    for route in held:
+        route.continue_()
+    count = page.locator("[data-uploads-count]")
+    expect(count).to_have_text("1 added", timeout=READ_MS)
+
+
 @pytest.mark.parametrize("width", [320, 768, 1024, 1440])
 def test_a_long_name_widens_no_page(
     site: RunningSite, page: Page, tmp_path: Path, width: int

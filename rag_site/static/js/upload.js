@@ -379,10 +379,12 @@ $("[data-fetch]")?.addEventListener("submit", async (event) => {
 // --- Choosing ----------------------------------------------------------------
 
 for (const input of document.querySelectorAll('input[type="file"]')) {
-  input.addEventListener("change", () => {
+  const take = () => {
     add(chosen(input.files));
     input.value = "";
-  });
+  };
+  input.addEventListener("change", take);
+  if (input.files.length) take(); // chosen before this script was there
 }
 
 listen(target, icon, (files, unread = []) => {
