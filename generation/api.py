@@ -94,7 +94,7 @@ async def answer_events(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     """
     asker = await sync_to_async(_check_answer)(request, pk)
     after = _last_event(request)
-    if await sync_to_async(_is_over)(pk, after):
+    if after and await sync_to_async(_is_over)(pk, after):
         return HttpResponse(status=204)
     return event_stream(running.events(pk, asker, after=after))
 

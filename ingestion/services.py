@@ -7,7 +7,6 @@ otherwise) and writes the audit event in the same transaction as the deed.
 from __future__ import annotations
 
 from typing import Any
-from unicodedata import normalize
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -121,9 +120,8 @@ def _change(collection: Collection, **fields: str) -> None:
         raise ValidationFailed(f"Only these can be set: {', '.join(sorted(allowed))}.")
     for field, value in fields.items():
         setattr(collection, field, value.replace("\x00", "").strip())
-    # It heads pages, and is part of the names of files; as those it is one however
-    # its accents are written.
-    collection.name = normalize("NFC", one_line(collection.name))
+    # It heads pages, and is part of the names of files.
+    collection.name = one_line(collection.name)
     _check(collection)
     try:
         with transaction.atomic():

@@ -93,8 +93,11 @@ def digest_of(path: Path) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` as one line without control characters and direction overrides."""
-    return _UNSAFE.sub("", " ".join(text.split()))
+    """Return ``text`` as one line without control characters and direction overrides.
+
+    It is the same however its accents are written: macOS makes them letters of their own.
+    """
+    return unicodedata.normalize("NFC", _UNSAFE.sub("", " ".join(text.split())))
 
 
 def clean_name(name: str) -> str:

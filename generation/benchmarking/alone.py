@@ -11,6 +11,7 @@ import time
 from statistics import median
 
 from generation.benchmarking.bare import BareLoop, Figures
+from generation.benchmarking.batching import words
 from generation.llm import HttpLanguageModel, Message, SamplingParams, TextPiece
 from rag_site.benchmarks import Result
 
@@ -19,23 +20,6 @@ ANSWER_TOKENS = 48
 #: Goals of the project: see docs/evaluation.md.
 DECODE_GOAL = "ratio at least 0.95"
 FIRST_TOKEN_GOAL = "at most 50 ms over the baseline"  # noqa: S105 - not a secret
-# Plain words, so that every tokenizer of the catalogue takes about one token for each.
-_WORDS = [
-    "water",
-    "river",
-    "stone",
-    "light",
-    "paper",
-    "table",
-    "green",
-    "house",
-    "north",
-    "field",
-    "small",
-    "train",
-    "open",
-    "road",
-]
 
 
 def one_asker(
@@ -51,11 +35,7 @@ def one_asker(
 
 def prompt(number: int) -> str:
     """Return a text that shares no beginning with that of another number."""
-    start = number * 5
-    words = [
-        _WORDS[(start + n * (number + 1)) % len(_WORDS)] for n in range(PROMPT_TOKENS)
-    ]
-    return f"{number}: {' '.join(words)}\nWrite a long story about these words."
+    return f"{words(number, PROMPT_TOKENS)}\nWrite a long story about these words."
 
 
 async def _ask(model: HttpLanguageModel, text: str, figures: Figures) -> None:

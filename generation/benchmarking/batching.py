@@ -39,6 +39,7 @@ SHORT_PROMPT_WORDS = 70
 PASSAGE_WORDS = 900
 TURNS = 10
 FIRST_TURN_WORDS = 1200
+# Plain words, so that every tokenizer of the catalogue takes about one token for each.
 TOPICS = [
     "water",
     "river",
