@@ -1,6 +1,5 @@
 """What can go wrong with an answer.
 
-EmptyQuestion, QuestionTooLong
 SchemaInvalid        the form of the answer that the caller wants
 SchemaUnmet          the model did not keep to it
 NothingToSearch      no collection that the asker may see
@@ -14,18 +13,6 @@ ModelUnavailable     the model server does not answer
 from __future__ import annotations
 
 from rag_site.errors import Conflict, Unavailable, ValidationFailed
-
-
-class EmptyQuestion(ValidationFailed):
-    """Type a question first."""
-
-    code = "empty_question"
-
-
-class QuestionTooLong(ValidationFailed):
-    """The question is longer than the limit. Shorten it, or add the text as a document."""
-
-    code = "question_too_long"
 
 
 class SchemaInvalid(ValidationFailed):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from generation import hub
-from generation.errors import EmptyQuestion, NothingToSearch, QuestionTooLong
+from generation.errors import NothingToSearch
 from generation.models import Answer, AnswerEvent, Conversation, Feedback
 from generation.selectors import get_answer_for, get_conversation_for
 from generation.structured import checked_schema
@@ -27,7 +25,8 @@ from ingestion.visibility import (
 from rag_site import audit
 from rag_site.asking import Asker
 from rag_site.errors import Conflict, NotFound, ValidationFailed
-from retrieval.filters import NO_FILTERS, Filters, as_json, from_json, parse
+from retrieval.filters import NO_FILTERS, Filters, as_json, from_json
+from retrieval.questions import checked_question, without_controls
 
 TITLE_CHARS = 80
 # How long the writer of an answer may be silent before it counts as dead.
@@ -38,8 +37,6 @@ START = timedelta(seconds=60)
 EVENTS_KEPT = timedelta(hours=1)
 # How long a deleted conversation can be brought back.
 UNDO_KEPT = timedelta(days=1)
-# Control characters say nothing, and Postgres refuses the first of them.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 State = Answer.State
 
 
@@ -97,21 +94,6 @@ def ask(
             parameters={"filters": as_json(filters)} if filters else {},
             via=via,
         )
-
-
-def checked_question(question: str) -> str:
-    # Forms send two characters for a line break.
-    question = _CONTROL.sub("", question.replace("\r\n", "\n")).strip()
-    if not parse(question)[0]:
-        raise EmptyQuestion("Type a question beside the filters." if question else None)
-    limit = settings.MAX_QUESTION_CHARS
-    if len(question) > limit:
-        raise QuestionTooLong(
-            f"The question has {len(question):,} characters; the limit is {limit:,}. "
-            "Shorten it, or add the text as a document.",
-            detail={"limit": limit, "length": len(question)},
-        )
-    return question
 
 
 def filters_of(answer: Answer) -> Filters:
@@ -224,7 +206,7 @@ def retry_answer(asker: Asker, answer_id: UUID) -> Answer:
 
 def rename_conversation(asker: Asker, pk: UUID, title: str) -> None:
     conversation = get_conversation_for(asker, pk)
-    title = " ".join(_CONTROL.sub("", title).split())
+    title = " ".join(without_controls(title).split())
     if not title or len(title) > 200:
         raise ValidationFailed("Give the chat a name of 1 to 200 characters.")
     conversation.title = title
@@ -261,7 +243,7 @@ def give_feedback(
     if rating not in Feedback.Rating.values:
         raise ValidationFailed("Choose up or down.")
     given = {"rating": rating, "reason": reason[:40], "comment": comment[:2000]}
-    cleaned = {name: _CONTROL.sub("", value) for name, value in given.items()}
+    cleaned = {name: without_controls(value) for name, value in given.items()}
     row, _ = Feedback.objects.update_or_create(
         answer=answer, defaults={**cleaned, "created_at": timezone.now()}
     )

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpRequest
 from ninja import Router
 from pydantic import Field
@@ -15,10 +14,10 @@ from ingestion.types import as_shown
 from ingestion.visibility import Visible, get_collection_for, visible_to
 from rag_site.access import asker_of, needs
 from rag_site.asking import Asker
-from rag_site.errors import ValidationFailed
 from rag_site.schemas import Closed, Text
 from retrieval.api_shapes import FiltersIn, SearchOut, filters_of
 from retrieval.filters import parse
+from retrieval.questions import checked_question
 from retrieval.search import search
 from retrieval.types import Hit, RetrievalConfig
 
@@ -27,14 +26,8 @@ router = Router(tags=["Search"])
 MAX_K = 50
 
 
-class EmptyQuestion(ValidationFailed):
-    """Type a question first."""
-
-    code = "empty_question"
-
-
 class SearchIn(Closed):
-    question: Annotated[Text, Field(max_length=settings.MAX_QUESTION_CHARS)]
+    question: Text
     collections: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = (
         Field(None, description="Only these; all that you may read if left out.")
     )
@@ -46,9 +39,7 @@ class SearchIn(Closed):
 def search_passages(request: HttpRequest, body: SearchIn) -> dict[str, Any]:
     """Find the passages nearest to a question."""
     asker = asker_of(request)
-    question, typed = parse(body.question)
-    if not question.strip():
-        raise EmptyQuestion
+    question, typed = parse(checked_question(body.question))
     filters = (typed, filters_of(asker, body.filters))
     config = RetrievalConfig.from_settings(k=body.k)
     found = search(question, _visible(asker, body), config, filters=filters)

@@ -131,11 +131,13 @@ async def test_a_lost_model_is_told_in_the_answer(
     assert body["error"]["reference"]
 
 
+@pytest.mark.parametrize("path", ["/ask", "/search"])
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
         ({"question": ""}, 422, "empty_question"),
         ({"question": "   "}, 422, "empty_question"),
+        ({"question": "file:pump"}, 422, "empty_question"),
         ({"question": "x" * 100_000}, 422, "question_too_long"),
         ({"question": "x", "temperature": 2}, 422, "validation_failed"),
         ({"question": "x", "collections": ["nonsense"]}, 422, "validation_failed"),
@@ -145,22 +147,31 @@ async def test_a_lost_model_is_told_in_the_answer(
             404,
             "not_found",
         ),
-        (
-            {"question": "x", "conversation": "7d444840-9dc0-11d1-b245-5ffdce74fad2"},
-            404,
-            "not_found",
-        ),
         ({"question": "a\x00b"}, 422, "validation_failed"),
         ({"question": ["x"]}, 422, "validation_failed"),
         ([], 422, "validation_failed"),
     ],
 )
 async def test_a_bad_question_is_refused(
-    secret: str, body: Any, status: int, code: str
+    secret: str, path: str, body: Any, status: int, code: str
 ) -> None:
-    answer = await post(secret, "/ask", body)
+    answer = await post(secret, path, body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
     assert not await Answer.objects.aexists()
+
+
+async def test_a_question_in_a_chat_out_of_sight_is_not_found(secret: str) -> None:
+    body = {"question": "x", "conversation": "7d444840-9dc0-11d1-b245-5ffdce74fad2"}
+    answer = await post(secret, "/ask", body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    assert not await Answer.objects.aexists()
+
+
+@pytest.mark.parametrize("k", [0, 51])
+async def test_a_search_for_no_hits_or_too_many_is_refused(secret: str, k: int) -> None:
+    answer = await post(secret, "/search", {"question": "litres", "k": k})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (422, "validation_failed")
 
 
 async def test_with_nothing_to_search_it_says_so(model: ScriptedLLM) -> None:
@@ -346,11 +357,6 @@ async def test_a_malformed_filter_is_refused_in_words(
     refused = await post(secret, path, body)
     assert refused.status_code == 422
     assert refused.json()["error"]["code"] == "filter_invalid"
-
-
-async def test_filters_alone_are_no_question(secret: str) -> None:
-    refused = await post(secret, "/ask", {"question": "file:pump"})
-    assert refused.json()["error"]["code"] == "empty_question"
 
 
 async def test_an_answer_keeps_to_its_filters_and_says_which(secret: str) -> None:

@@ -13,10 +13,8 @@ from django.utils import timezone
 from generation import deciding, hub, replaying, running, services
 from generation.database import in_thread
 from generation.errors import (
-    EmptyQuestion,
     ModelUnavailable,
     NothingToSearch,
-    QuestionTooLong,
 )
 from generation.models import Answer, AnswerEvent, Source
 from generation.parts import using
@@ -38,6 +36,7 @@ from rag_site import keys
 from rag_site.asking import Asker
 from rag_site.errors import NotFound
 from rag_site.models import ApiKey
+from retrieval.questions import EmptyQuestion, QuestionTooLong
 from tests import factories
 from tests.fakes import HashEmbedder
 from tests.fakes_llm import ScriptedLLM, lost
