@@ -4,7 +4,8 @@ A model is asked for one word twice. Before it writes: whether the passages stat
 answer, "yes" or "no". After an answer of a few words: whether the words that bear it
 say that this answers exactly this question, "true" or "false". How much likelier it
 finds the one than the other, so that nothing is sampled, becomes a confidence by a
-logistic rule and is held against one threshold.
+logistic rule and is held against one threshold. Of the second word more is read than
+the word, where the server tells more (``generation.readouts``).
 """
 
 from __future__ import annotations
@@ -23,11 +24,17 @@ Outcome = Literal["answered", "partly", "not_in_documents"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A logistic rule of one model: an intercept, and the weights of its log-odds."""
+    """A logistic rule of one model: an intercept, and the weights of what it says.
+
+    Attributes:
+        surest: of "true", what 19 of 20 answers to answerable questions of the fit stay
+            below. What could not become sure enough even so is not written.
+    """
 
     intercept: float
     says_yes: float
     says_true: float
+    surest: float = 2.2
 
 
 # By model; fitted on 122 questions of SQuAD 2 dev, between the 301st and the 466th of
@@ -40,9 +47,8 @@ FITTED: dict[str, Rule] = {
         intercept=-1.07, says_yes=1.45, says_true=0.96
     ),
 }
-# Log-odds of "true" that 19 of 20 answers to the answerable ones of those questions stay
-# below. What could not become sure enough even so is not written.
-SUREST = 2.2
+# The same with the reading in the place of the log-odds of "true".
+READ: dict[str, Rule] = {}
 # A token that is not among the likeliest ones has at most about this log-probability.
 _RARE = -12.0
 # Bound of the log-odds.
@@ -67,16 +73,15 @@ def _chance(tokens: Mapping[str, float], word: str) -> float:
     return math.log(sum(math.exp(p) for p in found)) if found else _RARE
 
 
-def confidence(model: str, says_yes: float, says_true: float = SUREST) -> float:
+def confidence(rule: Rule, says_yes: float, says_true: float | None = None) -> float:
     """Return how likely the passages hold the answer, 0 to 1.
 
     Args:
-        model: one of ``FITTED``.
         says_yes: log-odds before writing.
-        says_true: those after it; left out, the result is the most that can come.
+        says_true: what is said after it; left out, the result is the most that can come.
     """
-    rule = FITTED[model]
-    odds = rule.intercept + rule.says_yes * says_yes + rule.says_true * says_true
+    verdict = rule.surest if says_true is None else says_true
+    odds = rule.intercept + rule.says_yes * says_yes + rule.says_true * verdict
     return 1 / (1 + math.exp(-odds))
 
 

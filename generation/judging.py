@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from generation import prompting
-from generation.deciding import FITTED, confidence, log_odds
+from generation.deciding import FITTED, READ, Rule, confidence, log_odds
 from generation.drafts import Asked, Draft, Means
 from generation.grounding.citations import Cited, check
 from generation.grounding.sentences import (
@@ -16,12 +17,14 @@ from generation.grounding.sentences import (
 from generation.grounding.words import claim_of, question_terms
 from generation.guards.guarding import is_refusal
 from generation.llm import Finished, Message, QueuePlace, SamplingParams, TextPiece
+from generation.readouts import TOKEN_IDS, readout_of
 from generation.stopping import until
 from generation.tables.beside import record_at
 from generation.types import Event, Queued, SourceRef
 
-# Likeliest tokens that are asked for where a decision rests on them.
-_CHANCES = 20
+# A word, the likeliest in its place, and the tokens that are read beside it.
+WORD = SamplingParams(max_tokens=1, chances=20)
+VERDICT = replace(WORD, token_ids=TOKEN_IDS)
 # Characters of the first passage, where no words of it bear the answer.
 _TEXT_CHARS = 700
 
@@ -34,18 +37,19 @@ async def ask_whether(
     is_judged = means.config.refusal_threshold > 0 and not draft.lacking
     if draft.model.name not in FITTED or not is_judged:
         return
-    draft.note("check", prompt.check, _params(asked))
+    draft.note("check", prompt.check, _params(WORD, asked))
     said: list[TextPiece | Finished] = []
-    async for event in _one_word(prompt.check, asked, means, said):
+    async for event in _one_word(prompt.check, WORD, asked, means, said):
         yield event
     for item in said:
         if isinstance(item, Finished):
             draft.count(item)
         else:
             draft.raw += item.text
-    draft.says_yes = log_odds(_chances(said), "yes", "no")
+    draft.says_yes = log_odds(_first(said).chances, "yes", "no")
     if draft.says_yes is not None:
-        _judge(draft, means, confidence(draft.model.name, draft.says_yes))
+        rule = READ.get(draft.model.name, FITTED[draft.model.name])
+        _judge(draft, means, confidence(rule, draft.says_yes))
         draft.receipt["judgement"]["says_yes"] = round(draft.says_yes, 4)
     draft.lap("check")
 
@@ -72,14 +76,25 @@ async def verify(
     text = bearing_text(question, draft.raw, prompt.sources)
     messages = prompting.claim_of_answer(question, answer, text)
     said: list[TextPiece | Finished] = []
-    async for event in _one_word(messages, asked, means, said):
+    name = draft.model.name
+    params = VERDICT if name in READ else WORD
+    async for event in _one_word(messages, params, asked, means, said):
         yield event
-    says_true = log_odds(_chances(said), "true", "false")
+    rule, says_true = _verdict(name, _first(said))
     if says_true is not None:
-        sure = confidence(draft.model.name, draft.says_yes, says_true)
-        _judge(draft, means, sure)
+        _judge(draft, means, confidence(rule, draft.says_yes, says_true))
         draft.receipt["judgement"]["says_true"] = round(says_true, 4)
     draft.lap("verifying")
+
+
+def _verdict(model: str, first: TextPiece) -> tuple[Rule, float | None]:
+    """Return the reading of a claim and its rule, or the word where none can be had."""
+    readout = readout_of(model)
+    if readout is not None and model in READ:
+        read = readout.read(first.wanted)
+        if read is not None:
+            return READ[model], read
+    return FITTED[model], log_odds(first.chances, "true", "false")
 
 
 def _is_borne(question: str, answer: str, prompt: prompting.Prompt) -> bool:
@@ -117,23 +132,20 @@ def bearing_text(question: str, answer: str, sources: Sequence[SourceRef]) -> st
     return f"{title}: {text}" if lacking & claim_of(title).terms else text
 
 
-def _params(asked: Asked) -> SamplingParams:
-    return SamplingParams(
-        max_tokens=1,
-        is_urgent=asked.is_urgent,
-        adapter=asked.adapter,
-        chances=_CHANCES,
-    )
+def _params(wanted: SamplingParams, asked: Asked) -> SamplingParams:
+    return replace(wanted, is_urgent=asked.is_urgent, adapter=asked.adapter)
 
 
 async def _one_word(
     messages: Sequence[Message],
+    wanted: SamplingParams,
     asked: Asked,
     means: Means,
     said: list[TextPiece | Finished],
 ) -> AsyncIterator[Event]:
     """Yield places in line; ``said`` takes all that the model says."""
-    stream = means.model.stream(messages, _params(asked), user=asked.user)
+    params = _params(wanted, asked)
+    stream = means.model.stream(messages, params, user=asked.user)
     async for item in until(stream, means.stop, seconds=means.config.wall_s):
         if not isinstance(item, QueuePlace):
             said.append(item)
@@ -141,11 +153,10 @@ async def _one_word(
             yield Queued(position=item.position, estimate_s=item.estimate_s)
 
 
-def _chances(said: Sequence[TextPiece | Finished]) -> Mapping[str, float]:
-    """Return the chances of the reply's first token, none from a server without them."""
+def _first(said: Sequence[TextPiece | Finished]) -> TextPiece:
+    """Return the reply's first token, with no chances from a server without them."""
     pieces = (item for item in said if isinstance(item, TextPiece))
-    first = next(pieces, None)
-    return first.chances if first else {}
+    return next(pieces, TextPiece(text=""))
 
 
 def _judge(draft: Draft, means: Means, sure: float) -> None:

@@ -62,6 +62,7 @@ class SamplingParams:
     schema: Mapping[str, Any] | None = None
     adapter: str = ""
     chances: int = 0
+    token_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +80,12 @@ class TextPiece:
     Attributes:
         chances: log-probabilities of the likeliest tokens in the place of its
             first one; empty where they were not asked for or the server has none.
+        wanted: those of the tokens that were asked for by number, in their order.
     """
 
     text: str
     chances: Mapping[str, float] = field(default_factory=dict)
+    wanted: tuple[float, ...] = ()
 
 
 class Scored(NamedTuple):
@@ -221,6 +224,8 @@ class HttpLanguageModel:
             }
         if params.chances:
             body |= {"logprobs": True, "top_logprobs": params.chances}
+        if params.token_ids:
+            body["logprob_token_ids"] = list(params.token_ids)
         return body
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -328,8 +333,11 @@ class _Reading:
         choice = chunk["choices"][0]
         self._reason = choice.get("finish_reason") or self._reason
         text = choice.get("delta", {}).get("content")
-        chances = _chances(choice.get("logprobs"))
-        return [TextPiece(text=text or "", chances=chances)] if text or chances else []
+        first = _first(choice.get("logprobs"))
+        if not (text or first):
+            return []
+        wanted = tuple(first.get("token_id_logprobs", ()))
+        return [TextPiece(text=text or "", chances=_chances(first), wanted=wanted)]
 
     def finish(self) -> Finished:
         """Return the end, or raise ValueError when the stream just broke off."""
@@ -344,13 +352,12 @@ class _Reading:
         )
 
 
-def _chances(logprobs: dict[str, Any] | None) -> dict[str, float]:
-    """Return the likeliest tokens of a chunk's first place, as the protocol has them."""
-    content = (logprobs or {}).get("content") or []
-    if not content:
-        return {}
-    first = content[0]
-    return {
-        row["token"]: float(row["logprob"])
-        for row in [first, *first.get("top_logprobs", ())]
-    }
+def _first(logprobs: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what the protocol tells of a chunk's first place, {} where it tells nothing."""
+    content: list[dict[str, Any]] = (logprobs or {}).get("content") or []
+    return content[0] if content else {}
+
+
+def _chances(first: dict[str, Any]) -> dict[str, float]:
+    rows = [first, *first.get("top_logprobs", ())] if first else []
+    return {row["token"]: float(row["logprob"]) for row in rows}

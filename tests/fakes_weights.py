@@ -140,9 +140,17 @@ class ScriptedWeights:
     def result(self, row: int, salt: int) -> int:
         return follow(self._results[row], salt)
 
-    def chance(self, row: int, token: int, others: int) -> Chance:
-        logprob = likelihood(self._results[row], token)
-        return Chance(token=self.piece(token), logprob=logprob)
+    vocabulary = VOCABULARY
+
+    def chance(
+        self, row: int, token: int, others: int, wanted: Sequence[int] = ()
+    ) -> Chance:
+        result = self._results[row]
+        return Chance(
+            token=self.piece(token),
+            logprob=likelihood(result, token),
+            wanted=tuple(likelihood(result, one) for one in wanted),
+        )
 
     def piece(self, token: int) -> bytes:
         return bytes([96 + token])

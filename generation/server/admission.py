@@ -31,6 +31,14 @@ Part = tuple[Sequence[int], str]
 Body = ChatRequest | CompletionRequest | ContinuationRequest
 
 
+class UnknownToken(ValueError):
+    """A token's number is not in the vocabulary; ``size`` tells how many are."""
+
+    def __init__(self, token: int, size: int) -> None:
+        super().__init__(token)
+        self.token, self.size = token, size
+
+
 class PromptTooLong(Exception):
     """``tokens`` is what it has at least."""
 
@@ -92,6 +100,7 @@ def admit(body: Body, scopes: Scopes, state: Any) -> Request:
         UnknownAdapter: ``model`` names one that is not loaded.
         PromptTooLong: it leaves no room for an answer.
         SchemaUnsupported: no grammar is made of its schema.
+        UnknownToken: one whose log-probability is asked for.
     """
     weights: Weights = state.engine.weights
     refuse_by_length(body.texts, weights)
@@ -132,6 +141,7 @@ def admit(body: Body, scopes: Scopes, state: Any) -> Request:
         sampling=_sampling(body),
         stops=(*body.stop, *state.template.stop),
         logprobs=body.chances,
+        token_ids=_token_ids(body, weights),
         scored=len(tokens) - 1 if _echoes_chances(body) else 0,
     )
 
@@ -140,6 +150,15 @@ def _echoes_chances(body: Completing) -> bool:
     return (
         isinstance(body, CompletionRequest) and body.echo and body.chances is not None
     )
+
+
+def _token_ids(body: Completing, weights: Weights) -> tuple[int, ...]:
+    if not isinstance(body, ChatRequest):
+        return ()
+    for token in body.logprob_token_ids:
+        if token >= weights.vocabulary:
+            raise UnknownToken(token, weights.vocabulary)
+    return tuple(body.logprob_token_ids)
 
 
 def _of_adapter(adapter: str, scope: str) -> str:

@@ -23,6 +23,7 @@ from generation.server.admission import (
     Body,
     PromptTooLong,
     Scopes,
+    UnknownToken,
     admit,
     refuse_by_length,
 )
@@ -177,6 +178,11 @@ async def _admitted(request: HttpRequest, body: Body) -> Request:
         response = problem(
             404, "invalid_request_error", message, code=code, param=param
         )
+        raise BadRequest(response) from exc
+    except UnknownToken as exc:
+        message = f"There is no token {exc.token}: the vocabulary has {exc.size:,}."
+        param = "logprob_token_ids"
+        response = problem(422, "invalid_request_error", message, param=param)
         raise BadRequest(response) from exc
     except SchemaUnsupported as exc:
         message = f"The schema at {exc.path}: {exc.reason}."

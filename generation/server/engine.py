@@ -345,7 +345,8 @@ class Engine:
         text = slot.shown.push(self.weights.piece(token))
         chances: tuple[Chance, ...] = ()
         if request.logprobs is not None:
-            chances = (self.weights.chance(row, token, request.logprobs),)
+            told = (request.logprobs, request.token_ids)
+            chances = (self.weights.chance(row, token, *told),)
         if text or chances:
             job.emit(Piece(text=text, chances=chances))
         if slot.shown.is_stopped:

@@ -54,6 +54,7 @@ class Request:
         is_urgent: somebody waits at a screen; else work of a program.
         adapter: LoRA adapter, "" for the bare weights.
         logprobs: how many of the likeliest tokens are told with each, or None.
+        token_ids: whose log-probabilities are told beside those.
         scored: trailing tokens of the prompt that are told with what follows
             them; the first token of a prompt follows nothing and cannot be.
     """
@@ -70,6 +71,7 @@ class Request:
     is_urgent: bool = True
     adapter: str = ""
     logprobs: int | None = None
+    token_ids: tuple[int, ...] = ()
     scored: int = 0
 
     @property
@@ -98,11 +100,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chance:
-    """A token and the natural logarithm of its probability; None if nothing was before."""
+    """A token and the natural logarithm of its probability; None if nothing was before.
+
+    Attributes:
+        others: the likeliest tokens in its place, with theirs.
+        wanted: the logarithms of the tokens that were asked for, in their order.
+    """
 
     token: bytes
     logprob: float | None
     others: tuple[tuple[bytes, float], ...] = ()
+    wanted: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -321,8 +321,14 @@ class Weights:
     def sampler(self, sampling: Sampling) -> Sampler:
         return Sampler(sampling, self._vocab, self.context)
 
-    def chance(self, row: int, token: int, others: int) -> Chance:
-        """Return how likely ``token`` was after ``row``, and the ``others`` likeliest."""
+    @property
+    def vocabulary(self) -> int:
+        return self._size
+
+    def chance(
+        self, row: int, token: int, others: int, wanted: Sequence[int] = ()
+    ) -> Chance:
+        """Return how likely ``token`` was after ``row``, the ``others`` likeliest, and those ``wanted``."""
         logits = logits_of(self.context, row, self._size).astype(np.float64)
         top = logits.max()
         logs = logits - top - np.log(np.exp(logits - top).sum())
@@ -332,6 +338,7 @@ class Weights:
             others=tuple(
                 (self.piece(int(t)), float(logs[t])) for t in likeliest(logs, others)
             ),
+            wanted=tuple(logs[list(wanted)].tolist()) if wanted else (),
         )
 
     def close(self) -> None:

@@ -18,6 +18,8 @@ from pydantic import (
 )
 
 MAX_STOPS = 8
+MAX_TOKEN_IDS = 1024
+TokenId = Annotated[int, Field(ge=0, le=0xFFFF_FFFF)]
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
@@ -134,10 +136,18 @@ class ChatRequest(Completing):
     ] = 256
     logprobs: bool = False
     top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
+    # Tokens whose log-probabilities are told with each of the answer's.
+    logprob_token_ids: Annotated[list[TokenId], Field(max_length=MAX_TOKEN_IDS)] = []
 
     @property
     def texts(self) -> list[str]:
         return [message.content for message in self.messages]
+
+    @model_validator(mode="after")
+    def _told_with_something(self) -> Self:
+        if self.logprob_token_ids and not self.logprobs:
+            raise ValueError("logprob_token_ids goes with logprobs")
+        return self
 
     @property
     def chances(self) -> int | None:

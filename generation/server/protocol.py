@@ -114,6 +114,7 @@ class ChatReply(Reply):
             {
                 **_token(chance.token, chance.logprob),
                 "top_logprobs": [_token(*other) for other in chance.others],
+                **_wanted(chance),
             }
             for chance in chances
         ]
@@ -142,6 +143,12 @@ class ScoredReply(Reply):
             "finish_reason": "stop" if len(chances) == self.scored else "length",
             **_account(end),
         }
+
+
+def _wanted(chance: Chance) -> dict[str, list[float]]:
+    """Return the log-probabilities of ``logprob_token_ids``, where some were asked for."""
+    rounded = [round(logprob, 4) for logprob in chance.wanted]
+    return {"token_id_logprobs": rounded} if rounded else {}
 
 
 def _token(raw: bytes, logprob: float | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -147,6 +148,23 @@ def test_logprobs_are_logarithms_of_probabilities(http: httpx.Client) -> None:
         assert row["logprob"] == pytest.approx(max(top))
         assert sum(math.exp(one) for one in top) <= 1 + 1e-6
         assert bytes(row["bytes"]).decode(errors="replace") == row["token"]
+
+
+def test_the_tokens_of_the_whole_vocabulary_are_told_by_their_numbers(
+    http: httpx.Client,
+) -> None:
+    wanted: dict[str, Any] = {"text": "Say hello.", "max_tokens": 1, "logprobs": True}
+    wanted["user"] = "one"
+    beyond = http.post(CHAT, json=body(**wanted, logprob_token_ids=[10**9])).json()
+    size = int(re.sub(r"\D", "", beyond["error"]["message"].rpartition("has ")[2]))
+    found: list[float] = []
+    for first in range(0, size, 1024):
+        part = list(range(first, min(first + 1024, size)))
+        row = choice(http, **wanted, logprob_token_ids=part)["logprobs"]["content"][0]
+        found += row["token_id_logprobs"]
+    assert len(found) == size == 49_152
+    assert max(found) == pytest.approx(row["logprob"], abs=1e-3)
+    assert sum(map(math.exp, found)) == pytest.approx(1, abs=1e-2)
 
 
 def test_penalties_keep_a_text_from_going_round(http: httpx.Client) -> None:

@@ -128,3 +128,36 @@ async def test_what_is_not_served_is_refused_in_the_shape_of_errors(
     assert other.status_code == 405
     assert other.headers["Allow"] == "POST"
     assert other.json()["error"]["type"] == "invalid_request_error"
+
+
+async def test_tokens_are_told_by_their_numbers_in_the_order_asked(
+    http: httpx.AsyncClient,
+) -> None:
+    async def told(*numbers: int) -> list[list[float]]:
+        wanted = {"logprobs": True, "logprob_token_ids": numbers, "seed": 1}
+        reply = await http.post(CHAT, json={"messages": HI, "max_tokens": 3, **wanted})
+        content = reply.json()["choices"][0]["logprobs"]["content"]
+        return [row["token_id_logprobs"] for row in content]
+
+    forth, back = await told(1, 2, 3), await told(3, 2, 1)
+    assert [row[::-1] for row in back] == forth
+    assert len({tuple(row) for row in forth}) == len(forth) == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"logprobs": True, "logprob_token_ids": [999]}, "There is no token 999"),
+        ({"logprobs": True, "logprob_token_ids": [-1]}, "greater than or equal to 0"),
+        ({"logprobs": True, "logprob_token_ids": [1] * 1025}, "at most 1024"),
+        ({"logprob_token_ids": [1]}, "goes with logprobs"),
+    ],
+)
+async def test_tokens_that_cannot_be_told_are_refused(
+    http: httpx.AsyncClient, fields: dict[str, Any], said: str
+) -> None:
+    reply = await http.post(CHAT, json={"messages": HI, **fields})
+    assert reply.status_code == 422
+    error = reply.json()["error"]
+    assert said in error["message"]
+    assert error["type"] == "invalid_request_error"

@@ -40,6 +40,7 @@ class Command(BaseCommand):
             part.add_argument("--json", action="store_true", dest="as_json")
         answers.add_argument("--model", metavar="NAME", help="of the catalogue")
         _add_rows(answers)
+        _add_claims(parts)
         _add_tables(parts)
         _add_guards(parts)
         _add_golden(parts)
@@ -87,6 +88,40 @@ def _answer_questions(options: dict[str, Any]) -> dict[str, Any]:
             progress=progress,
         )
     return report
+
+
+def _add_claims(parts: Any) -> None:
+    part = parts.add_parser(
+        "claims", help="ask whether right and wrong answers are true; fits the reading"
+    )
+    part.add_argument("directory", type=_folder, metavar="DIR")
+    part.add_argument(
+        "--skip",
+        type=_positive,
+        metavar="N",
+        default=0,
+        help="leave the first questions, to be judged by what is fitted to the others",
+    )
+    part.add_argument("--limit", type=_positive, metavar="N", help="questions")
+    part.add_argument("--model", metavar="NAME", help="of the catalogue")
+    part.add_argument("--fit", type=Path, metavar="FILE", help="where to write it")
+    part.add_argument("--json", action="store_true", dest="as_json")
+    _add_rows(part)
+
+
+def _judge_claims(options: dict[str, Any]) -> dict[str, Any]:
+    from generation.evaluating import claims
+
+    skip, limit = options["skip"], options["limit"]
+    with _bar("judging") as progress:
+        return claims.run(
+            options["directory"],
+            among=slice(skip, limit and skip + limit),
+            model=options["model"],
+            rows=options["rows"],
+            fit=options["fit"],
+            progress=progress,
+        )
 
 
 def _add_tables(parts: Any) -> None:
@@ -258,6 +293,7 @@ _GUARDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "cells": _find_cells,
     "citations": _check_citations,
     "tables": _ask_tables,
+    "claims": _judge_claims,
     "injection": _obey_documents,
     "modes": _ask_by_mode,
     "schemas": _fill_forms,
