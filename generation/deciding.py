@@ -27,6 +27,8 @@ class Rule:
     """A logistic rule of one model: an intercept, and the weights of what it says.
 
     Attributes:
+        unborne: what words of the question add that the passages do not bear out
+            (``generation.grounding.premises``).
         surest: of "true", what 19 of 20 answers to answerable questions of the fit stay
             below. What could not become sure enough even so is not written.
     """
@@ -34,6 +36,7 @@ class Rule:
     intercept: float
     says_yes: float
     says_true: float
+    unborne: float = 0.0
     surest: float = 2.2
 
 
@@ -73,16 +76,23 @@ def _chance(tokens: Mapping[str, float], word: str) -> float:
     return math.log(sum(math.exp(p) for p in found)) if found else _RARE
 
 
-def confidence(rule: Rule, says_yes: float, says_true: float | None = None) -> float:
+def confidence(
+    rule: Rule,
+    says_yes: float,
+    says_true: float | None = None,
+    *,
+    is_unborne: bool = False,
+) -> float:
     """Return how likely the passages hold the answer, 0 to 1.
 
     Args:
         says_yes: log-odds before writing.
         says_true: what is said after it; left out, the result is the most that can come.
+        is_unborne: the question has words that the passages do not bear out.
     """
     verdict = rule.surest if says_true is None else says_true
     odds = rule.intercept + rule.says_yes * says_yes + rule.says_true * verdict
-    return 1 / (1 + math.exp(-odds))
+    return 1 / (1 + math.exp(-odds - rule.unborne * is_unborne))
 
 
 def missing_from(question: str, sources: Sequence[SourceRef]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from generation import prompting
 from generation.deciding import FITTED, READ, Rule, confidence, log_odds
 from generation.drafts import Asked, Draft, Means
 from generation.grounding.citations import Cited, check
+from generation.grounding.premises import unborne
 from generation.grounding.sentences import (
     split_sentences,
     without_marks,
@@ -18,6 +19,7 @@ from generation.grounding.words import claim_of, question_terms
 from generation.guards.guarding import is_refusal
 from generation.llm import Finished, Message, QueuePlace, SamplingParams, TextPiece
 from generation.readouts import TOKEN_IDS, readout_of
+from generation.standalone import asked_now
 from generation.stopping import until
 from generation.tables.beside import record_at
 from generation.types import Event, Queued, SourceRef
@@ -82,8 +84,12 @@ async def verify(
         yield event
     rule, says_true = _verdict(name, _first(said))
     if says_true is not None:
-        _judge(draft, means, confidence(rule, draft.says_yes, says_true))
+        words = unborne(asked_now(question), text, _around(prompt.sources))
+        told = (draft.says_yes, says_true)
+        _judge(draft, means, confidence(rule, *told, is_unborne=bool(words)))
         draft.receipt["judgement"]["says_true"] = round(says_true, 4)
+        if words:
+            draft.receipt["judgement"]["unborne"] = list(words)
     draft.lap("verifying")
 
 
@@ -130,6 +136,10 @@ def bearing_text(question: str, answer: str, sources: Sequence[SourceRef]) -> st
     title = source.heading or source.document
     lacking = question_terms(question) - claim_of(text).terms
     return f"{title}: {text}" if lacking & claim_of(title).terms else text
+
+
+def _around(sources: Sequence[SourceRef]) -> str:
+    return " ".join(f"{s.document} {s.heading} {s.quote}" for s in sources)
 
 
 def _params(wanted: SamplingParams, asked: Asked) -> SamplingParams:

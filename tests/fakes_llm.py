@@ -40,6 +40,8 @@ class ScriptedLLM:
         # Log-probabilities of tokens in the check whether the passages hold the
         # answer. Empty as from a server that tells none.
         self.check: dict[str, float] = {}
+        # Of the tokens that are asked for by number; empty as from a server without them.
+        self.wanted: tuple[float, ...] = ()
         # Of each token of a continuation; None as from a server that cannot score.
         self.score_each: float | None = -1.0
         self.likeliest = -1.0
@@ -52,7 +54,8 @@ class ScriptedLLM:
         self, messages: Sequence[Message], params: SamplingParams, *, user: str
     ) -> AsyncIterator[QueuePlace | TextPiece | Finished]:
         if params.max_tokens == 1:
-            yield TextPiece(text="yes", chances=self.check)
+            wanted = self.wanted if params.token_ids else ()
+            yield TextPiece(text="yes", chances=self.check, wanted=wanted)
             yield Finished()
             return
         self.prompts.append(tuple(messages))

@@ -8,12 +8,13 @@ import pytest
 
 from generation.deciding import (
     FITTED,
-    SUREST,
+    READ,
     confidence,
     log_odds,
     missing_from,
     outcome_of,
 )
+from generation.readouts import FOLDER, TOKEN_IDS, readout_of
 from generation.types import CitationFound, SourceRef
 
 NOWHERE = UUID(int=0)
@@ -32,9 +33,30 @@ def test_the_log_odds_are_those_of_all_tokens_that_spell_a_word() -> None:
 
 @pytest.mark.parametrize("model", FITTED)
 def test_each_word_makes_surer_and_the_most_comes_before_writing(model: str) -> None:
-    doubtful, middling, sure = (confidence(model, odds, odds) for odds in (-2, 0, 2))
+    rule = FITTED[model]
+    doubtful, middling, sure = (confidence(rule, odds, odds) for odds in (-2, 0, 2))
     assert 0 < doubtful < 0.1 < middling < 0.5 < 0.9 < sure < 1
-    assert confidence(model, 0.0, SUREST) == confidence(model, 0.0) > middling
+    assert confidence(rule, 0.0, rule.surest) == confidence(rule, 0.0) > middling
+
+
+@pytest.mark.parametrize("model", READ)
+def test_each_reading_makes_surer_and_the_most_comes_before_writing(model: str) -> None:
+    rule = READ[model]
+    doubtful, middling, sure = (confidence(rule, 0.0, read) for read in (-1, 0, 1))
+    assert 0 < doubtful < middling < sure < 1
+    assert confidence(rule, 2.0, 0.0) > middling > confidence(rule, -2.0, 0.0)
+    assert confidence(rule, 0.0, rule.surest) == confidence(rule, 0.0) > middling
+
+
+def test_a_reading_and_its_rule_come_together() -> None:
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(READ) <= set(FITTED)
+    for model in READ:
+        readout = readout_of(model)
+        assert readout is not None
+        assert len(readout.weights) == len(TOKEN_IDS)
+        assert readout.read((0.0,) * len(TOKEN_IDS)) == readout.intercept
+        assert readout.read((0.0,)) is None
+    assert readout_of("another") is None
 
 
 def test_one_word_alone_is_bounded_and_none_tells_nothing() -> None:

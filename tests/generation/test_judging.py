@@ -8,13 +8,14 @@ from uuid import UUID
 
 import pytest
 
-from generation import deciding, prompting, running, services
+from generation import deciding, judging, prompting, running, services
 from generation.answering import HELD_CHARS
 from generation.database import in_thread
 from generation.deciding import Rule
 from generation.judging import bearing_text
 from generation.models import Answer
 from generation.parts import using
+from generation.readouts import Readout
 from generation.receipts import shown_of
 from generation.replay import replay
 from generation.types import SourceRef
@@ -68,6 +69,63 @@ class TestShortAnswers:
         judgement = row.receipt["judgement"]
         assert judgement["says_yes"] == judgement["says_true"] == pytest.approx(2.95)
         assert judgement["confidence"] > 0.95
+
+    @pytest.mark.parametrize(
+        ("read", "is_shown"),
+        [
+            pytest.param((1.0, -0.5), True, id="the reading is sure, the word is not"),
+            pytest.param(
+                (-4.0, -3.0), False, id="the word is sure, the reading is not"
+            ),
+        ],
+    )
+    async def test_more_than_the_word_is_read_where_it_is_told(
+        self,
+        alice: Asker,
+        model: ScriptedLLM,
+        monkeypatch: pytest.MonkeyPatch,
+        read: tuple[float, ...],
+        is_shown: bool,
+    ) -> None:
+        readout = Readout(intercept=0.5, weights=(1.0, 2.0))
+        monkeypatch.setattr(judging, "readout_of", lambda _model: readout)
+        rule = Rule(intercept=0.0, says_yes=0.6, says_true=2.0)
+        monkeypatch.setitem(deciding.READ, "scripted", rule)
+        model.check = SURE_YES | (SURE_FALSE if is_shown else SURE_TRUE)
+        model.wanted = read
+        model.enqueue(["40 ", "litres [1]"])
+        row, tokens = await told(alice)
+        assert tokens == (["40 litres [1]"] if is_shown else [])
+        expected = 0.5 + read[0] + 2 * read[1]
+        assert row.receipt["judgement"]["says_true"] == pytest.approx(expected)
+
+    async def test_words_that_the_passages_do_not_bear_out_count_and_are_told(
+        self, alice: Asker, model: ScriptedLLM, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rule = Rule(intercept=0.0, says_yes=0.1, says_true=0.1, unborne=-3.0)
+        monkeypatch.setitem(deciding.FITTED, "scripted", rule)
+        model.check = SURE_YES | SURE_TRUE
+        model.enqueue(["40 ", "litres [1]"])
+        model.enqueue(["40 ", "litres [1]"])
+        row, _ = await told(alice)
+        assert "unborne" not in row.receipt["judgement"]
+        assert row.outcome == Answer.Outcome.ANSWERED
+        row, _ = await told(alice, "How many litres of oil does the pump not hold?")
+        assert row.receipt["judgement"]["unborne"] == ["not"]
+        assert row.is_refused
+
+    async def test_the_word_counts_where_no_more_is_told(
+        self, alice: Asker, model: ScriptedLLM, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        readout = Readout(intercept=-99.0, weights=(1.0, 2.0))
+        monkeypatch.setattr(judging, "readout_of", lambda _model: readout)
+        rule = Rule(intercept=0.0, says_yes=0.6, says_true=2.0)
+        monkeypatch.setitem(deciding.READ, "scripted", rule)
+        model.check = SURE_YES | SURE_TRUE
+        model.enqueue(["40 ", "litres [1]"])
+        row, _ = await told(alice)
+        assert row.outcome == Answer.Outcome.ANSWERED
+        assert row.receipt["judgement"]["says_true"] == pytest.approx(2.95)
 
     async def test_one_that_is_found_false_is_never_shown(
         self, alice: Asker, model: ScriptedLLM

@@ -51,6 +51,18 @@ def test_a_refusal_shows_the_closest_passages(
     assert "It weighs 12 kilograms." in html
 
 
+def test_a_refusal_names_the_words_that_nothing_bears_out(
+    scene: Scene, client_of: ClientOf
+) -> None:
+    client, refusal = client_of(factories.alice()), scene.refusal
+    said = "does not bear out"
+    assert said not in client.get(f"/answers/{refusal.pk}/").content.decode()
+    refusal.receipt = {"judgement": {"unborne": ["decrease", "<b>"]}}
+    refusal.save()
+    html = client.get(f"/answers/{refusal.pk}/").content.decode()
+    assert f"{said} “decrease”, “&lt;b&gt;” of the question." in html
+
+
 def test_sources_withdrawn_later_show_no_quote(
     scene: Scene, client_of: ClientOf
 ) -> None:
