@@ -16,6 +16,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -202,12 +203,15 @@ def _run(
 
 
 def _size_of(folder: Path) -> int:
+    """Return the bytes of all files, while pip adds and removes files and folders.
+
+    ``os.walk`` passes over a folder that has just gone, ``rglob`` raises.
+    """
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # pip removes its temporary files meanwhile
-            continue
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += Path(place, name).stat().st_size
     return total
 
 

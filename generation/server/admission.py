@@ -108,12 +108,7 @@ def admit(body: Body, scopes: Scopes, state: Any) -> Request:
     person = body.user or secrets.token_hex(8)
     adapter = adapter_of(body.model, weights.adapters)
     own = f"person:{person}"
-    if isinstance(body, CompletionRequest):
-        parts: list[Part] = [(weights.tokenize(body.prompt), own)]
-    else:
-        parts = list(_parts(weights, state.template, body.messages, scopes, own=own))
-        if isinstance(body, ContinuationRequest):
-            parts.append((weights.tokenize(body.continuation), own))
+    parts = _tokenized(body, weights, state.template, scopes, own)
     tokens = tuple(token for part, _ in parts for token in part)
     room = weights.context_tokens - len(tokens)
     if room < 1:
@@ -144,6 +139,21 @@ def admit(body: Body, scopes: Scopes, state: Any) -> Request:
         token_ids=_token_ids(body, weights),
         scored=len(tokens) - 1 if _echoes_chances(body) else 0,
     )
+
+
+def _tokenized(
+    body: Body,
+    weights: Weights,
+    template: templates.ChatTemplate,
+    scopes: Scopes,
+    own: str,
+) -> list[Part]:
+    if isinstance(body, CompletionRequest):
+        return [(weights.tokenize(body.prompt), own)]
+    parts = list(_parts(weights, template, body.messages, scopes, own=own))
+    if isinstance(body, ContinuationRequest):
+        parts.append((weights.tokenize(body.continuation), own))
+    return parts
 
 
 def _echoes_chances(body: Completing) -> bool:

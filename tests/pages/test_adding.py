@@ -90,7 +90,7 @@ def test_a_folder_keeps_its_paths(alice: Client, scene: Scene) -> None:
     assert html.count('data-outcome="created"') == 2
     assert {"hb/a/README.md", "hb/b/README.md"} < paths(scene)
     table = alice.get("/documents?q=hb/a").content.decode()
-    assert "hb/a/</span>README.md" in table
+    assert "hb/a/</span><bdi>README.md</bdi>" in table
     assert "hb/b/</span>" not in table
 
 
