@@ -232,7 +232,9 @@ function sourceCard(source) {
   link.dataset.n = source.n;
   const title = document.createElement("div");
   title.className = "source-title";
-  title.append(element("span", "mark", source.n), element("span", "", source.document), element("span", "page-of", `page ${source.page}`));
+  const name = element("span", "", source.document);
+  name.dir = "auto";
+  title.append(element("span", "mark", source.n), name, element("span", "page-of", `page ${source.page}`));
   link.append(title);
   if (source.heading) link.append(element("div", "source-heading", source.heading));
   const quote = element("blockquote", "quote", source.quote ?? "");
