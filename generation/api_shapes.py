@@ -6,18 +6,15 @@ import datetime as dt
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.conf import settings
 from ninja import Schema
 from pydantic import Field
 
 from rag_site.schemas import Closed, Text
-from retrieval.api_shapes import FiltersIn
+from retrieval.api_shapes import FiltersIn, Question
 
 
 class AskIn(Closed):
-    question: Text = Field(
-        description=f"At most {settings.MAX_QUESTION_CHARS} characters."
-    )
+    question: Question
     conversation: UUID | None = Field(
         None, description="Asks a follow-up; left out, a conversation begins."
     )

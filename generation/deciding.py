@@ -44,7 +44,8 @@ class Rule:
 # the file, that no figure is reported for (docs/evaluation.md, Answers): ridge logistic
 # regression, both classes of equal weight, so that 0.5 is even odds. A model that none
 # was fitted for is not asked: how readily it says "yes" is its own, and the smaller one
-# says "no" to what stands in front of it.
+# says "no" to what stands in front of it. The weight of unborne words is of a fit with
+# them to the questions below.
 FITTED: dict[str, Rule] = {
     "qwen2.5-coder-1.5b-instruct-q4_k_m": Rule(
         intercept=-1.07, says_yes=1.45, says_true=0.96, unborne=-1.1

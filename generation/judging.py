@@ -6,7 +6,14 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from generation import prompting
-from generation.deciding import FITTED, READ, Rule, confidence, log_odds
+from generation.deciding import (
+    FITTED,
+    READ,
+    Rule,
+    confidence,
+    log_odds,
+    missing_from,
+)
 from generation.drafts import Asked, Draft, Means
 from generation.grounding.citations import Cited, check
 from generation.grounding.premises import unborne
@@ -48,7 +55,7 @@ async def ask_whether(
             draft.count(item)
         else:
             draft.raw += item.text
-    draft.says_yes = log_odds(_first(said).chances, "yes", "no")
+    draft.says_yes = log_odds(first_of(said).chances, "yes", "no")
     if draft.says_yes is not None:
         rule = READ.get(draft.model.name, FITTED[draft.model.name])
         _judge(draft, means, confidence(rule, draft.says_yes))
@@ -79,12 +86,14 @@ async def verify(
     messages = prompting.claim_of_answer(question, answer, text)
     said: list[TextPiece | Finished] = []
     name = draft.model.name
-    params = VERDICT if name in READ else WORD
+    params = VERDICT if readout_of(name) else WORD
     async for event in _one_word(messages, params, asked, means, said):
         yield event
-    rule, says_true = _verdict(name, _first(said))
+    rule, says_true = _verdict(name, first_of(said))
     if says_true is not None:
-        words = unborne(asked_now(question), text, _around(prompt.sources))
+        asked_for = asked_now(question)
+        missing = missing_from(asked_for, prompt.sources)
+        words = unborne(asked_for, text, missing, _around(prompt.sources))
         told = (draft.says_yes, says_true)
         _judge(draft, means, confidence(rule, *told, is_unborne=bool(words)))
         draft.receipt["judgement"]["says_true"] = round(says_true, 4)
@@ -96,10 +105,9 @@ async def verify(
 def _verdict(model: str, first: TextPiece) -> tuple[Rule, float | None]:
     """Return the reading of a claim and its rule, or the word where none can be had."""
     readout = readout_of(model)
-    if readout is not None and model in READ:
-        read = readout.read(first.wanted)
-        if read is not None:
-            return READ[model], read
+    read = readout.read(first.wanted) if readout else None
+    if read is not None:
+        return READ[model], read
     return FITTED[model], log_odds(first.chances, "true", "false")
 
 
@@ -163,7 +171,7 @@ async def _one_word(
             yield Queued(position=item.position, estimate_s=item.estimate_s)
 
 
-def _first(said: Sequence[TextPiece | Finished]) -> TextPiece:
+def first_of(said: Sequence[QueuePlace | TextPiece | Finished]) -> TextPiece:
     """Return the reply's first token, with no chances from a server without them."""
     pieces = (item for item in said if isinstance(item, TextPiece))
     return next(pieces, TextPiece(text=""))

@@ -14,8 +14,8 @@ from ingestion.types import as_shown
 from ingestion.visibility import Visible, get_collection_for, visible_to
 from rag_site.access import asker_of, needs
 from rag_site.asking import Asker
-from rag_site.schemas import Closed, Text
-from retrieval.api_shapes import FiltersIn, SearchOut, filters_of
+from rag_site.schemas import Closed
+from retrieval.api_shapes import FiltersIn, Question, SearchOut, filters_of
 from retrieval.filters import parse
 from retrieval.questions import checked_question
 from retrieval.search import search
@@ -27,7 +27,7 @@ MAX_K = 50
 
 
 class SearchIn(Closed):
-    question: Text
+    question: Question
     collections: Annotated[list[UUID], Field(min_length=1, max_length=100)] | None = (
         Field(None, description="Only these; all that you may read if left out.")
     )

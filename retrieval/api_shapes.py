@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
+from django.conf import settings
 from ninja import Schema
 from pydantic import Field
 
@@ -14,6 +15,10 @@ from rag_site.asking import Asker
 from rag_site.schemas import Closed, Text
 from retrieval.filters import MAX_VALUE_CHARS, MAX_VALUES, Filters, make
 
+# Its length is checked with its words (``retrieval.questions``), so that one code tells.
+Question = Annotated[
+    Text, Field(description=f"At most {settings.MAX_QUESTION_CHARS} characters.")
+]
 Values = Annotated[
     list[Annotated[Text, Field(min_length=1, max_length=MAX_VALUE_CHARS)]],
     Field(min_length=1, max_length=MAX_VALUES),

@@ -17,14 +17,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from generation import prompting
 from generation.deciding import log_odds
 from generation.errors import ModelUnavailable
 from generation.evaluating.given import each, hit_of
 from generation.evaluating.kept_rows import KeptRows
-from generation.judging import VERDICT, bearing_text
-from generation.llm import HttpLanguageModel, TextPiece
+from generation.judging import VERDICT, bearing_text, first_of
+from generation.llm import HttpLanguageModel
 from generation.readouts import Readout, readout_of
 from generation.serving import model_server
 from generation.showing import as_sources
@@ -87,8 +92,9 @@ def run(
         CorpusInvalid, WeightsMissing, ModelUnavailable
     """
     claims = list(claims_of(directory, among))
-    if len({claim.is_true for claim in claims}) < 2:
-        raise CorpusInvalid(f"{directory}/qa.jsonl has no true and false claims.")
+    if len(claims) < _FOLDS or len({claim.is_true for claim in claims}) < 2:
+        few = f"{directory}/qa.jsonl has fewer than {_FOLDS} claims there, or of one kind."
+        raise CorpusInvalid(few)
     with model_server(model) as served:
         judged = asyncio.run(
             _ask(claims, served, KeptRows(rows, key="question"), progress)
@@ -105,9 +111,9 @@ def run(
         "claims": len(judged),
         "true": int(truth.sum()),
         "area": {
-            "word": area(said, truth),
-            "reading": _area_of(readout_of(served.name), read, truth),
-            "fitted": area(crossed(read, truth), truth),
+            "word": _area(truth, said),
+            "reading": _area_of(readout_of(served.name), truth, read),
+            "fitted": _area(truth, crossed(read, truth)),
         },
     }
 
@@ -148,11 +154,8 @@ async def _ask(
 
 async def _ask_one(claim: Claim, model: HttpLanguageModel) -> Judged:
     messages = prompting.claim_of_answer(claim.question, claim.answer, claim.text)
-    first = TextPiece(text="")
-    async for item in model.stream(messages, VERDICT, user="evaluation"):
-        if isinstance(item, TextPiece):
-            first = item
-            break
+    said = [item async for item in model.stream(messages, VERDICT, user="evaluation")]
+    first = first_of(said)
     says_true = log_odds(first.chances, "true", "false")
     if says_true is None or not first.wanted:
         raise NothingTold
@@ -166,14 +169,9 @@ def fitted_to(read: NDArray[Any], truth: NDArray[Any]) -> Readout:
         read: log-probabilities, shape (claims, tokens).
         truth: of each claim, shape (claims,).
     """
-    centre, scale = read.mean(0), read.std(0) + 1e-3
-    standard = (read - centre) / scale
-    wanted = np.where(truth, 1.0, -1.0)
-    # In the space of the claims, which are mostly fewer than the tokens squared.
-    kernel = standard @ standard.T
-    kernel += _RIDGE * standard.shape[1] * np.eye(len(truth))
-    weights = standard.T @ np.linalg.solve(kernel, wanted - wanted.mean()) / scale
-    intercept = wanted.mean() - centre @ weights
+    scaler, ridge = _regression(read.shape[1]).fit(read, _wanted(truth))
+    weights = ridge.coef_ / scaler.scale_
+    intercept = ridge.intercept_ - scaler.mean_ @ weights
     return Readout(
         intercept=round(float(intercept), 4),
         weights=tuple(float(f"{weight:.4g}") for weight in weights),
@@ -181,26 +179,28 @@ def fitted_to(read: NDArray[Any], truth: NDArray[Any]) -> Readout:
 
 
 def crossed(read: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:
-    """Return each claim's reading by a fit to the other tenths."""
-    tenth = np.random.default_rng(_SEED).permutation(len(truth)) % _FOLDS
-    scores = np.zeros(len(truth))
-    for fold in range(_FOLDS):
-        own = tenth == fold
-        fitted = fitted_to(read[~own], truth[~own])
-        scores[own] = fitted.intercept + read[own] @ np.array(fitted.weights)
-    return scores
+    """Return each claim's reading by a fit to the other tenths, shape (claims,)."""
+    tenths = KFold(_FOLDS, shuffle=True, random_state=_SEED)
+    regression = _regression(read.shape[1])
+    found: NDArray[Any] = cross_val_predict(regression, read, _wanted(truth), cv=tenths)
+    return found
 
 
-def area(scores: NDArray[Any], truth: NDArray[Any]) -> float:
-    """Return the area under the curve: the share of pairs of a true and a false claim
-    of which the true one has the higher score, ties counted half."""
-    above = scores[truth][:, None] - scores[~truth][None, :]
-    return round(float(((above > 0) + 0.5 * (above == 0)).mean()), 4)
+def _regression(tokens: int) -> Pipeline:
+    return make_pipeline(StandardScaler(), Ridge(alpha=_RIDGE * tokens))
+
+
+def _wanted(truth: NDArray[Any]) -> NDArray[Any]:
+    return np.where(truth, 1.0, -1.0)
+
+
+def _area(truth: NDArray[Any], scores: NDArray[Any]) -> float:
+    return round(float(roc_auc_score(truth, scores)), 4)
 
 
 def _area_of(
-    readout: Readout | None, read: NDArray[Any], truth: NDArray[Any]
+    readout: Readout | None, truth: NDArray[Any], read: NDArray[Any]
 ) -> float | None:
     if readout is None:
         return None
-    return area(readout.intercept + read @ np.array(readout.weights), truth)
+    return _area(truth, readout.intercept + read @ np.array(readout.weights))

@@ -8,19 +8,12 @@ nearest to it, and the sentence says something else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from generation.grounding.words import (
-    Claim,
-    claim_of,
-    fold,
-    name_spans,
-    stem,
-    terms_in,
-)
+from generation.grounding.words import claim_of, fold, stem
 
-# Words of a denial, and those that deny without one, misspelt ones as people type them.
+# English only, as what a text may say instead is. Words of a denial, and those that deny without one, misspelt ones as people type them.
 _DENIAL = re.compile(
     r"\b(?:not|never|no|nor|none|neither|without|cannot|nobody|nothing)\b|\b\w+n['’]t\b",
     re.IGNORECASE,
@@ -65,10 +58,8 @@ _IN = ("in", "im")
 _IN_ENDINGS = ("able", "ible", "ent", "ant", "ive", "ate", "ance", "ence", "act", "ity")
 # Below that, a prefix and what follows it are mostly no such pair: "in" and "to" of "into".
 _MIN_TURNED = 4
-# A number behind these is how many answers are wanted.
-_HOW_MANY_WANTED = re.compile(
-    r"\b(?:what|which|name|list|the)(?: are| were)?(?: the)? $", re.IGNORECASE
-)
+# A name is there in another form where one of the text begins as it does, or is as alike.
+_SAME_BEGINNING, _ALIKE = 4, 0.8
 
 
 def _opposites() -> dict[str, frozenset[str]]:
@@ -83,20 +74,21 @@ def _opposites() -> dict[str, frozenset[str]]:
 _OPPOSITE = _opposites()
 
 
-def unborne(question: str, text: str, around: str = "") -> tuple[str, ...]:
+def unborne(
+    question: str, text: str, missing: Sequence[str] = (), around: str = ""
+) -> tuple[str, ...]:
     """Return words of ``question``, as written, that ``text`` does not bear out.
 
     Args:
         text: the sentences that an answer rests on.
-        around: all that is known of them: their passage, its title, their document. Names
-            and numbers may stand there.
+        missing: names and numbers of the question that no passage holds as they are
+            written (``generation.deciding.missing_from``).
+        around: the passages, where such a name may stand in another form.
     """
-    known = claim_of(f"{around} {text}")
     found = (
         *_denied(question, text),
         *_turned(question, text),
-        *_numbers(question, known),
-        *_names(question, known, f"{around} {text}"),
+        *(word for word in missing if not _is_there_otherwise(word, around)),
     )
     return tuple(dict.fromkeys(found))
 
@@ -139,44 +131,21 @@ def _plain_words(text: str) -> list[str]:
     return re.findall(r"[^\W\d_]+", fold(text))
 
 
-def _numbers(question: str, known: Claim) -> Iterator[str]:
-    for term in terms_in(question):
-        if (
-            not term.term[0].isdigit()
-            or term.term in known.numbers
-            or term.term in "12"
-        ):
-            continue
-        if not _HOW_MANY_WANTED.search(question[: term.start]):
-            yield question[term.start : term.end]
+def _is_there_otherwise(missing: str, around: str) -> bool:
+    """Whether a name is there in another form or spelling: "Swiss", "Dusquesne".
+
+    Short parts, as of "EU", are too easily like something or written out.
+    """
+    if not missing[0].isalpha():
+        return False
+    words = frozenset(_plain_words(around))
+    parts = [part for part in re.findall(r"[^\W\d_]+", missing) if part[0].isupper()]
+    long = [fold(part).rstrip("s") for part in parts if len(part) >= _MIN_TURNED]
+    return all(any(_is_like(part, word) for word in words) for part in long)
 
 
-def _names(question: str, known: Claim, text: str) -> Iterator[str]:
-    words = frozenset(_plain_words(text))
-    for name in name_spans(question):
-        if question.lstrip().startswith(name):
-            continue
-        if not claim_of(name).terms - known.terms:
-            continue
-        for part in re.findall(r"[^\W\d_]+", name):
-            is_name = part[0].isupper() and len(part) >= _MIN_TURNED
-            if (
-                is_name
-                and claim_of(part).terms - known.terms
-                and not _is_like(fold(part), words)
-            ):
-                yield name
-                break
-
-
-def _is_like(name: str, words: frozenset[str]) -> bool:
-    """Whether a name is there in another form or spelling: "Swiss", "Dusquesne"."""
-    name = name.rstrip("s")
-    return any(
-        word[:4] == name[:4]
-        or (
-            abs(len(word) - len(name)) <= 2
-            and SequenceMatcher(None, word, name).ratio() > 0.8
-        )
-        for word in words
-    )
+def _is_like(name: str, word: str) -> bool:
+    if name[:_SAME_BEGINNING] == word[:_SAME_BEGINNING]:
+        return True
+    is_as_long = abs(len(word) - len(name)) <= 2
+    return is_as_long and SequenceMatcher(None, word, name).ratio() > _ALIKE

@@ -46,6 +46,7 @@ def model(request: pytest.FixtureRequest) -> LanguageModel:
         found: LanguageModel = request.getfixturevalue("real")
         return found
     scripted = ScriptedLLM(delay_s=0.01)
+    scripted.check, scripted.wanted = {"1": -0.2}, (-1.0, -2.0, -3.0)
     for _ in range(4):
         scripted.enqueue([f"{n}, " for n in range(1, 21)])
     return scripted
@@ -112,6 +113,20 @@ class TestLanguageModel:
         assert again is not None
         for first, second in zip(found, again, strict=True):
             assert second == pytest.approx(first, abs=0.3)
+
+    async def test_tokens_are_told_by_their_numbers_if_they_are_asked_for(
+        self, model: LanguageModel
+    ) -> None:
+        async def first(*token_ids: int) -> TextPiece:
+            params = SamplingParams(max_tokens=1, chances=20, token_ids=token_ids)
+            items = model.stream(MESSAGES, params, user="user-1")
+            return next(i for i in [i async for i in items] if isinstance(i, TextPiece))
+
+        told = await first(16, 9, 100)
+        assert len(told.wanted) == 3
+        assert max(told.wanted) <= max(told.chances.values()) + 1e-3
+        assert len(set(told.wanted)) == 3
+        assert (await first()).wanted == ()
 
     async def test_it_says_what_it_is(self, model: LanguageModel) -> None:
         info = await model.info()

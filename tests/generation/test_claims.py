@@ -6,11 +6,11 @@ import gzip
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from generation.evaluating import claims
 from generation.llm import Finished, Message, QueuePlace, SamplingParams, TextPiece
@@ -89,8 +89,8 @@ def test_a_reading_tells_what_the_word_does_not(folder: Path, model: Believer) -
 def test_each_claim_stands_beside_the_words_that_bear_it(
     folder: Path, model: Believer
 ) -> None:
-    claims.run(folder, among=slice(4, 6))
-    asked = [prompt[-1].content.splitlines() for prompt in model.prompts]
+    claims.run(folder, among=slice(4, 14))
+    asked = [prompt[-1].content.splitlines() for prompt in model.prompts[:2]]
     assert asked == [
         [
             "Text: Pump 4 holds 40 litres.",
@@ -103,9 +103,21 @@ def test_each_claim_stands_beside_the_words_that_bear_it(
     ]
 
 
+@pytest.mark.parametrize("among", [slice(0, 9), slice(30, None)])
+def test_too_few_claims_measure_nothing(
+    folder: Path, model: Believer, among: slice
+) -> None:
+    with pytest.raises(claims.CorpusInvalid, match="fewer than 10 claims"):
+        claims.run(folder, among=among)
+    assert model.prompts == []
+
+
 def test_claims_of_one_kind_measure_nothing(folder: Path, model: Believer) -> None:
-    with pytest.raises(claims.CorpusInvalid, match="no true and false"):
-        claims.run(folder, among=slice(0, 1))
+    rows = (folder / "qa.jsonl").read_text().splitlines(keepends=True)
+    right = [row for row in rows if "hold?" in row]
+    (folder / "qa.jsonl").write_text("".join(right))
+    with pytest.raises(claims.CorpusInvalid, match="of one kind"):
+        claims.run(folder)
 
 
 def test_a_server_that_tells_no_tokens_is_named(folder: Path, model: Believer) -> None:
@@ -120,13 +132,6 @@ def test_a_server_that_tells_no_tokens_is_named(folder: Path, model: Believer) -
         claims.run(folder)
 
 
-def test_the_area_counts_pairs_and_half_of_the_ties() -> None:
-    scores, truth = np.array([1, 2, 2, 0, 3]), np.array([1, 0, 1, 0, 1], bool)
-    pairs = product(scores[truth], scores[~truth])
-    counted = [1.0 if a > b else 0.5 if a == b else 0.0 for a, b in pairs]
-    assert claims.area(scores, truth) == pytest.approx(np.mean(counted), abs=1e-4)
-
-
 def test_nothing_is_fitted_where_nothing_is_to_be_read() -> None:
     read, truth = RNG.normal(size=(400, 40)), RNG.random(400) < 0.5
-    assert 0.4 < claims.area(claims.crossed(read, truth), truth) < 0.6
+    assert 0.4 < roc_auc_score(truth, claims.crossed(read, truth)) < 0.6

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
-from generation.grounding.premises import unborne
+from generation.deciding import missing_from
+from generation.grounding import premises
+from generation.types import SourceRef
 
+NOWHERE = UUID(int=0)
 DAM = "The dam was begun in 1949 and finished in 1954 by the firm of Ada Berg."
 TRADE = "After the war trade with Halvia increased, and the harbour grew."
 LEAVE = "Employees of the port receive 25 days of leave."
+
+
+def unborne(question: str, text: str, around: str = "") -> tuple[str, ...]:
+    """Ask as ``generation.judging`` does, of one passage that says ``around`` and ``text``."""
+    passage = f"{around} {text}"
+    source = SourceRef(
+        n=1,
+        document_id=NOWHERE,
+        version_id=NOWHERE,
+        document="",
+        heading="",
+        page=1,
+        start=0,
+        end=len(passage),
+        quote=passage,
+        score=1.0,
+    )
+    missing = missing_from(question, [source])
+    return premises.unborne(question, text, missing, passage)
 
 
 @pytest.mark.parametrize(
@@ -20,9 +44,6 @@ LEAVE = "Employees of the port receive 25 days of leave."
         pytest.param("Who failed to build the dam?", DAM, ("failed",), id="a failure"),
         pytest.param("Which dam was begun in 1950?", DAM, ("1950",), id="a year"),
         pytest.param("Who gets 30 days of leave?", LEAVE, ("30",), id="a number"),
-        pytest.param(
-            "Who gets thirty days?", LEAVE, ("thirty",), id="a number in words"
-        ),
         pytest.param(
             "Why did trade with Halvia decrease?",
             TRADE,
@@ -84,7 +105,7 @@ def test_what_is_not_borne_out_is_seen(
         pytest.param(
             "What information was given?", "A formation was given.", id="no prefix"
         ),
-        pytest.param("Which 3 firms built the dam?", DAM, id="how many are wanted"),
+        pytest.param("Which dam did the EU begin?", DAM, id="too short a name"),
         pytest.param("Who led the firm of Ada Bergh?", DAM, id="a name misspelt"),
         pytest.param("Did Adas firm begin it?", DAM, id="a name in another form"),
         pytest.param(
@@ -100,7 +121,7 @@ def test_what_is_borne_out_is_let_be(question: str, text: str) -> None:
 
 def test_names_and_numbers_may_stand_around_the_sentence() -> None:
     question = "Who finished the Halvia dam in 1954?"
-    assert unborne(question, "Ada Berg finished it.") == ("1954", "Halvia")
+    assert unborne(question, "Ada Berg finished it.") == ("Halvia", "1954")
     assert unborne(question, "Ada Berg finished it.", "Dams of Halvia, 1954") == ()
     # A denial elsewhere does not make the sentence one.
     denied = unborne("Who did not finish it?", "Ada Berg finished it.", "He did not.")

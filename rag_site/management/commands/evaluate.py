@@ -104,7 +104,7 @@ def _add_claims(parts: Any) -> None:
     )
     part.add_argument("--limit", type=_positive, metavar="N", help="questions")
     part.add_argument("--model", metavar="NAME", help="of the catalogue")
-    part.add_argument("--fit", type=Path, metavar="FILE", help="where to write it")
+    part.add_argument("--fit", type=_new_file, metavar="FILE", help="to write it to")
     part.add_argument("--json", action="store_true", dest="as_json")
     _add_rows(part)
 
@@ -335,6 +335,16 @@ def _file(value: str) -> Path:
     path = Path(value)
     if not path.is_file():
         raise ArgumentTypeError(f"{value} is not a file")
+    return path
+
+
+def _new_file(value: str) -> Path:
+    """Return the path of a file that can be made, known before hours of work."""
+    path = Path(value)
+    try:
+        path.touch()
+    except OSError as exc:
+        raise ArgumentTypeError(f"{value} cannot be written: {exc.strerror}") from exc
     return path
 
 
